@@ -1,0 +1,37 @@
+"""Distil data for physics-informed neural networks, and for any other stated task."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+__version__ = "0.1.0"
+
+# DeepXDE asks for its backend when it is imported; a user module may import it before any function of ours runs.
+os.environ.setdefault("DDE_BACKEND", "pytorch")
+
+_HOMES = {
+    "PDE": "pinndd.pinn.pde",
+    "BoundaryValues": "pinndd.pinn.pde",
+    "Dirichlet": "pinndd.pinn.conditions",
+    "Initial": "pinndd.pinn.conditions",
+    "Periodic": "pinndd.pinn.conditions",
+    "SyntheticData": "pinndd.data",
+    "DistillationProblem": "pinndd.problem",
+    "distill": "pinndd.outer_loop",
+    "Distillation": "pinndd.outer_loop",
+    "families": "pinndd.pinn.families",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes more than a second to import: names are fetched when they are first used
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pinndd' has no attribute {name!r}")
+    module = importlib.import_module(_HOMES[name])
+    value = module if name == "families" else getattr(module, name)
+    globals()[name] = value
+    return value

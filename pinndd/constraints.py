@@ -1,0 +1,151 @@
+"""Constraints that the learnable fields of a synthetic data set obey."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+
+class Constraint(ABC):
+    """Feasible set of one field, with a map from free parameters onto it.
+
+    The outer loop steps in the free parameters and then projects, so an iterate is feasible at all times.
+    """
+
+    kind: ClassVar[str]
+    learnable: ClassVar[bool] = True
+
+    @abstractmethod
+    def to_free(self, value: Tensor) -> Tensor:
+        """Return free parameters, of the shape of ``value``, that `from_free` maps to ``value``."""
+
+    @abstractmethod
+    def from_free(self, free: Tensor) -> Tensor:
+        """Return the feasible value, differentiable in ``free``."""
+
+    @abstractmethod
+    def project(self, free: Tensor) -> Tensor:
+        """Return the nearest free parameters whose value is feasible."""
+
+    @abstractmethod
+    def violation(self, value: Tensor) -> float:
+        """Return how far ``value`` is from feasible, 0 where it obeys."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON description that `constraint_from_json` reads."""
+        return {"kind": self.kind, **{k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}}
+
+
+@dataclass(frozen=True)
+class Box(Constraint):
+    """Every entry of the last axis lies between ``low`` and ``high`` (one pair a coordinate, or one pair for all).
+
+    The free parameters are the positions within the box, scaled to [0, 1]: one step size serves boxes of any size.
+    """
+
+    kind: ClassVar[str] = "box"
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", tuple(float(v) for v in self.low))
+        object.__setattr__(self, "high", tuple(float(v) for v in self.high))
+        if len(self.low) != len(self.high) or any(a >= b for a, b in zip(self.low, self.high, strict=False)):
+            raise ValueError(f"Box: low {self.low} must be as long as high {self.high} and below it everywhere")
+
+    def to_free(self, value: Tensor) -> Tensor:
+        low, high = value.new_tensor(self.low), value.new_tensor(self.high)
+        return (value - low) / (high - low)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        low, high = free.new_tensor(self.low), free.new_tensor(self.high)
+        return low + (high - low) * free
+
+    def project(self, free: Tensor) -> Tensor:
+        return free.clamp(0, 1)
+
+    def violation(self, value: Tensor) -> float:
+        free = self.to_free(value)
+        return float((self.project(free) - free).abs().max()) if value.numel() else 0.0
+
+
+@dataclass(frozen=True)
+class Positive(Constraint):
+    """Every entry is positive; the free parameter is its logarithm, kept between ``log(low)`` and ``log(high)``."""
+
+    kind: ClassVar[str] = "positive"
+    low: float = 1e-6
+    high: float = 1e6
+
+    def to_free(self, value: Tensor) -> Tensor:
+        return value.log()
+
+    def from_free(self, free: Tensor) -> Tensor:
+        return free.exp()
+
+    def project(self, free: Tensor) -> Tensor:
+        bounds = torch.tensor((self.low, self.high), dtype=torch.float64).log().to(free)
+        return free.clamp(bounds[0], bounds[1])
+
+    def violation(self, value: Tensor) -> float:
+        return float((value.clamp(self.low, self.high) - value).abs().max()) if value.numel() else 0.0
+
+
+@dataclass(frozen=True)
+class Simplex(Constraint):
+    """The last axis is a probability vector; the free parameters are logits."""
+
+    kind: ClassVar[str] = "simplex"
+
+    def to_free(self, value: Tensor) -> Tensor:
+        return value.clamp_min(torch.finfo(value.dtype).tiny).log()
+
+    def from_free(self, free: Tensor) -> Tensor:
+        return free.softmax(-1)
+
+    def project(self, free: Tensor) -> Tensor:
+        return free - free.mean(-1, keepdim=True)
+
+    def violation(self, value: Tensor) -> float:
+        if not value.numel():
+            return 0.0
+        return max(float((value.sum(-1) - 1).abs().max()), float((-value).clamp_min(0).max()))
+
+
+@dataclass(frozen=True)
+class Fixed(Constraint):
+    """The field keeps the value it came with."""
+
+    kind: ClassVar[str] = "fixed"
+    learnable: ClassVar[bool] = False
+
+    def to_free(self, value: Tensor) -> Tensor:
+        return value
+
+    def from_free(self, free: Tensor) -> Tensor:
+        return free
+
+    def project(self, free: Tensor) -> Tensor:
+        return free
+
+    def violation(self, value: Tensor) -> float:
+        return 0.0
+
+
+KINDS: dict[str, type[Constraint]] = {kind.kind: kind for kind in (Box, Positive, Simplex, Fixed)}
+
+
+def constraint_from_json(description: dict[str, Any]) -> Constraint:
+    """Build the constraint that `Constraint.to_json` described.
+
+    Raises:
+        ValueError: the kind is unknown to this version.
+    """
+    kind = description.get("kind")
+    if kind not in KINDS:
+        raise ValueError(f"constraint of kind {kind!r} is not known: expected one of {', '.join(sorted(KINDS))}")
+    return KINDS[kind](**{k: v for k, v in description.items() if k != "kind"})

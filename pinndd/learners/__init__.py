@@ -1,0 +1,1 @@
+"""Learners: train a batch of models on a synthetic data set."""

@@ -1,0 +1,149 @@
+"""Gauss-Newton on the output weights of a feature model, for PDEs that are not linear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.problem import Episodes
+
+
+class LeastSquaresModel(Protocol):
+    """A model whose training is non-linear least squares in a moderate number of weights."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of weights P."""
+
+    def prepare(self, data: SyntheticData, episodes: Episodes) -> Any:
+        """Compute once what does not depend on the weights."""
+
+    def residuals(self, prepared: Any, weights: Tensor) -> Tensor:
+        """Return the weighted rows ``(E, R)`` at weights ``(E, P)``, differentiable in both the weights and the data."""
+
+    def linearise(self, prepared: Any, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rows ``(E, R)`` and their Jacobian ``(E, R, P)``, off the graph."""
+
+    def curvature(self, prepared: Any, weights: Tensor) -> Tensor:
+        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, P, P)``, off the graph."""
+
+    def fitted(self, weights: Tensor, episodes: Episodes) -> Any:
+        """Return the models with weights ``(E, P)``."""
+
+    def weights(self, fitted: Any) -> Tensor:
+        """Return the weights ``(E, P)`` of trained models."""
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    """Fit ``min_θ ½ ‖ρ(θ)‖² + ½ penalty ‖θ‖²``, a batch of episodes at a time, by Gauss-Newton with step halving.
+
+    Args:
+        model: gives the rows ρ.
+        penalty: weight of ``‖θ‖²``; positive.
+        iterations: most Gauss-Newton steps; fewer where the steps have become small.
+        halvings: most halvings of a step that does not lower the loss of an episode.
+        tolerance: relative size of the step at which training stops.
+
+    Raises:
+        ValueError: the penalty is not positive, or there are no iterations.
+    """
+
+    model: LeastSquaresModel
+    penalty: float = 1e-8
+    iterations: int = 12
+    halvings: int = 4
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        if self.penalty <= 0 or self.iterations < 1:
+            raise ValueError(
+                f"GaussNewton: penalty={self.penalty} must be positive and iterations={self.iterations} at least 1"
+            )
+
+    @property
+    def differentiation(self) -> str:
+        """Training ends where the gradient of its loss vanishes."""
+        return "implicit"
+
+    def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
+        """Fit one model an episode, from zero weights. The result is off the graph."""
+        with torch.no_grad():
+            prepared = self.model.prepare(data, episodes)
+            count = len(episodes)
+            reference = next(iter(data.fields.values()))
+            theta = torch.zeros((count, self.model.parameter_count), dtype=reference.dtype, device=reference.device)
+            loss = self._loss(prepared, theta)
+            for _ in range(self.iterations):
+                proposal = self._step(prepared, theta)
+                theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)
+                if moved < self.tolerance:
+                    break
+        return self.model.fitted(theta, episodes)
+
+    def parameters(self, fitted: Any) -> Tensor:
+        """Return the trained weights ``(E, P)``."""
+        return self.model.weights(fitted)
+
+    def with_parameters(self, fitted: Any, parameters: Tensor) -> Any:
+        """Return the trained models with other weights ``(E, P)``."""
+        return self.model.fitted(parameters, fitted.episodes)
+
+    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Return ``½ ‖ρ(θ)‖² + ½ penalty ‖θ‖²`` of every episode, ``(E,)``."""
+        return self._loss(self.model.prepare(data, episodes), parameters)
+
+    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
+        """Solve ``(JᵀJ + Σ ρ ∇²ρ + penalty I) v = right`` for every episode, ``(E, P)``."""
+        with torch.no_grad():
+            prepared = self.model.prepare(data, episodes)
+            _, jacobian = self.model.linearise(prepared, parameters)
+            hessian = jacobian.mT @ jacobian + self.model.curvature(prepared, parameters)
+            hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
+            return torch.linalg.solve(hessian, right)
+
+    def _loss(self, prepared: Any, theta: Tensor) -> Tensor:
+        rows = self.model.residuals(prepared, theta)
+        return 0.5 * rows.square().sum(-1) + 0.5 * self.penalty * theta.square().sum(-1)
+
+    def _step(self, prepared: Any, theta: Tensor) -> Tensor:
+        """Return the minimiser of the linearised problem, ``(E, P)``, through the smaller of the two Gram matrices."""
+        rows, jacobian = self.model.linearise(prepared, theta)
+        target = (jacobian @ theta[..., None])[..., 0] - rows
+        count, columns = jacobian.shape[-2:]
+        if count < columns:
+            gram = jacobian @ jacobian.mT
+            gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
+            return (jacobian.mT @ _solve_positive(gram, target)[..., None])[..., 0]
+        gram = jacobian.mT @ jacobian
+        gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
+        return _solve_positive(gram, (jacobian.mT @ target[..., None])[..., 0])
+
+    def _backtrack(
+        self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor
+    ) -> tuple[Tensor, Tensor, float]:
+        direction = proposal - theta
+        size = torch.ones_like(loss)
+        for _ in range(self.halvings + 1):
+            candidate = theta + size[:, None] * direction
+            new = self._loss(prepared, candidate)
+            worse = ~(new <= loss)
+            if not bool(worse.any()):
+                break
+            size = torch.where(worse, size / 2, size)
+        accept = new <= loss
+        moved = (size * accept)[:, None] * direction
+        relative = moved.norm(dim=-1) / (1e-12 + theta.norm(dim=-1))
+        return theta + moved, torch.where(accept, new, loss), float(relative.max())
+
+
+def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:
+    """Solve by Cholesky, or by LU where rounding has made a matrix indefinite."""
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    if bool((info > 0).any()):
+        return torch.linalg.solve(matrix, right)
+    return torch.cholesky_solve(right[..., None], factor)[..., 0]

@@ -1,0 +1,70 @@
+"""The distillation problem: risk over episodes of the distance between what a trained model answers and the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.distances import Distance
+from pinndd.risks import Risk
+
+Episodes = Any
+"""One batch of draws ω of everything that varies; each task defines its own."""
+
+Fitted = Any
+"""A batch of trained models; each learner defines its own, and the task knows how to ask it."""
+
+
+class Learner(Protocol):
+    """Training: ``fit`` trains a batch of models, one an episode, from scratch.
+
+    Attributes:
+        differentiation: how ``fit`` is differentiated in the data: ``"closed form"``, ``"implicit"``, ``"unrolled"`` or
+            ``"none"``; the estimators in `pinndd.hypergradients` check it.
+    """
+
+    @property
+    def differentiation(self) -> str: ...
+
+    def fit(self, data: SyntheticData, episodes: Episodes) -> Fitted: ...
+
+
+class Task(Protocol):
+    """The inference task: draws episodes, asks the trained models, knows the true answers."""
+
+    def episodes(self, count: int, generator: torch.Generator) -> Episodes:
+        """Draw a batch of training episodes."""
+
+    def answer(self, fitted: Fitted, episodes: Episodes, derivatives: int) -> Tensor:
+        """Ask the trained models: ``(E, Q, K)``."""
+
+    def truth(self, episodes: Episodes, derivatives: int) -> Tensor:
+        """Return the true answers: ``(E, Q, K)``."""
+
+
+@dataclass(frozen=True)
+class DistillationProblem:
+    """minimise over D̂ ``R_ω[ 𝔻( I(M_θ̂(ω)), I*(ω) ) ]`` with ``θ̂(ω) = O(D̂, ω)`` (Kungurtsev et al. 2024, arXiv 2409.01410)."""
+
+    learner: Learner
+    task: Task
+    distance: Distance
+    risk: Risk
+
+    def losses(self, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Train on ``data`` in every episode and return the distance of each answer from the truth, ``(E,)``."""
+        fitted = self.learner.fit(data, episodes)
+        return self.compare(fitted, episodes)
+
+    def compare(self, fitted: Fitted, episodes: Episodes) -> Tensor:
+        """Return the distance of the answers of trained models from the truth, ``(E,)``."""
+        answer = self.task.answer(fitted, episodes, self.distance.derivatives)
+        return self.distance(answer, self.task.truth(episodes, self.distance.derivatives))
+
+    def evaluate(self, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Return the risk of ``data`` over ``episodes``."""
+        return self.risk(self.losses(data, episodes))

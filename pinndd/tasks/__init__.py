@@ -1,0 +1,1 @@
+"""Inference tasks: which question is asked of a trained model, in which episodes, and what the true answer is."""
