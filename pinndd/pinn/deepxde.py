@@ -12,13 +12,25 @@ import torch
 
 
 def import_deepxde() -> ModuleType:
-    """Import DeepXDE with its PyTorch backend, quietly, leaving torch's default device and dtype as they were."""
-    if "deepxde" in sys.modules:
-        return sys.modules["deepxde"]
-    os.environ.setdefault("DDE_BACKEND", "pytorch")
-    device, dtype = torch.get_default_device(), torch.get_default_dtype()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        import deepxde
-    torch.set_default_device(device)
-    torch.set_default_dtype(dtype)
+    """Import DeepXDE with its PyTorch backend, quietly, leaving torch's default device and dtype as they were.
+
+    Raises:
+        RuntimeError: DeepXDE was imported before with another backend.
+    """
+    if "deepxde" not in sys.modules:
+        os.environ["DDE_BACKEND"] = "pytorch"
+        device, dtype = torch.get_default_device(), torch.get_default_dtype()
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            import deepxde
+        if torch.get_default_device() != device:
+            # None switches the default device off; "cpu" would slow down every call of torch a little
+            torch.set_default_device(None if device.type == "cpu" else device)
+        torch.set_default_dtype(dtype)
+    deepxde = sys.modules["deepxde"]
+    backend = deepxde.backend.backend_name
+    if backend != "pytorch":
+        raise RuntimeError(
+            f"DeepXDE was imported with the backend {backend!r}; pinndd needs 'pytorch': import pinndd before deepxde, or set "
+            "DDE_BACKEND=pytorch"
+        )
     return deepxde
