@@ -3,9 +3,9 @@
     u_t + 0.5 u_x = 0,    0 < x < 1,  0 < t < 1
     u(0, t) = u(1, t),  u(x, 0) = start(x)
 
-In training the start is three waves. The shifts ``frequency`` (energy on the highest mode), ``sparse`` (one active coefficient)
-and ``uniform`` (uniform coefficients, flat spectrum) stay in the span of these functions; ``shape`` (a periodic Gaussian process),
-``bump`` and ``steps`` leave it.
+In training the start is three waves. The shifts ``frequency`` (energy on the highest mode), ``sparse`` (one active
+coefficient) and ``uniform`` (uniform coefficients, flat spectrum) stay in the span of these functions; ``shape`` (a
+periodic Gaussian process), ``bump`` and ``steps`` leave it.
 
 Reference: exact, ``u(x, t) = start(x - 0.5 t)``.
 """

@@ -3,9 +3,9 @@
     u_t = 0.01 u_xx + 2 (u - u³),    0 < x < 1,  0 < t < 1
     u(0, t) = u(1, t),  u_x(0, t) = u_x(1, t),  u(x, 0) = start(x)
 
-In training the start is a constant plus three waves. The shifts ``amplitude`` (1.5 times as large, not trivial for a nonlinear
-equation), ``frequency`` (energy on the highest mode) and ``sparse`` (two active coefficients) stay in the span of these functions;
-``shape`` (a periodic Gaussian process) and ``bump`` leave it.
+In training the start is a constant plus three waves. The shifts ``amplitude`` (1.5 times as large, not trivial for a
+nonlinear equation), ``frequency`` (energy on the highest mode) and ``sparse`` (two active coefficients) stay in the
+span of these functions; ``shape`` (a periodic Gaussian process) and ``bump`` leave it.
 
 Reference: Fourier collocation in x and exponential collocation in t (Hochbruck and Ostermann, 2005,
 doi:10.1016/j.apnum.2004.08.005). The stand-in is the same on a coarse grid with a diffusivity of 0.0125.
@@ -46,7 +46,7 @@ def stand_in(values: BoundaryValues, points: Tensor) -> Tensor:
 START = families.Fourier(modes=3, amplitude=0.5, constant=0.5)
 
 pde = PDE(
-    name="allen-cahn",
+    name="allen_cahn",
     title="Allen-Cahn equation on a ring",
     domain=domain,
     residual=residual,

@@ -3,10 +3,11 @@
     u_t + u u_x = 0.05 u_xx,    0 < x < 1,  0 < t < 1
     u(0, t) = left(t),  u(1, t) = right(t),  u(x, 0) = start(x)
 
-In training the ends are small quadratic drifts in time and the start is five sines, on top of the straight line between the ends;
-the waves steepen into fronts about 0.1 wide. The shifts ``amplitude`` (everything 1.5 times as large: steeper fronts, not trivial
-here), ``corner`` (uniform coefficients, flat spectrum of the first modes), ``sparse`` (one active mode) and ``correlated`` (equal
-ends) stay in the span of these functions; ``shape`` (a bump, a Gaussian process at one end) leaves it.
+In training the ends are small quadratic drifts in time and the start is five sines, on top of the straight line between
+the ends; the waves steepen into fronts about 0.1 wide. The shifts ``amplitude`` (everything 1.5 times as large: steeper
+fronts, not trivial here), ``corner`` (uniform coefficients, flat spectrum of the first modes), ``sparse`` (one active
+mode) and ``correlated`` (equal ends) stay in the span of these functions; ``shape`` (a bump, a Gaussian process at one
+end) leaves it.
 
 Reference: Legendre collocation in x and exponential collocation in t (Hochbruck and Ostermann, 2005,
 doi:10.1016/j.apnum.2004.08.005). The stand-in is the same on a coarse grid with a viscosity of 0.06.
@@ -36,16 +37,32 @@ def advect(u: Tensor, u_x: Tensor) -> Tensor:
 
 def reference(values: BoundaryValues, points: Tensor) -> Tensor:
     return solve_dirichlet(
-        values["left"], values["right"], values["start"], points,
-        diffusivity=VISCOSITY, nonlinearity=advect, degree=80, slabs=80, order=6, tolerance=1e-8,
-    )  # fmt: skip
+        values["left"],
+        values["right"],
+        values["start"],
+        points,
+        diffusivity=VISCOSITY,
+        nonlinearity=advect,
+        degree=80,
+        slabs=80,
+        order=6,
+        tolerance=1e-8,
+    )
 
 
 def stand_in(values: BoundaryValues, points: Tensor) -> Tensor:
     return solve_dirichlet(
-        values["left"], values["right"], values["start"], points,
-        diffusivity=0.06, nonlinearity=advect, degree=24, slabs=24, order=3, tolerance=1e-4,
-    )  # fmt: skip
+        values["left"],
+        values["right"],
+        values["start"],
+        points,
+        diffusivity=0.06,
+        nonlinearity=advect,
+        degree=24,
+        slabs=24,
+        order=3,
+        tolerance=1e-4,
+    )
 
 
 END = families.Chebyshev(degree=2, amplitude=0.2)

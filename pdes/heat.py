@@ -3,10 +3,10 @@
     u_t = 0.1 u_xx,    0 < x < 1,  0 < t < 1
     u(0, t) = left(t),  u(1, t) = right(t),  u(x, 0) = start(x)
 
-In training the ends are a constant plus three slow waves in time and the start is three sines on top of the straight line
-between the two ends. The shifts ``frequency`` (energy on the highest mode), ``sparse`` (one active coefficient a function) and
-``correlated`` (the right end mirrors the left one) stay in the span of these functions; ``steps`` (an end that is switched) and
-``shape`` (a bump, a Gaussian process) leave it.
+In training the ends are a constant plus three slow waves in time and the start is three sines on top of the straight
+line between the two ends. The shifts ``frequency`` (energy on the highest mode), ``sparse`` (one active coefficient a
+function) and ``correlated`` (the right end mirrors the left one) stay in the span of these functions; ``steps`` (an end
+that is switched) and ``shape`` (a bump, a Gaussian process) leave it.
 
 Reference: Legendre collocation in x and exact integration of the resulting linear system in t, spectrally accurate (Canuto,
 Hussaini, Quarteroni and Zang, Spectral Methods: Fundamentals in Single Domains, 2006).
@@ -56,8 +56,11 @@ pde = PDE(
         },
         "sparse": {"left": replace(END, active=1), "right": replace(END, active=1), "start": replace(START, active=1)},
         "correlated": {"right": families.Tied(to="left", factor=-1.0)},
-        "steps": {"left": families.PiecewiseConstant(pieces=4, amplitude=0.7, smoothing=0.02)},
-        "shape": {"right": families.GaussianProcess(length=0.2, size=8, amplitude=0.7), "start": families.Bump(amplitude=1.5)},
+        "steps": {"left": families.PiecewiseConstant(pieces=4, amplitude=0.7, smoothing=0.05)},
+        "shape": {
+            "right": families.GaussianProcess(length=0.2, size=8, amplitude=0.7),
+            "start": families.Bump(amplitude=1.5),
+        },
     },
     units={"u": "K", "x": "m", "t": "s"},
 )

@@ -3,9 +3,9 @@
     -(u_xx + u_yy) = 10 sin(πx) sin(πy),    0 < x, y < 1
     u = left(y), right(y), bottom(x), top(x) on the edges
 
-In training each edge is a sum of four sines, which vanish at the corners. The shifts ``frequency`` (energy on the highest modes),
-``sparse`` (one active mode an edge) and ``correlated`` (opposite edges equal) stay in the span of these functions; ``shape`` (bumps
-and Gaussian processes, zero at the corners) and ``modes`` (sines 5 and 6) leave it.
+In training each edge is a sum of four sines, which vanish at the corners. The shifts ``frequency`` (energy on the
+highest modes), ``sparse`` (one active mode an edge) and ``correlated`` (opposite edges equal) stay in the span of these
+functions; ``shape`` (bumps and Gaussian processes, zero at the corners) and ``modes`` (sines 5 and 6) leave it.
 
 Reference: exact, by separation of variables, each edge expanded in 256 sines; the source adds (5 / π²) sin(πx) sin(πy).
 """

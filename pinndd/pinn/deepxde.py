@@ -30,7 +30,7 @@ def import_deepxde() -> ModuleType:
     backend = deepxde.backend.backend_name
     if backend != "pytorch":
         raise RuntimeError(
-            f"DeepXDE was imported with the backend {backend!r}; pinndd needs 'pytorch': import pinndd before deepxde, or set "
-            "DDE_BACKEND=pytorch"
+            f"DeepXDE was imported with the backend {backend!r}; pinndd needs 'pytorch': import pinndd before deepxde, "
+            "or set DDE_BACKEND=pytorch"
         )
     return deepxde

@@ -42,7 +42,7 @@ class Collocation:
 
 @lru_cache(maxsize=8)
 def collocation(degree: int) -> Collocation:
-    """Return the collocation with polynomials of ``degree``, float64, on the CPU (Canuto et al., Spectral Methods, 2006, ch. 3)."""
+    """Return the collocation with polynomials of ``degree``, float64, on the CPU (Canuto et al., Spectral Methods, 2006)."""
     nodes, weights = gauss_lobatto(degree)
     derivative = differentiation_matrix(nodes)
     second = derivative @ derivative
@@ -50,9 +50,7 @@ def collocation(degree: int) -> Collocation:
     symmetric = -root[:, None] * second[1:-1, 1:-1] / root
     squares, vectors = torch.linalg.eigh((symmetric + symmetric.T) / 2)
     to_modes = vectors.T * root
-    return Collocation(
-        nodes, derivative, squares, vectors / root[:, None], to_modes, to_modes @ second[1:-1][:, [0, -1]]
-    )
+    return Collocation(nodes, derivative, squares, vectors / root[:, None], to_modes, to_modes @ second[1:-1][:, [0, -1]])
 
 
 def solve_dirichlet(
@@ -70,8 +68,8 @@ def solve_dirichlet(
 ) -> Tensor:
     """Solve ``u_t = diffusivity · u_xx + N(u, u_x)`` on x, t in [0, 1] with ``u(0, t)``, ``u(1, t)`` and ``u(x, 0)`` given.
 
-    Legendre collocation in x, exponential collocation in t: the error falls faster than any power of ``1 / degree`` for smooth
-    solutions, and with the power ``order`` of the length of the slabs. End values may jump where slabs meet.
+    Legendre collocation in x, exponential collocation in t: the error falls faster than any power of ``1 / degree`` for
+    smooth solutions, and with the power ``order`` of the length of the slabs. End values may jump where slabs meet.
 
     Args:
         left, right, start: end and initial values: ``(N,)`` in [0, 1] to ``(B, N)``.
@@ -107,9 +105,7 @@ def solve_dirichlet(
 
     initial = start(nodes[1:-1]).double() @ to_modes.T
     rates = diffusivity * grid.squares.to(points.device)
-    trajectory = integrate(
-        rates, forcing, initial, slab_boundaries(1.0, slabs, graded=4), order=order, tolerance=tolerance
-    )
+    trajectory = integrate(rates, forcing, initial, slab_boundaries(1.0, slabs, graded=4), order=order, tolerance=tolerance)
     x, t = points.double().unbind(-1)
     matrix = interpolation_matrix(nodes, x)
     outer = end_values(t) * matrix[:, [0, -1]]

@@ -1,17 +1,20 @@
 """Exponential collocation in time for stiff systems ``w' = -r w + g(t, w)`` with a diagonal linear part.
 
-On each slab of time, g is interpolated at Gauss-Legendre nodes and the linear part is solved exactly (variation of constants):
+On each slab of time, g is interpolated at Gauss-Legendre nodes and the linear part is solved exactly (variation of
+constants):
 
     w(a + τ) = exp(-r τ) w(a) + Σ_j g_j ∫_0^τ exp(-r σ) ℓ_j(τ - σ) dσ
 
-so stiffness costs nothing, g may jump where slabs meet, and the same formula gives the solution at any time between the nodes.
-The implicit equations for g_j are solved by fixed-point iteration (Hochbruck and Ostermann, 2005, doi:10.1016/j.apnum.2004.08.005).
+so stiffness costs nothing, g may jump where slabs meet, and the same formula gives the solution at any time between the
+nodes. The implicit equations for g_j are solved by fixed-point iteration (Hochbruck and Ostermann, 2005,
+doi:10.1016/j.apnum.2004.08.005).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -48,14 +51,14 @@ def kernel_integrals(rates: Tensor, length: float, times: Tensor, order: int) ->
 
 
 def slab_boundaries(stop: float, count: int, *, graded: int = 0, ratio: float = 4.0) -> list[float]:
-    """Return ``count`` equal slabs of [0, stop]; the first is cut ``graded`` times more, each time ``ratio`` times shorter."""
+    """Return the ends of ``count`` equal slabs of [0, stop]; the first is cut ``graded`` times by ``ratio``."""
     first = [stop / count / ratio**k for k in range(graded, 0, -1)]
     return [0.0, *first, *(stop * k / count for k in range(1, count + 1))]
 
 
 @dataclass(frozen=True)
 class Slab:
-    """One slab of a trajectory: ``[start, start + length]``, the state ``(B, K)`` at its start and g ``(B, order, K)`` at its nodes."""
+    """One slab ``[start, start + length]``: w ``(B, K)`` at its start and g ``(B, order, K)`` at its nodes."""
 
     start: float
     length: float
@@ -83,18 +86,19 @@ class Trajectory:
         edges = torch.tensor([s.start for s in self.slabs[1:]], dtype=times.dtype, device=times.device)
         owner = torch.bucketize(times.contiguous(), edges)
         parts, places = [], []
-        for index in owner.unique().tolist():
+        for index in sorted(set(owner.tolist())):
             place = (owner == index).nonzero().squeeze(-1)
             parts.append(self._project_slab(self.slabs[index], times[place], functionals[place]))
             places.append(place)
         return torch.cat(parts, -1)[:, torch.cat(places).argsort()]
 
     def _project_slab(self, slab: Slab, times: Tensor, functionals: Tensor) -> Tensor:
-        distinct, which = (times - slab.start).unique(return_inverse=True)
+        distinct, which = torch.unique(times - slab.start, return_inverse=True)
         decay = (-distinct[:, None] * self.rates).exp()[which]
         integrals = kernel_integrals(self.rates, slab.length, distinct, slab.forcing.shape[1])[which]
         forced = (functionals[:, None] * integrals).flatten(1)
-        return slab.state @ (functionals * decay).T + slab.forcing.flatten(1) @ forced.T
+        values: Tensor = slab.state @ (functionals * decay).T + slab.forcing.flatten(1) @ forced.T
+        return values
 
 
 def integrate(
@@ -109,10 +113,8 @@ def integrate(
     """Solve ``w' = -rates w + forcing(t, w)``, for a batch of systems at once.
 
     Args:
-        rates: ``(K,)``, not negative.
-        forcing: ``(t (p,), w (B, p, K)) -> (B, p, K)``.
-        start: ``(B, K)``.
-        boundaries: where the slabs of time begin and end, increasing. A slab whose fixed-point iteration does not converge is
+        rates: ``(K,)``, not negative. forcing: ``(t (p,), w (B, p, K)) -> (B, p, K)``. start: ``(B, K)``. boundaries:
+        where the slabs of time begin and end, increasing. A slab whose fixed-point iteration does not converge is
             halved.
         order: number of Gauss-Legendre nodes a slab, which is the order of convergence in the length of the slabs.
         tolerance: largest change of the last iteration, relative to the largest entry of w.
@@ -126,7 +128,7 @@ def integrate(
     nodes = gauss_legendre(order)[0].to(rates)
     cache: dict[float, tuple[Tensor, Tensor]] = {}
     slabs: list[Slab] = []
-    pending = [(a, b - a, 0) for a, b in zip(boundaries[:-1], boundaries[1:], strict=True)][::-1]
+    pending = [(a, b - a, 0) for a, b in pairwise(boundaries)][::-1]
     state = start
     while pending:
         begin, length, depth = pending.pop()
@@ -145,9 +147,10 @@ def integrate(
             pending += [(begin + length / 2, length / 2, depth + 1), (begin, length / 2, depth + 1)]
         else:
             raise ArithmeticError(
-                f"reference solution: no convergence on the time slab [{begin:.6g}, {begin + length:.6g}], even after halving it "
-                f"{depth} times; the largest entry of the state is {float(state.detach().abs().max()):.3g}. The solution may blow "
-                "up: check the signs in the PDE and the amplitude of its data"
+                f"reference solution: no convergence on the time slab [{begin:.6g}, {begin + length:.6g}], "
+                f"even after halving it {depth} times; the largest entry of the state is "
+                f"{float(state.detach().abs().max()):.3g}. The solution may blow up: check the signs in the PDE and the "
+                "amplitude of its data"
             )
     return Trajectory(rates, slabs)
 

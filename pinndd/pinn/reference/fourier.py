@@ -12,7 +12,7 @@ from pinndd.pinn.reference.exponential import integrate, slab_boundaries
 
 
 def real_fourier(x: Tensor, modes: int) -> Tensor:
-    """Evaluate ``1, √2 cos 2πkx, √2 sin 2πkx`` for k = 1 … modes: ``(N,)`` to ``(N, 2 modes + 1)``, orthonormal on [0, 1]."""
+    """Evaluate the orthonormal ``1, √2 cos 2πkx, √2 sin 2πkx`` for k = 1 … modes: ``(N,)`` to ``(N, 2 modes + 1)``."""
     phase = 2 * math.pi * x[:, None] * torch.arange(1, modes + 1, dtype=x.dtype, device=x.device)
     return torch.cat((torch.ones_like(x[:, None]), math.sqrt(2) * phase.cos(), math.sqrt(2) * phase.sin()), -1)
 
@@ -30,7 +30,8 @@ def solve_periodic(
 ) -> Tensor:
     """Solve ``u_t = diffusivity · u_xx + N(u)`` for t in [0, 1], with period 1 in x and ``u(x, 0)`` given.
 
-    Fourier collocation in x, exponential collocation in t: spectral in ``modes``, of order ``order`` in the length of the slabs.
+    Fourier collocation in x, exponential collocation in t: spectral in ``modes``, of order ``order`` in the length of
+    the slabs.
 
     Args:
         start: initial values: ``(N,)`` in [0, 1] to ``(B, N)``.

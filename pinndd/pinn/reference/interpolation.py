@@ -62,7 +62,7 @@ def barycentric_weights(nodes: Tensor) -> Tensor:
 
 
 def interpolation_matrix(nodes: Tensor, points: Tensor) -> Tensor:
-    """Return the matrix ``(Q, n)`` that takes values at ``nodes`` ``(n,)`` to the interpolant's values at ``points`` ``(Q,)``.
+    """Return the matrix ``(Q, n)`` from values at ``nodes`` ``(n,)`` to values of the interpolant at ``points`` ``(Q,)``.
 
     Barycentric formula of the second kind (Berrut and Trefethen, 2004, doi:10.1137/S0036144502417715).
     """

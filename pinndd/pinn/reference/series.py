@@ -21,9 +21,10 @@ def sine_coefficients(function: Callable[[Tensor], Tensor], modes: int) -> Tenso
 def laplace_on_square(edges: Mapping[str, Callable[[Tensor], Tensor]], points: Tensor, *, modes: int = 256) -> Tensor:
     """Solve Laplace's equation on the unit square by separation of variables.
 
-    An edge with values ``Σ_k b_k sin(kπs)`` contributes ``Σ_k b_k sin(kπs) sinh(kπ(1 - d)) / sinh(kπ)``, d being the distance
-    from that edge. The sine series is that of the edge values minus the straight line between their ends; the lines themselves
-    belong to a bilinear function, which is harmonic. So edges need not vanish at the corners, but must agree there.
+    An edge with values ``Σ_k b_k sin(kπs)`` contributes ``Σ_k b_k sin(kπs) sinh(kπ(1 - d)) / sinh(kπ)``, d being the
+    distance from that edge. The sine series is that of the edge values minus the straight line between their ends; the
+    lines themselves belong to a bilinear function, which is harmonic. So edges need not vanish at the corners, but must
+    agree there.
 
     Args:
         edges: values of ``"left"``, ``"right"`` (along y), ``"bottom"`` and ``"top"`` (along x): ``(N,)`` to ``(B, N)``.
