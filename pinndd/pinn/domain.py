@@ -89,7 +89,7 @@ class Patch:
         """Map local coordinates ``(..., k)`` to points ``(..., d)``."""
         low, high = self.domain.low, self.domain.high
         columns = [
-            torch.full_like(s[..., 0], self.fixed[a])
+            s.new_full(s.shape[:-1], self.fixed[a])
             if a in self.fixed
             else low[a] + (high[a] - low[a]) * s[..., self.free_axes.index(a)]
             for a in range(self.domain.dimension)

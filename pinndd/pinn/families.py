@@ -63,9 +63,7 @@ class LinearFamily(Family):
         return (coefficients * self.basis(s)).sum(-1)
 
 
-def draw(
-    count: int, scales: Tensor, distribution: str, active: int | None, generator: torch.Generator
-) -> Tensor:
+def draw(count: int, scales: Tensor, distribution: str, active: int | None, generator: torch.Generator) -> Tensor:
     """Draw independent coefficients; with ``active`` only that many (chosen at random) differ from zero."""
     shape = (count, scales.numel())
     if distribution == "normal":
@@ -246,7 +244,7 @@ class PiecewiseConstant(LinearFamily):
     def basis(self, s: Tensor) -> Tensor:
         edges = torch.arange(1, self.pieces, dtype=s.dtype, device=s.device) / self.pieces
         offset = s[..., :1] - edges
-        above = torch.where(offset >= 0, 1.0, 0.0).to(s) if self.smoothing == 0 else (1 + (offset / self.smoothing).tanh()) / 2
+        above = (offset >= 0).to(s) if self.smoothing == 0 else (1 + (offset / self.smoothing).tanh()) / 2
         one, zero = torch.ones_like(s[..., :1]), torch.zeros_like(s[..., :1])
         return torch.cat((one, above), -1) - torch.cat((above, zero), -1)
 
@@ -267,7 +265,7 @@ class GaussianProcess(LinearFamily):
 
     length: float = 0.2
     amplitude: float = 1.0
-    size: int = 10  # type: ignore[misc]
+    size: int = 10
     pinned: bool = False
     periodic: bool = False
     distribution: Literal["normal", "uniform"] = "normal"
@@ -294,8 +292,8 @@ class GaussianProcess(LinearFamily):
         if not self.pinned:
             return k
         ends = torch.tensor([0.0, 1.0], dtype=a.dtype, device=a.device)
-        inverse = torch.linalg.inv(self._stationary(ends, ends))
-        return k - self._stationary(a, ends) @ inverse @ self._stationary(ends, b)
+        given = torch.linalg.solve(self._stationary(ends, ends), self._stationary(ends, b))
+        return k - torch.matmul(self._stationary(a, ends), given)
 
     @cached_property
     def _expansion(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -313,8 +311,9 @@ class GaussianProcess(LinearFamily):
         return tuple(float(self.amplitude * v) for v in self._expansion[1].sqrt())
 
     def basis(self, s: Tensor) -> Tensor:
-        grid, values, vectors = (t.to(s) for t in self._expansion)
-        return self._kernel(s[..., 0], grid) @ vectors / (values * math.sqrt(_GRID))
+        # in double precision whatever s is: small eigenvalues would magnify rounding errors
+        grid, values, vectors = (t.to(s.device) for t in self._expansion)
+        return (self._kernel(s[..., 0].double(), grid) @ vectors / (values * math.sqrt(_GRID))).to(s.dtype)
 
 
 _GRID = 128
@@ -335,7 +334,7 @@ class Bump(Family):
     width: tuple[float, float] = (0.05, 0.1)
     center: tuple[float, float] = (0.25, 0.75)
     pinned: bool = True
-    size: int = 3  # type: ignore[misc]
+    size: int = 3
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         u = torch.rand((count, 4), generator=generator, dtype=torch.float64)
@@ -367,7 +366,7 @@ class Tied(Family):
 
     to: str
     factor: float = 1.0
-    size: int = 0  # type: ignore[misc]
+    size: int = 0
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         return torch.zeros((count, 0), dtype=torch.float64)

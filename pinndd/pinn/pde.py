@@ -156,10 +156,9 @@ class Ensemble:
 
     def value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
         """Evaluate condition ``name``: coefficients ``(..., C)`` against local coordinates ``(..., k)`` give ``(...)``."""
-        family, factor = self.families[name], 1.0
-        if isinstance(family, Tied):
-            family, factor = self.families[family.to], family.factor
-        values = factor * family.evaluate(coefficients[..., self.slices[name]], s)
+        family = self.families[name]
+        source, factor = (self.families[family.to], family.factor) if isinstance(family, Tied) else (family, 1.0)
+        values = factor * source.evaluate(coefficients[..., self.slices[name]], s)
         condition = next(c for c in self.conditions if c.name == name)
         if condition.joins is None:
             return values
@@ -178,7 +177,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class BoundaryValues:
-    """The values of B boundary conditions, as functions: ``values["left"](s)`` gives ``(B, N)`` for ``s`` of ``(N,)`` or ``(N, k)``.
+    """The values of B boundary conditions, as functions of ``s`` ``(N,)`` or ``(N, k)``: ``values["left"](s)`` is ``(B, N)``.
 
     Attributes:
         ensemble: the joint family.
