@@ -1,0 +1,87 @@
+"""Made-up outcomes of a study, for tests of tables, pictures and the report."""
+
+import math
+
+import pytest
+import torch
+
+from pinndd.pinn.collocation import collocation_data
+from pinndd.pinn.loading import load_pde
+from pinndd.pinn.samplers import sample_points
+from pinndd.study.outcome import FieldExample, Outcome, Result
+
+METHODS = {"uniform": 0.4, "sobol": 0.08, "midpoint-grid": 0.065, "dense": 0.01, "distilled": 0.017}
+SHIFTS = {"none": 1.0, "frequency": 6.0, "steps": 9.0}
+LEARNERS = {"ridge": (1.0, 0.004), "mlp-lm": (1.6, 4.0)}
+
+
+def fake_results(protocol="retrain", seeds=2, episodes=5, points=64, scale=1.0):
+    """Errors that factor into method, shift, learner, seed and episode; the distilled set loses with the MLP under steps."""
+    results = []
+    for learner, (harder, seconds) in LEARNERS.items():
+        for shift, factor in SHIFTS.items():
+            for method, error in METHODS.items():
+                loses = method == "distilled" and learner == "mlp-lm"
+                for seed in range(seeds):
+                    for episode in range(episodes):
+                        value = scale * error * math.sqrt(factor) * harder * (1 + 0.2 * math.sin(3 * episode + seed))
+                        results.append(
+                            Result(
+                                "heat", protocol, method, learner, points * (8 if method == "dense" else 1), 30, shift, seed, episode,
+                                value * (6 if loses else 1), seconds * (5 if method == "dense" else 1),
+                                "ridge" if method == "distilled" else "", method == "dense",
+                            )
+                        )  # fmt: skip
+    return results
+
+
+def fake_outcome(pde, protocol="retrain", seeds=2):
+    """An outcome of the retrain protocol on a PDE over two coordinates."""
+    data = []
+    for seed in range(seeds):
+        interior, boundary = sample_points(pde, "sobol", 64, 30, seed + 1)
+        data.append(collocation_data(pde, interior, boundary, 3.0).with_header(pde=pde.name, protocol=protocol))
+    interior, boundary = sample_points(pde, "midpoint-grid", 64, 30, 0)
+    history = [
+        {"step": 25 * k, "risk": 0.5 * 0.9**k, "validation": 0.55 * 0.91**k + 0.02, "seconds": 0.4 * k} for k in range(20)
+    ]
+    history[0]["risk"] = math.nan
+    x, t = torch.meshgrid(torch.linspace(0, 1, 33), torch.linspace(0, 1, 25), indexing="ij")
+    truth = (math.pi * x).sin() * (-t).exp()
+    examples = [
+        FieldExample(shift, factor * truth, {"distilled": factor * truth + 0.01 * (9 * x).sin(), "midpoint-grid": factor * truth + 0.05 * x * t})
+        for shift, factor in SHIFTS.items()
+    ]
+    return Outcome(
+        protocol=protocol,
+        results=fake_results(protocol, seeds),
+        data=data,
+        best_baseline="midpoint-grid",
+        baseline_data=collocation_data(pde, interior, boundary, 10.0),
+        histories=[history, [{**row, "validation": row["validation"] * 1.1} for row in history]][:seeds],
+        distill_seconds=[18.2, 19.0][:seeds],
+        examples=examples,
+        curve=[r for n, s in ((32, 2.5), (64, 1.0), (128, 0.4)) for r in fake_results(protocol, seeds, 3, n, s)],
+        settings={"scale": 2.5, "weights": {"sobol": 10.0, "midpoint-grid": 3.0}},
+        notes=["A note."],
+    )
+
+
+@pytest.fixture(scope="session")
+def heat():
+    return load_pde("heat")
+
+
+@pytest.fixture(scope="session")
+def make_outcome(heat):
+    """Make an outcome on the heat equation: ``make_outcome(protocol, seeds)``."""
+
+    def make(protocol="retrain", seeds=2):
+        return fake_outcome(heat, protocol, seeds)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def outcome(make_outcome):
+    return make_outcome()
