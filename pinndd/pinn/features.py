@@ -86,14 +86,14 @@ class RandomFeatures:
             return inner[part]
 
         value = (slope(()) + self.bias).tanh()
-        outer = _tanh_derivatives(value, max(len(a) for a in axes))
+        outer = tanh_derivatives(value, max(len(a) for a in axes))
         results: list[Tensor] = []
         for wanted in axes:
             if not wanted:
                 results.append(value)
                 continue
             total = torch.zeros_like(value)
-            for partition in _partitions(wanted):
+            for partition in set_partitions(wanted):
                 if any(self.encoding.vanishes(part) for part in partition):
                     continue
                 product = outer[len(partition)]
@@ -127,33 +127,40 @@ def draw_features(
     return RandomFeatures(encoding, weight.to(device, dtype), bias.to(device, dtype))
 
 
-def _tanh_derivatives(value: Tensor, order: int) -> list[Tensor]:
-    """Derivatives 0 … order of tanh, as polynomials in its value (d/dz v^n = n v^(n-1) (1 - v²))."""
-    results, polynomial = [value], {1: 1.0}
-    for _ in range(order):
-        following: dict[int, float] = {}
-        for power, factor in polynomial.items():
-            if power:
-                following[power - 1] = following.get(power - 1, 0.0) + factor * power
-                following[power + 1] = following.get(power + 1, 0.0) - factor * power
+def tanh_derivatives(value: Tensor, order: int) -> list[Tensor]:
+    """Derivatives 0 … order of tanh from its value v: derivative n is ``(1 - v²) q_n(v)``, with ``q_1 = 1`` and
+    ``q_(n+1) = (1 - v²) q_n' - 2 v q_n``."""
+    results, polynomial = [value], [1.0]
+    if order:
+        results.append(1 - value * value)
+    for _ in range(order - 1):
+        slope = [k * c for k, c in enumerate(polynomial)][1:]
+        following = [0.0] * (len(polynomial) + 1)
+        for k, c in enumerate(slope):
+            following[k] += c
+            following[k + 2] -= c
+        for k, c in enumerate(polynomial):
+            following[k + 1] -= 2 * c
         polynomial = following
-        highest = max(polynomial)
-        total = torch.full_like(value, polynomial.get(highest, 0.0))
-        for power in range(highest - 1, -1, -1):
-            total = total * value
-            if polynomial.get(power):
-                total = total + polynomial[power]
-        results.append(total)
+        results.append(_evaluate(polynomial, value) * results[1])
     return results
 
 
-def _partitions(items: Axes) -> list[list[Axes]]:
+def _evaluate(polynomial: list[float], value: Tensor) -> Tensor:
+    """Evaluate a polynomial (coefficients of rising powers) of positive degree by Horner's rule."""
+    total = polynomial[-1] * value
+    for c in reversed(polynomial[1:-1]):
+        total = (total + c if c else total) * value
+    return total + polynomial[0] if polynomial[0] else total
+
+
+def set_partitions(items: Axes) -> list[list[Axes]]:
     """All partitions of the positions of ``items`` into non-empty parts."""
     if not items:
         return [[]]
     first, rest = items[0], items[1:]
     results: list[list[Axes]] = []
-    for smaller in _partitions(rest):
+    for smaller in set_partitions(rest):
         results.append([(first,), *smaller])
         for k, part in enumerate(smaller):
             results.append([*smaller[:k], tuple(sorted((first, *part))), *smaller[k + 1 :]])

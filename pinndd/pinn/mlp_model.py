@@ -1,0 +1,187 @@
+"""PINNs whose weights are all trained: a batch of MLPs on the collocation data of the retrain protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.pinn.collocation import INTERIOR, row_scales
+from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.feature_model import pointwise_residual
+from pinndd.pinn.features import Encoding
+from pinndd.pinn.mlp import MLP, Tap
+from pinndd.pinn.pde import PDE
+from pinndd.pinn.residual import PointwiseResidual
+
+Prepared = dict[str, Tensor]
+"""What training needs beside the weights: ``interior`` (N, d) and ``interior_scale`` (N,), ``boundary`` (M, d),
+``boundary_scale`` (M,) and ``components`` (M,), ``targets`` (E, M)."""
+
+
+@dataclass(frozen=True)
+class FittedMLP:
+    """A batch of trained networks.
+
+    Attributes:
+        network: their shape.
+        parameters: ``(E, P)``.
+        episodes: what they were trained for.
+    """
+
+    network: MLP
+    parameters: Tensor
+    episodes: BoundaryEpisodes
+
+    def __call__(self, points: Tensor, derivatives: int = 0) -> Tensor:
+        """Evaluate at ``(Q, d)``: ``(E, Q, outputs)``, followed by the d partial derivatives if ``derivatives`` is 1."""
+        axes = [()] + [(a,) for a in range(points.shape[-1])] * (derivatives > 0)
+        return torch.cat(self.network.jets(self.parameters, points.to(self.parameters), axes), -1).to(points)
+
+
+@dataclass(frozen=True)
+class MLPModel:
+    """MLP of the retrain protocol: one network a boundary condition, all trained on the same points.
+
+    The loss of an episode is ``Σ rows²``, rows as in `pinndd.pinn.collocation.collocation_data`: that of `FeatureModel`.
+
+    Args:
+        pde: the equation.
+        hidden: widths of the hidden layers.
+    """
+
+    pde: PDE
+    hidden: tuple[int, ...] = (32, 32, 32)
+
+    @cached_property
+    def network(self) -> MLP:
+        """The shape of the networks."""
+        return MLP(Encoding(self.pde.box, self.pde.periodic_axes), self.hidden, self.pde.outputs)
+
+    @cached_property
+    def residual(self) -> PointwiseResidual:
+        """The residual as a function of the jet."""
+        return pointwise_residual(self.pde)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number P of weights of one network."""
+        return self.network.parameter_count
+
+    def initial(self, episodes: BoundaryEpisodes, like: Tensor) -> Tensor:
+        """Draw initial weights ``(E, P)``, independent for every episode, from the seed of the batch and its place in it."""
+        seeds = [episodes.seed * _SEED_STRIDE + k for k in range(len(episodes))]
+        return self.network.initial(seeds, device=like.device, dtype=like.dtype)
+
+    def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Prepared:
+        """Evaluate the boundary values at the points of ``data``, differentiably."""
+        scales = row_scales(self.pde, data)
+        points, targets, components = [], [], []
+        for condition in self.pde.valued:
+            s = data[condition.name]
+            points.append(self.pde.patches[condition.name].points(s))
+            targets.append(episodes.values[condition.name](s))
+            components += [condition.component] * s.shape[0]
+        return {
+            "interior": data[INTERIOR],
+            "interior_scale": scales[INTERIOR],
+            "boundary": torch.cat(points),
+            "boundary_scale": torch.cat([scales[c.name] for c in self.pde.valued]),
+            "targets": torch.cat(targets, -1),
+            "components": torch.tensor(components, device=data[INTERIOR].device),
+        }
+
+    def select(self, prepared: Prepared, index: Tensor | slice) -> Prepared:
+        """Return what some of the episodes need."""
+        return {**prepared, "targets": prepared["targets"][index]}
+
+    def redraw(self, data: SyntheticData, generator: torch.Generator) -> SyntheticData:
+        """Return ``data`` with as many points drawn anew, uniformly in the domain and on every condition."""
+
+        def uniform(name: str) -> Tensor:
+            old = data[name]
+            return torch.rand(old.shape, generator=generator, dtype=torch.float64).to(old)
+
+        fields = {c.name: uniform(c.name) for c in self.pde.valued}
+        return data.with_fields({INTERIOR: self.pde.box.scale(uniform(INTERIOR)), **fields})
+
+    def rows(self, prepared: Prepared, parameters: Tensor, taps: list[Tap] | None = None) -> Tensor:
+        """Return the weighted rows ``(E, N · equations + M)``: residuals point by point, then boundary errors.
+
+        Args:
+            prepared: from `prepare`.
+            parameters: ``(E, P)``.
+            taps: a list to which one `Tap` a layer is appended.
+        """
+        interior, terms = prepared["interior"], self.residual.terms
+        streams = self.network.streams(interior, self.residual.axes, values_at=prepared["boundary"])
+        jets = self.network.propagate(parameters, streams, self.residual.axes, taps)
+        values, count = jets[()], interior.shape[-2]
+        columns = [(jets[axes] if axes else values[:, :count])[..., component] for component, axes in terms]
+        residuals = prepared["interior_scale"][:, None] * self.residual(interior, torch.stack(columns, -1))
+        boundary = values[:, count:]
+        if self.pde.outputs == 1:
+            boundary = boundary[..., 0]
+        else:
+            index = prepared["components"].expand(boundary.shape[0], -1)[..., None]
+            boundary = boundary.gather(-1, index)[..., 0]
+        errors = prepared["boundary_scale"] * (boundary - prepared["targets"])
+        return torch.cat((residuals.flatten(1), errors), -1)
+
+    def loss(self, prepared: Prepared, parameters: Tensor) -> Tensor:
+        """Return the training loss of every episode, ``(E,)``."""
+        return self.rows(prepared, parameters).square().sum(-1)
+
+    def linearise(self, prepared: Prepared, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, P)``, off the graph.
+
+        A row depends on the derivatives of u at one point only, so one backward pass of the sum of all rows gives, at the
+        pre-activations of every layer, the slopes of each row; with the inputs of the layer they make its Jacobian.
+        """
+        taps: list[Tap] = []
+        with torch.enable_grad():
+            rows = self.rows(prepared, parameters.detach().requires_grad_(), taps)
+            outputs = [tensor for tap in taps for tensor in tap.outputs.values()]
+            count, equations = prepared["interior"].shape[-2], self.residual.equations
+            jacobian = rows.new_zeros((*rows.shape, self.parameter_count))
+            for equation in range(equations):
+                chosen = rows[:, equation : count * equations : equations].sum()
+                if equation == 0:
+                    chosen = chosen + rows[:, count * equations :].sum()
+                slopes = torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations, allow_unused=True)
+                self._fill(jacobian, equation, count, taps, slopes)
+        return rows.detach(), jacobian
+
+    def _fill(
+        self, jacobian: Tensor, equation: int, count: int, taps: list[Tap], slopes: tuple[Tensor | None, ...]
+    ) -> None:
+        """Write the rows of one equation, and with the first those of the boundary, from slopes in the pre-activations."""
+        equations, remaining, start = self.residual.equations, list(slopes), 0
+        interior = jacobian[:, equation : count * equations : equations]
+        boundary = jacobian[:, count * equations :]
+        for tap, (fan_in, fan_out) in zip(taps, self.network.layers, strict=True):
+            pairs = [(tap.inputs[axes].detach(), remaining.pop(0), axes) for axes in tap.outputs]
+            used = [(inputs, slope, axes) for inputs, slope, axes in pairs if slope is not None]
+            shape = (jacobian.shape[0], count, -1)
+            left = torch.stack([inputs[..., :count, :].expand(*shape[:2], fan_in) for inputs, _, _ in used], -1)
+            right = torch.stack([slope[:, :count].expand(*shape[:2], fan_out) for _, slope, _ in used], -2)
+            middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
+            interior[..., start:middle] = (left @ right).flatten(-2)
+            for inputs, slope, axes in used:
+                if axes == ():
+                    interior[..., middle:stop] = slope[:, :count]
+                    if equation == 0:
+                        outer = inputs[..., count:, :, None] * slope[:, count:, None, :]
+                        boundary[..., start:middle] = outer.flatten(-2)
+                        boundary[..., middle:stop] = slope[:, count:]
+            start = stop
+
+    def fitted(self, parameters: Tensor, episodes: BoundaryEpisodes) -> FittedMLP:
+        """Return the networks with weights ``(E, P)``."""
+        return FittedMLP(self.network, parameters, episodes)
+
+
+_SEED_STRIDE = 100_003  # more episodes than a batch will ever have, so that batches of neighbouring seeds share no network
