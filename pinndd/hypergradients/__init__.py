@@ -3,5 +3,6 @@
 from pinndd.hypergradients.exact import Exact
 from pinndd.hypergradients.implicit import Implicit
 from pinndd.hypergradients.protocol import Gradient, Hypergradient
+from pinndd.hypergradients.unrolled import UnrolledAdjoint
 
-__all__ = ["Exact", "Gradient", "Hypergradient", "Implicit"]
+__all__ = ["Exact", "Gradient", "Hypergradient", "Implicit", "UnrolledAdjoint"]

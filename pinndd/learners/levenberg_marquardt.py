@@ -42,9 +42,9 @@ class NetworkRows(Protocol):
 class LevenbergMarquardt:
     """Fit ``min_θ ‖ρ(θ)‖²`` in float64, every network with its own damping (Levenberg 1944, Marquardt 1963).
 
-    A step solves ``(JᵀJ + λ I) δ = -Jᵀ ρ``, with fewer rows than weights in its dual form ``δ = -Jᵀ (J Jᵀ + λ I)⁻¹ ρ``. Where a step
-    does not lower the loss of a network, its damping grows and the step is tried again with the same Jacobian. A network leaves
-    the batch when it is done.
+    A step solves ``(JᵀJ + λ I) δ = -Jᵀ ρ``, with fewer rows than weights in its dual form ``δ = -Jᵀ (J Jᵀ + λ I)⁻¹ ρ``.
+    Where a step does not lower the loss of a network, its damping grows and the step is tried again with the same
+    Jacobian. A network leaves the batch when it is done.
 
     Args:
         model: gives the rows ρ and their Jacobian.
@@ -90,7 +90,7 @@ class LevenbergMarquardt:
             index = torch.arange(len(episodes), device=theta.device)
             rows = self.model.rows(self.model.select(prepared, index[:1]), theta[:1]).shape[-1]
             batch = max(1, self.memory // (8 * rows * self.model.parameter_count))
-            for part in index.split(batch):
+            for part in torch.split(index, batch):
                 theta[part] = self._train(self.model.select(prepared, part), theta[part])
         return self.model.fitted(theta, episodes)
 

@@ -108,9 +108,7 @@ class MLP:
         count = parameters.shape[0]
         return [(next(flat).view(count, *layer), next(flat).view(count, 1, layer[1])) for layer in self.layers]
 
-    def jets(
-        self, parameters: Tensor, points: Tensor, axes: Sequence[Axes], extra: Tensor | None = None
-    ) -> list[Tensor]:
+    def jets(self, parameters: Tensor, points: Tensor, axes: Sequence[Axes], extra: Tensor | None = None) -> list[Tensor]:
         """Evaluate u and derivatives of it.
 
         Args:

@@ -155,9 +155,7 @@ class MLPModel:
                 self._fill(jacobian, equation, count, taps, slopes)
         return rows.detach(), jacobian
 
-    def _fill(
-        self, jacobian: Tensor, equation: int, count: int, taps: list[Tap], slopes: tuple[Tensor | None, ...]
-    ) -> None:
+    def _fill(self, jacobian: Tensor, equation: int, count: int, taps: list[Tap], slopes: tuple[Tensor | None, ...]) -> None:
         """Write the rows of one equation, and with the first those of the boundary, from slopes in the pre-activations."""
         equations, remaining, start = self.residual.equations, list(slopes), 0
         interior = jacobian[:, equation : count * equations : equations]
