@@ -31,25 +31,26 @@ def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: tor
             c.name: torch.rand((_PROBES, pde.patches[c.name].dimension), generator=generator, dtype=torch.float64)
             for c in pde.valued
         }
-        unit = 0.15 + 0.7 * torch.rand((_INTERIOR, pde.box.dimension), generator=generator, dtype=torch.float64)
-        stencil = Stencil(pde.box.scale(unit), residual.axes if residual else [()], _steps(pde))
-        pieces = [stencil.points, *(pde.patches[name].points(s) for name, s in probes.items())]
+        stencil = _stencil(pde, residual, generator) if shift == "none" and residual is not None else None
+        pieces = [pde.patches[name].points(s) for name, s in probes.items()]
         pieces += _periodic_pairs(pde, generator)
+        pieces += [stencil.points] if stencil else []
         u = _solve(pde, pde.reference, "reference", values, torch.cat(pieces))
         if isinstance(u, str):
             yield Finding("error", f"reference, {where(shift)}", u)
             continue
-        inside, *others = torch.split(u, [len(p) for p in pieces], 1)
+        answers = list(torch.split(u, [len(p) for p in pieces], 1))
         size = max(float(u.square().mean().sqrt()), 1e-12)
-        yield from _condition_findings(pde, shift, values, probes, others, size)
-        yield from _periodic_findings(pde, shift, others[len(probes) :], size)
-        if shift == "none" and residual is not None:
-            yield _residual_finding(pde, residual, stencil, pde.box.scale(unit), inside)
+        yield from _condition_findings(pde, shift, values, probes, answers, size)
+        yield from _periodic_findings(pde, shift, answers[len(probes) :], size)
+        if stencil and residual is not None:
+            yield _residual_finding(pde, residual, stencil, answers[-1])
 
 
-def _steps(pde: PDE) -> Tensor:
-    box = pde.box
-    return _STEP * (torch.tensor(box.high, dtype=torch.float64) - torch.tensor(box.low, dtype=torch.float64))
+def _stencil(pde: PDE, residual: PointwiseResidual, generator: torch.Generator) -> Stencil:
+    unit = 0.15 + 0.7 * torch.rand((_INTERIOR, pde.box.dimension), generator=generator, dtype=torch.float64)
+    low, high = unit.new_tensor(pde.box.low), unit.new_tensor(pde.box.high)
+    return Stencil(pde.box.scale(unit), residual.axes, _STEP * (high - low))
 
 
 def _periodic_pairs(pde: PDE, generator: torch.Generator) -> Iterator[Tensor]:
@@ -62,9 +63,7 @@ def _periodic_pairs(pde: PDE, generator: torch.Generator) -> Iterator[Tensor]:
 
 def _solve(pde: PDE, solver: Reference, role: str, values: BoundaryValues, points: Tensor) -> Tensor | str:
     """Return u ``(B, Q, outputs)``, or what is wrong with it."""
-    expected = f"{(len(values), len(points))}" + (
-        f" or {(len(values), len(points), pde.outputs)}" if pde.outputs > 1 else ""
-    )
+    expected = (len(values), len(points), pde.outputs) if pde.outputs > 1 else (len(values), len(points))
     try:
         u = solver(values, points)
     except Exception as error:
@@ -121,8 +120,9 @@ def _periodic_findings(pde: PDE, shift: str, answers: list[Tensor], size: float)
             )
 
 
-def _residual_finding(pde: PDE, residual: PointwiseResidual, stencil: Stencil, points: Tensor, u: Tensor) -> Finding:
+def _residual_finding(pde: PDE, residual: PointwiseResidual, stencil: Stencil, u: Tensor) -> Finding:
     """Compare the residual of the reference, by central differences, with the size of the terms of the PDE."""
+    points = stencil.centers
     derivatives = {c: stencil(u[..., c]) for c in range(pde.outputs)}
     jets = torch.stack([derivatives[c][..., residual.axes.index(axes)] for c, axes in residual.terms], -1)
     values, slopes = residual.linearise(points, jets)

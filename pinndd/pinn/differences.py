@@ -33,10 +33,12 @@ class Stencil:
         steps: ``(d,)``, distance between neighbouring points along each axis.
 
     Attributes:
+        centers: ``(N, d)``, where the derivatives are wanted.
         points: ``(Q, d)``, where the function must be evaluated.
     """
 
     def __init__(self, points: Tensor, derivatives: Sequence[tuple[int, ...]], steps: Tensor) -> None:
+        self.centers = points
         dimension = points.shape[-1]
         offsets: dict[tuple[int, ...], int] = {}
         rows: list[dict[int, float]] = []

@@ -54,9 +54,8 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
-        raise PDEModuleError(
-            f"PDE module {path}, line {error.lineno}: {error.msg}; correct the line and try again"
-        ) from error
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise PDEModuleError(f"PDE module {path}{line}: {error.msg}; correct it and try again") from error
     except ValueError as error:
         raise PDEModuleError(f"PDE module {path}: not a Python source file ({error})") from error
 
@@ -121,6 +120,7 @@ def load_pde(name_or_path: str | Path) -> PDE:
         raise PDEModuleError(f"PDE module {path}{_line(error, path)}: {type(error).__name__}: {error}; {remedy}") from error
     pde = getattr(module, "pde", None)
     if not isinstance(pde, PDE):
+        del sys.modules[unique]
         found = "no `pde`" if pde is None else f"`pde` of type {type(pde).__name__}"
         raise PDEModuleError(f"PDE module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level")
     return pde

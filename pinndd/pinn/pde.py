@@ -57,6 +57,23 @@ class PDE:
         for shift in self.shifts:
             self.ensemble(shift)  # a misspelt condition shows here
         _ = self.patches, self.periodic_axes
+        for condition in self.valued:
+            self._check_joins(condition)
+
+    def _check_joins(self, condition: Condition) -> None:
+        patch = self.patches[condition.name]
+        for end, other in enumerate(condition.joins or ()):
+            prefix = f"PDE {self.name!r}: condition {condition.name!r} joins {other!r}"
+            joined = next((c for c in self.valued if c.name == other), None)
+            if joined is None:
+                raise ValueError(f"{prefix}; expected one of {', '.join(c.name for c in self.valued)}")
+            if joined.joins is not None:
+                raise ValueError(f"{prefix}, which joins others itself; leave joins out of one of the two")
+            if patch.dimension != 1:
+                raise ValueError(f"{prefix} along {patch.dimension} coordinates; only a condition along one can join others")
+            corner = patch.points(torch.tensor([float(end)], dtype=torch.float64))
+            if not self.patches[other].contains(corner):
+                raise ValueError(f"{prefix} at s = {end}, but they do not meet there; joins names s = 0 first, then s = 1")
 
     @cached_property
     def box(self) -> Domain:
@@ -119,6 +136,9 @@ class Ensemble:
     families: Mapping[str, Family]
     base: Mapping[str, Family]
 
+    def __post_init__(self) -> None:
+        _ = self.slices  # a misspelt Tied shows here
+
     @cached_property
     def slices(self) -> dict[str, slice]:
         """Which coefficients belong to each condition (a tied one has those of the condition it follows)."""
@@ -177,7 +197,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class BoundaryValues:
-    """The values of B boundary conditions, as functions of ``s`` ``(N,)`` or ``(N, k)``: ``values["left"](s)`` is ``(B, N)``.
+    """The values of B boundary conditions as functions: ``values["left"](s)`` is ``(B, N)``; s is ``(N,)`` or ``(N, k)``.
 
     Attributes:
         ensemble: the joint family.

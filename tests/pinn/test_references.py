@@ -1,6 +1,7 @@
 """Reference solutions against closed forms, orders of convergence and second, independent methods."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -95,7 +96,9 @@ class TestExponentialCollocation:
     def test_kernel_integrals_against_quadrature(self, rate: float) -> None:
         nodes = gauss_legendre(4)[0]
         length, time = 0.2, 0.13
-        integrals = kernel_integrals(torch.tensor([rate], dtype=torch.float64), length, torch.tensor([time], dtype=torch.float64), 4)
+        integrals = kernel_integrals(
+            torch.tensor([rate], dtype=torch.float64), length, torch.tensor([time], dtype=torch.float64), 4
+        )
         for j in range(4):
 
             def integrand(sigma: float, j: int = j) -> float:
@@ -115,7 +118,7 @@ class TestExponentialCollocation:
         for slabs in (4, 8, 16):
             trajectory = integrate(rates, lambda _, w: w**2, start, slab_boundaries(1.0, slabs), order=order)
             errors.append(float((trajectory.project(times, torch.ones((37, 1)).double())[0] - exact).abs().max()))
-        observed = [math.log2(a / b) for a, b in zip(errors[:-1], errors[1:], strict=True)]
+        observed = [math.log2(a / b) for a, b in pairwise(errors)]
         assert min(observed) > order - 0.2
 
     def test_stiffness_costs_nothing(self) -> None:
@@ -132,7 +135,9 @@ class TestExponentialCollocation:
 
     def test_slabs_that_do_not_converge_are_halved(self) -> None:
         rates, start = torch.zeros(1, dtype=torch.float64), torch.tensor([[1.0]], dtype=torch.float64)
-        trajectory = integrate(rates, lambda t, w: -40 * (w - t.cos()[:, None]) - t.sin()[:, None], start, [0.0, 1.0], order=8)
+        trajectory = integrate(
+            rates, lambda t, w: -40 * (w - t.cos()[:, None]) - t.sin()[:, None], start, [0.0, 1.0], order=8
+        )
         assert len(trajectory.slabs) > 1
         times = torch.tensor([1.0], dtype=torch.float64)
         assert float(trajectory.project(times, torch.ones((1, 1)).double())) == pytest.approx(math.cos(1), abs=1e-6)
@@ -207,8 +212,8 @@ class TestHeat:
         values, at = draws(PDES["heat"], 2, "shape"), points(100)
         ends = values["left"], values["right"], values["start"]
         fine = solve_dirichlet(*ends, at, diffusivity=0.1, degree=96, slabs=8)
-        errors = [relative(solve_dirichlet(*ends, at, diffusivity=0.1, degree=n, slabs=8), fine) for n in (12, 24, 48)]
-        assert errors[1] < 0.1 * errors[0]
+        errors = [relative(solve_dirichlet(*ends, at, diffusivity=0.1, degree=n, slabs=8), fine) for n in (6, 12, 24)]
+        assert errors[1] < 0.05 * errors[0]
         assert errors[2] < 1e-3 * errors[1]
 
 
