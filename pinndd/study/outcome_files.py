@@ -69,14 +69,16 @@ def load_outcome(folder: Path) -> Outcome:
         description = _unmarked(json.loads((folder / "outcome.json").read_text()))
         if description["version"] > VERSION:
             raise OutcomeFileError(
-                f"{folder} was written by a newer pinndd (format {description['version']}, expected up to {VERSION}): update pinndd"
+                f"{folder} was written by a newer pinndd (format {description['version']}, expected up to "
+                f"{VERSION}): update pinndd"
             )
         return _outcome(description, folder)
     except (OSError, KeyError, TypeError, ValueError, DataFileError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, OutcomeFileError):
             raise
         raise OutcomeFileError(
-            f"{folder} is damaged ({type(error).__name__}: {error}): delete that folder and resume, or start anew with --overwrite"
+            f"{folder} is damaged ({type(error).__name__}: {error}): delete that folder and resume, or start anew "
+            "with --overwrite"
         ) from error
 
 
@@ -113,7 +115,7 @@ def _results(table: Mapping[str, Any]) -> list[Result]:
 
 
 def _marked(value: Any) -> Any:
-    """JSON has no NaN and no infinity, and settings may hold tuples or numbers of numpy and torch: write them all as JSON."""
+    """Write everything as JSON, which has no NaN and no infinity; settings may hold tuples and numbers of numpy and torch."""
     if isinstance(value, Mapping):
         return {str(k): _marked(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

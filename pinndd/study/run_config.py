@@ -48,7 +48,9 @@ class RunConfig:
     versions: Mapping[str, str] = field(default_factory=versions)
 
     @classmethod
-    def of(cls, pde: str, protocols: Sequence[str], settings: StudySettings, command: str = "", source: str = "") -> RunConfig:
+    def of(
+        cls, pde: str, protocols: Sequence[str], settings: StudySettings, command: str = "", source: str = ""
+    ) -> RunConfig:
         """Describe a study that is about to begin."""
         values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items() if v is not None}
         return cls(pde, list(protocols), values, command, source)
@@ -81,7 +83,8 @@ class RunConfig:
         for name in dict.fromkeys((*mine, *theirs)):
             if mine.get(name) != theirs.get(name):
                 raise RunConfigError(
-                    f"run {path} was started with {name} = {mine.get(name)!r}, now it is {theirs.get(name)!r}: resume with the "
+                    f"run {path} was started with {name} = {mine.get(name)!r}, now it is {theirs.get(name)!r}: "
+                    "resume with the "
                     "same settings, or start anew with --overwrite"
                 )
 

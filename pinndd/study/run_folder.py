@@ -76,7 +76,9 @@ class RunFolder:
         if not path.is_dir():
             raise RunFolderError(f"run folder {path} does not exist: start a run with 'pinndd study PDE --out {path}'")
         if not folder.holds_run:
-            raise RunFolderError(f"folder {path} holds no run ({CONFIG} is missing): name the folder that 'pinndd study' wrote")
+            raise RunFolderError(
+                f"folder {path} holds no run ({CONFIG} is missing): name the folder that 'pinndd study' wrote"
+            )
         return folder
 
     @property

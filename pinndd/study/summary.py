@@ -19,7 +19,7 @@ class SummaryRow:
 
     Attributes:
         pde, protocol, learner, shift, method, points, boundary_points, distilled_with, ceiling: as in `Result`.
-        mean, low, high: mean relative L2 error and its 95 % interval over seeds and episodes; infinite where training failed.
+        mean, low, high: mean relative L2 error and its 95 % interval over seeds and episodes; infinite where one failed.
         median: median relative L2 error (a few bad runs rule a mean).
         models: number of trained models and boundary conditions behind the row.
         failed: how many of them ended without a finite error.
@@ -60,7 +60,7 @@ class SummaryRow:
         return False if self.ratio_high < 1 else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values: what is not finite becomes null, a ratio stands in rows of the distilled set only."""
+        """Return the row as JSON values: what is not finite is null, only rows of the distilled set have a ratio."""
         row = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in vars(self).items()}
         if self.method != DISTILLED:
             for name in ("baseline", "ratio", "ratio_low", "ratio_high", "distilled_with"):

@@ -47,7 +47,7 @@ def test_nothing_is_unpickled(outcome, tmp_path):
 def test_damaged_outcomes_are_refused(outcome, tmp_path, text):
     save_outcome(outcome, tmp_path)
     (tmp_path / "outcome.json").write_text(text)
-    with pytest.raises(OutcomeFileError, match="--overwrite|update pinndd"):
+    with pytest.raises(OutcomeFileError, match=r"--overwrite|update pinndd"):
         load_outcome(tmp_path)
 
 
@@ -95,7 +95,7 @@ def test_toml_is_read_back(value):
 
 def test_a_folder_in_use_demands_a_choice(config, outcome, tmp_path):
     RunFolder.start(tmp_path, config).add(outcome)
-    with pytest.raises(RunFolderError, match="--resume.*--overwrite"):
+    with pytest.raises(RunFolderError, match=r"--resume.*--overwrite"):
         RunFolder.start(tmp_path, config)
     assert RunFolder.start(tmp_path, config, resume=True).finished("retrain")
     assert not RunFolder.start(tmp_path, config, overwrite=True).finished("retrain")

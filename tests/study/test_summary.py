@@ -127,7 +127,10 @@ def test_sets_of_other_learners_have_rows_of_their_own():
         *rows("distilled", one, learner="mlp-lm", distilled_with="ridge"),
         *rows("distilled", 4 * one, learner="mlp-lm", distilled_with="mlp-lm"),
     ]
-    assert {r.distilled_with: r.ratio for r in summarise(results) if r.method == "distilled"} == {"ridge": 2.0, "mlp-lm": 0.5}
+    assert {r.distilled_with: r.ratio for r in summarise(results) if r.method == "distilled"} == {
+        "ridge": 2.0,
+        "mlp-lm": 0.5,
+    }
 
 
 def test_rows_are_json_with_the_promised_names():

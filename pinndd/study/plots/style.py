@@ -1,0 +1,122 @@
+"""What all pictures share: size, colours, labels, and how they are written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinndd.checkpoint import write_atomically
+from pinndd.pinn.pde import PDE
+from pinndd.study.outcome import DISTILLED
+
+FIELD_MAP = "viridis"
+ERROR_MAP = "magma"
+WIDTH = 8.5
+"""Inches: wide enough for two panels, still legible on a phone."""
+
+# Okabe and Ito's colours, which people with any colour vision tell apart; markers differ as well
+_KNOWN = {
+    DISTILLED: ("#D55E00", "o"),
+    "midpoint-grid": ("#E69F00", "P"),
+    "sobol": ("#0072B2", "D"),
+    "latin-hypercube": ("#56B4E9", "s"),
+    "hammersley": ("#009E73", "^"),
+    "chebyshev-grid": ("#CC79A7", "X"),
+    "uniform": ("#808080", "v"),
+}
+_SPARE = (("#8C6D00", "*"), ("#004D40", "<"), ("#7B3294", ">"), ("#A6611A", "d"), ("#35978F", "8"), ("#5E3C99", "H"))
+_CEILINGS = ("h", "p", "8", "H")
+CONDITION_COLOURS = ("#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#009E73", "#E69F00")
+
+_RC: Any = {
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "figure.titlesize": 11.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "axes.grid": False,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Colour and marker of one method."""
+
+    colour: str
+    marker: str
+    filled: bool = True
+
+    def keywords(self, size: float = 6.0, marker: str | None = None) -> dict[str, Any]:
+        """Arguments of matplotlib for a marker of this method, or for another marker in its colour."""
+        shape = marker or self.marker
+        return {
+            "color": self.colour,
+            "marker": shape,
+            "markersize": size * (1.35 if shape in "PX" else 1.0),
+            "markerfacecolor": self.colour if self.filled else "white",
+            "markeredgecolor": self.colour if not self.filled else "white",
+            "markeredgewidth": 1.2 if not self.filled else 0.6,
+        }
+
+
+def marks(methods: Iterable[str], ceilings: Iterable[str] = ()) -> dict[str, Mark]:
+    """Give every method a mark, the same in every picture; methods outside the comparison are hollow and black."""
+    outside = set(ceilings)
+    found: dict[str, Mark] = {}
+    for name in dict.fromkeys(methods):
+        if name in outside:
+            found[name] = Mark("#000000", _CEILINGS[sum(n in outside for n in found) % len(_CEILINGS)], filled=False)
+        elif name in _KNOWN:
+            found[name] = Mark(*_KNOWN[name])
+        else:
+            found[name] = Mark(*_SPARE[sum(n not in outside and n not in _KNOWN for n in found) % len(_SPARE)])
+    return found
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with the fonts and lines of this project, whatever the user's matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_RC)
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure that makes room for its own labels."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
+    """Write a figure as PNG, atomically."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=dots_per_inch, metadata={"Software": "pinndd"})
+    with write_atomically(path) as file:
+        file.write(picture.getvalue())
+
+
+def label(pde: PDE, name: str) -> str:
+    """Label of a coordinate, or of u, with its unit."""
+    return f"{name} ({pde.units[name]})" if name in pde.units else name
+
+
+def wrap_axes(figure: Figure, count: int, columns: int, **keywords: Any) -> list[Axes]:
+    """Return ``count`` axes in rows of at most ``columns``, the unused cells removed."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, **keywords).ravel())
+    for extra in axes[count:]:
+        extra.remove()
+    return axes[:count]
