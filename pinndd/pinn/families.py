@@ -297,14 +297,16 @@ class GaussianProcess(LinearFamily):
 
     @cached_property
     def _expansion(self) -> tuple[Tensor, Tensor, Tensor]:
-        grid = (torch.arange(_GRID, dtype=torch.float64) + 0.5) / _GRID
-        values, vectors = torch.linalg.eigh(self._kernel(grid, grid) / _GRID)
-        keep = values.argsort(descending=True)[: self.size]
-        values = values[keep].clamp_min(1e-14)
-        # the largest entry of each eigenvector is made positive: the same draw on every machine
-        vectors = vectors[:, keep]
-        vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
-        return grid, values, vectors
+        # cached: tensors made in inference mode would later refuse to be differentiated through
+        with torch.inference_mode(False):
+            grid = (torch.arange(_GRID, dtype=torch.float64) + 0.5) / _GRID
+            values, vectors = torch.linalg.eigh(self._kernel(grid, grid) / _GRID)
+            keep = values.argsort(descending=True)[: self.size]
+            values = values[keep].clamp_min(1e-14)
+            # the largest entry of each eigenvector is made positive: the same draw on every machine
+            vectors = vectors[:, keep]
+            vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
+            return grid, values, vectors
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -355,6 +357,28 @@ class Bump(Family):
             ends = bump(torch.zeros_like(x)), bump(torch.ones_like(x))
             values = values - (1 - x) * ends[0] - x * ends[1]
         return height * values
+
+
+@dataclass(frozen=True)
+class Sum(LinearFamily):
+    """The sum of two independent linear families; the coefficients of ``first`` come first."""
+
+    first: LinearFamily
+    second: LinearFamily
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.first.size + self.second.size
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return self.first.scales + self.second.scales
+
+    def basis(self, s: Tensor) -> Tensor:
+        return torch.cat((self.first.basis(s), self.second.basis(s)), -1)
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.cat((self.first.sample(count, generator), self.second.sample(count, generator)), -1)
 
 
 @dataclass(frozen=True)

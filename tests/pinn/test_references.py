@@ -10,7 +10,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.special import erfc
 from torch import Tensor
 
-from pinndd import PDE, BoundaryValues
+from pinndd import PDE, BoundaryValues, families
 from pinndd.pinn.loading import list_pdes, load_pde
 from pinndd.pinn.reference import laplace_on_square, solve_dirichlet, solve_periodic
 from pinndd.pinn.reference.dirichlet import collocation
@@ -215,6 +215,22 @@ class TestHeat:
         errors = [relative(solve_dirichlet(*ends, at, diffusivity=0.1, degree=n, slabs=8), fine) for n in (6, 12, 24)]
         assert errors[1] < 0.05 * errors[0]
         assert errors[2] < 1e-3 * errors[1]
+
+
+def test_solving_in_inference_mode_first_spoils_no_gradient() -> None:
+    """Bases are cached; one that was made in inference mode must still be differentiable through later."""
+    at, process = points(5), families.GaussianProcess(length=0.31)
+
+    def solve(coefficients: Tensor) -> Tensor:
+        return solve_dirichlet(
+            lambda s: process.evaluate(coefficients, s[:, None])[None], zero, zero, at, diffusivity=0.1, degree=19, slabs=2
+        )
+
+    with torch.inference_mode():
+        solve(torch.ones(10).double())
+    coefficients = torch.ones(10, dtype=torch.float64, requires_grad=True)
+    solve(coefficients).sum().backward()
+    assert coefficients.grad is not None
 
 
 class TestBurgers:

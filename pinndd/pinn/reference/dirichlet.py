@@ -43,14 +43,18 @@ class Collocation:
 @lru_cache(maxsize=8)
 def collocation(degree: int) -> Collocation:
     """Return the collocation with polynomials of ``degree``, float64, on the CPU (Canuto et al., Spectral Methods, 2006)."""
-    nodes, weights = gauss_lobatto(degree)
-    derivative = differentiation_matrix(nodes)
-    second = derivative @ derivative
-    root = weights[1:-1].sqrt()
-    symmetric = -root[:, None] * second[1:-1, 1:-1] / root
-    squares, vectors = torch.linalg.eigh((symmetric + symmetric.T) / 2)
-    to_modes = vectors.T * root
-    return Collocation(nodes, derivative, squares, vectors / root[:, None], to_modes, to_modes @ second[1:-1][:, [0, -1]])
+    # cached: tensors made in inference mode would later refuse to be differentiated through
+    with torch.inference_mode(False):
+        nodes, weights = gauss_lobatto(degree)
+        derivative = differentiation_matrix(nodes)
+        second = derivative @ derivative
+        root = weights[1:-1].sqrt()
+        symmetric = -root[:, None] * second[1:-1, 1:-1] / root
+        squares, vectors = torch.linalg.eigh((symmetric + symmetric.T) / 2)
+        to_modes = vectors.T * root
+        return Collocation(
+            nodes, derivative, squares, vectors / root[:, None], to_modes, to_modes @ second[1:-1][:, [0, -1]]
+        )
 
 
 def solve_dirichlet(
