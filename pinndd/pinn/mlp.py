@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.features import Axes, Encoding, set_partitions, tanh_derivatives
+from pinndd.pinn.features import Axes, Encoding
+from pinndd.pinn.tanh_jets import closure, tanh_jets
 
 
 @dataclass(frozen=True)
 class Streams:
-    """What enters the first layer: the encoded points and the derivatives of that encoding.
+    """What enters a layer, or leaves it: values, and derivatives in the points.
 
     Attributes:
-        values: encoded points ``(..., N + M, I)``; the last M are asked for values only.
-        slopes: non-zero derivatives of the encoding at the first N points, ``(..., N, I)``, or ``(1, I)`` where they do not
-            depend on the point.
+        values: ``(E, N + M, width)``, at the last M points without derivatives; no first axis if shared by all networks.
+        slopes: ``(E, K, N, width)``, the derivatives of `closure`; ``(E, K, 1, width)`` if the same at every point.
         count: N.
     """
 
     values: Tensor
-    slopes: dict[Axes, Tensor]
+    slopes: Tensor
     count: int
 
+    def expanded(self) -> Streams:
+        """Return the same with one row of slopes a point."""
+        return replace(self, slopes=self.slopes.expand(*self.slopes.shape[:-2], self.count, -1))
 
-@dataclass
-class Tap:
-    """Inputs and pre-activations of one layer, for derivatives in its weights.
 
-    Attributes:
-        inputs: inputs of the layer by derivative, ``(E, N, in)`` each, those of ``()`` with M rows more.
-        outputs: what the layer returns before its activation, ``(E, N, out)``, likewise.
-    """
-
-    inputs: dict[Axes, Tensor] = field(default_factory=dict)
-    outputs: dict[Axes, Tensor] = field(default_factory=dict)
+Tap = tuple[Streams, Streams]
+"""Inputs and pre-activations of one layer, for derivatives in its weights."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +116,19 @@ class MLP:
             One tensor ``(E, N, outputs)`` a derivative.
         """
         results = self.propagate(parameters, self.streams(points, axes, extra), axes)
-        return [results[a] for a in axes]
+        parts = closure(axes)
+        return [results.slopes[:, parts.index(a)] if a else results.values for a in axes]
 
     def streams(
         self, points: Tensor, axes: Sequence[Axes], extra: Tensor | None = None, *, values_at: Tensor | None = None
     ) -> Streams:
-        """Encode points ``(N, d)`` or ``(E, N, d)``, and points ``values_at`` of like shape where only u itself is needed.
+        """Encode points.
 
-        ``extra`` holds further inputs of both, those of ``values_at`` last.
+        Args:
+            points: ``(N, d)`` or ``(E, N, d)``.
+            axes: the derivatives wanted there.
+            extra: further inputs ``(N + M, C)`` or ``(E, N + M, C)``, where the network has them.
+            values_at: M more points, where only u itself is wanted.
 
         Raises:
             ValueError: further inputs are missing, or of the wrong number.
@@ -136,78 +136,45 @@ class MLP:
         given = 0 if extra is None else extra.shape[-1]
         if given != self.extra:
             raise ValueError(f"MLP: {given} further inputs given, expected extra={self.extra}")
-        slopes: dict[Axes, Tensor] = {}
-        for part in closure(axes):
-            if part and not self.encoding.vanishes(part):
-                constant = part[0] not in self.encoding.periodic
-                slope = self.encoding.derivative(points.flatten(0, -2)[:1] if constant else points, part)
-                slopes[part] = torch.nn.functional.pad(slope, (0, self.extra))
         everywhere = points if values_at is None else torch.cat((points, values_at), -2)
         values = self.encoding.derivative(everywhere, ())
         if extra is not None:
             batch = values.shape[:-2] or extra.shape[:-2]
             values = torch.cat((values.expand(*batch, -1, -1), extra.expand(*batch, -1, -1)), -1)
-        return Streams(values, slopes, points.shape[-2])
+        # the slopes of scaled coordinates are the same everywhere; those of periodic ones are not
+        where = points if self.encoding.periodic else points[..., :1, :]
+        slopes = [self.encoding.derivative(where, part) for part in closure(axes)]
+        stacked = torch.stack(slopes, -3) if slopes else values.new_zeros((*values.shape[:-2], 0, 1, self.encoding.size))
+        return Streams(values, torch.nn.functional.pad(stacked, (0, self.extra)), points.shape[-2])
 
     def propagate(
         self, parameters: Tensor, streams: Streams, axes: Sequence[Axes], taps: list[Tap] | None = None
-    ) -> dict[Axes, Tensor]:
+    ) -> Streams:
         """Push values and derivatives through all layers.
 
         Args:
             parameters: ``(E, P)``.
             streams: from `streams`.
-            axes: the derivatives to return.
+            axes: the derivatives wanted, as there.
             taps: a list to which one `Tap` a layer is appended.
 
         Returns:
-            For ``()`` values ``(E, N + M, outputs)``, for each other of ``axes`` its derivative ``(E, N, outputs)``.
+            Values ``(E, N + M, outputs)`` and slopes ``(E, K, N, outputs)``.
         """
-        needed, layers = closure(axes), self.unpack(parameters)
-        current = {(): streams.values, **streams.slopes}
-        if taps is not None:  # one row a point, so that the slopes of each point can be told apart
-            current = {a: t.expand(*t.shape[:-2], streams.count, -1) if a else t for a, t in current.items()}
-        for depth, (weight, bias) in enumerate(layers):
-            last = depth == len(layers) - 1
-            wanted = [a for a in dict.fromkeys(((), *axes)) if a in current] if last else list(current)
-            outputs = {a: _linear(current[a], weight, None if a else bias) for a in wanted}
+        parts, current = closure(axes), streams if taps is None else streams.expanded()
+        for depth, (weight, bias) in enumerate(self.unpack(parameters)):
+            if depth:
+                current = Streams(*tanh_jets(current.values, current.slopes, parts, current.count), current.count)
+            outputs = _linear(current, weight, bias)
             if taps is not None:
-                taps.append(Tap({a: current[a] for a in wanted}, outputs))
-            current = outputs if last else _activate(outputs, needed, streams.count)
+                taps.append((current, outputs))
+            current = outputs
         return current
 
 
-def closure(axes: Sequence[Axes]) -> tuple[Axes, ...]:
-    """Return the derivatives that those in ``axes`` need in a hidden layer: all parts of each, lower orders first."""
-    found: set[Axes] = {()}
-    for wanted in axes:
-        for k in range(2 ** len(wanted)):
-            found.add(tuple(a for position, a in enumerate(wanted) if k >> position & 1))
-    return tuple(sorted(found, key=lambda a: (len(a), a)))
-
-
-def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Apply one layer of E networks to ``(E, N, in)`` or to inputs ``(N, in)`` that they share."""
-    if inputs.dim() == 2:
-        inputs = inputs.expand(weight.shape[0], -1, -1)
-    return torch.bmm(inputs, weight) if bias is None else torch.baddbmm(bias, inputs, weight)
-
-
-def _activate(inputs: dict[Axes, Tensor], needed: tuple[Axes, ...], count: int) -> dict[Axes, Tensor]:
-    """Apply tanh: derivative w of tanh(z) is ``Σ_partitions tanh^(parts)(z) · Π_part z_part``; absent inputs are zero."""
-    value = inputs[()].tanh()
-    order = len(needed[-1])
-    outer = tanh_derivatives(value[:, :count], order)
-    results: dict[Axes, Tensor] = {(): value}
-    for wanted in needed[1:]:
-        total: Tensor | None = None
-        for partition in set_partitions(wanted):
-            if not all(part in inputs for part in partition):
-                continue
-            product = outer[len(partition)]
-            for part in partition:
-                product = product * inputs[part]
-            total = product if total is None else total + product
-        if total is not None:
-            results[wanted] = total
-    return results
+def _linear(inputs: Streams, weight: Tensor, bias: Tensor) -> Streams:
+    """Apply one layer of E networks to inputs of their own, or to inputs that they share."""
+    count, (fan_in, fan_out) = weight.shape[0], weight.shape[1:]
+    values = torch.baddbmm(bias, inputs.values.expand(count, -1, -1), weight)
+    flat = inputs.slopes.flatten(-3, -2).expand(count, -1, fan_in)
+    return Streams(values, torch.bmm(flat, weight).view(count, *inputs.slopes.shape[-3:-1], fan_out), inputs.count)

@@ -13,13 +13,14 @@ from pinndd.pinn.collocation import INTERIOR, row_scales
 from pinndd.pinn.episodes import BoundaryEpisodes
 from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.features import Encoding
-from pinndd.pinn.mlp import MLP, Tap
+from pinndd.pinn.mlp import MLP, Streams, Tap
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.residual import PointwiseResidual
+from pinndd.pinn.tanh_jets import closure
 
 Prepared = dict[str, Tensor]
-"""What training needs beside the weights: ``interior`` (N, d) and ``interior_scale`` (N,), ``boundary`` (M, d),
-``boundary_scale`` (M,) and ``components`` (M,), ``targets`` (E, M)."""
+"""What training needs beside the weights: ``interior`` (N, d) and ``interior_scale`` (N,); ``inputs`` and ``slopes``, the
+encoded points of interior and boundary; ``boundary_scale`` and ``components`` (M,), ``targets`` (E, M)."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,21 @@ class MLPModel:
     def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Prepared:
         """Evaluate the boundary values at the points of ``data``, differentiably."""
         scales = row_scales(self.pde, data)
-        points, targets, components = [], [], []
+        interior, boundary, targets, components = data[INTERIOR], [], [], []
         for condition in self.pde.valued:
             s = data[condition.name]
-            points.append(self.pde.patches[condition.name].points(s))
+            boundary.append(self.pde.patches[condition.name].points(s))
             targets.append(episodes.values[condition.name](s))
             components += [condition.component] * s.shape[0]
+        streams = self.network.streams(interior, self.residual.axes, values_at=torch.cat(boundary))
         return {
-            "interior": data[INTERIOR],
+            "interior": interior,
             "interior_scale": scales[INTERIOR],
-            "boundary": torch.cat(points),
+            "inputs": streams.values,
+            "slopes": streams.slopes,
             "boundary_scale": torch.cat([scales[c.name] for c in self.pde.valued]),
             "targets": torch.cat(targets, -1),
-            "components": torch.tensor(components, device=data[INTERIOR].device),
+            "components": torch.tensor(components, device=interior.device),
         }
 
     def select(self, prepared: Prepared, index: Tensor | slice) -> Prepared:
@@ -116,13 +119,11 @@ class MLPModel:
             parameters: ``(E, P)``.
             taps: a list to which one `Tap` a layer is appended.
         """
-        interior, terms = prepared["interior"], self.residual.terms
-        streams = self.network.streams(interior, self.residual.axes, values_at=prepared["boundary"])
+        interior, count = prepared["interior"], prepared["interior"].shape[-2]
+        streams = Streams(prepared["inputs"], prepared["slopes"], count)
         jets = self.network.propagate(parameters, streams, self.residual.axes, taps)
-        values, count = jets[()], interior.shape[-2]
-        columns = [(jets[axes] if axes else values[:, :count])[..., component] for component, axes in terms]
-        residuals = prepared["interior_scale"][:, None] * self.residual(interior, torch.stack(columns, -1))
-        boundary = values[:, count:]
+        inner, boundary = torch.split_with_sizes(jets.values, [count, jets.values.shape[1] - count], 1)
+        residuals = prepared["interior_scale"][:, None] * self.residual(interior, self._columns(inner, jets.slopes))
         if self.pde.outputs == 1:
             boundary = boundary[..., 0]
         else:
@@ -130,6 +131,14 @@ class MLPModel:
             boundary = boundary.gather(-1, index)[..., 0]
         errors = prepared["boundary_scale"] * (boundary - prepared["targets"])
         return torch.cat((residuals.flatten(1), errors), -1)
+
+    def _columns(self, values: Tensor, slopes: Tensor) -> Tensor:
+        """Return u and its derivatives in the order of the residual's terms, ``(E, N, K)``."""
+        parts = closure(self.residual.axes)
+        rows = (values, *slopes.unbind(1))
+        index = {axes: k for k, axes in enumerate(((), *parts))}
+        columns = [rows[index[axes]][..., component : component + 1] for component, axes in self.residual.terms]
+        return torch.cat(columns, -1)
 
     def loss(self, prepared: Prepared, parameters: Tensor) -> Tensor:
         """Return the training loss of every episode, ``(E,)``."""
@@ -144,37 +153,33 @@ class MLPModel:
         taps: list[Tap] = []
         with torch.enable_grad():
             rows = self.rows(prepared, parameters.detach().requires_grad_(), taps)
-            outputs = [tensor for tap in taps for tensor in tap.outputs.values()]
+            outputs = [tensor for _, tap in taps for tensor in (tap.values, tap.slopes)]
             count, equations = prepared["interior"].shape[-2], self.residual.equations
             jacobian = rows.new_zeros((*rows.shape, self.parameter_count))
             for equation in range(equations):
                 chosen = rows[:, equation : count * equations : equations].sum()
                 if equation == 0:
                     chosen = chosen + rows[:, count * equations :].sum()
-                slopes = torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations, allow_unused=True)
+                slopes = torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations)
                 self._fill(jacobian, equation, count, taps, slopes)
         return rows.detach(), jacobian
 
-    def _fill(self, jacobian: Tensor, equation: int, count: int, taps: list[Tap], slopes: tuple[Tensor | None, ...]) -> None:
+    def _fill(self, jacobian: Tensor, equation: int, count: int, taps: list[Tap], slopes: tuple[Tensor, ...]) -> None:
         """Write the rows of one equation, and with the first those of the boundary, from slopes in the pre-activations."""
-        equations, remaining, start = self.residual.equations, list(slopes), 0
+        equations, episodes, start = self.residual.equations, jacobian.shape[0], 0
         interior = jacobian[:, equation : count * equations : equations]
         boundary = jacobian[:, count * equations :]
-        for tap, (fan_in, fan_out) in zip(taps, self.network.layers, strict=True):
-            pairs = [(tap.inputs[axes].detach(), remaining.pop(0), axes) for axes in tap.outputs]
-            used = [(inputs, slope, axes) for inputs, slope, axes in pairs if slope is not None]
-            shape = (jacobian.shape[0], count, -1)
-            left = torch.stack([inputs[..., :count, :].expand(*shape[:2], fan_in) for inputs, _, _ in used], -1)
-            right = torch.stack([slope[:, :count].expand(*shape[:2], fan_out) for _, slope, _ in used], -2)
+        for (inputs, _), at_values, at_slopes in zip(taps, slopes[::2], slopes[1::2], strict=True):
+            fan_in, fan_out = inputs.values.shape[-1], at_values.shape[-1]
             middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
-            interior[..., start:middle] = (left @ right).flatten(-2)
-            for inputs, slope, axes in used:
-                if axes == ():
-                    interior[..., middle:stop] = slope[:, :count]
-                    if equation == 0:
-                        outer = inputs[..., count:, :, None] * slope[:, count:, None, :]
-                        boundary[..., start:middle] = outer.flatten(-2)
-                        boundary[..., middle:stop] = slope[:, count:]
+            values = inputs.values.detach().expand(episodes, -1, -1)
+            left = torch.cat((values[:, None, :count], inputs.slopes.detach().expand(episodes, -1, -1, -1)), 1)
+            right = torch.cat((at_values[:, None, :count], at_slopes), 1)
+            interior[..., start:middle] = (left.permute(0, 2, 3, 1) @ right.permute(0, 2, 1, 3)).flatten(-2)
+            interior[..., middle:stop] = at_values[:, :count]
+            if equation == 0:
+                boundary[..., start:middle] = (values[:, count:, :, None] * at_values[:, count:, None, :]).flatten(-2)
+                boundary[..., middle:stop] = at_values[:, count:]
             start = stop
 
     def fitted(self, parameters: Tensor, episodes: BoundaryEpisodes) -> FittedMLP:
