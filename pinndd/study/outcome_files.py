@@ -115,7 +115,7 @@ def _results(table: Mapping[str, Any]) -> list[Result]:
 
 
 def _marked(value: Any) -> Any:
-    """Write everything as JSON, which has no NaN and no infinity; settings may hold tuples and numbers of numpy and torch."""
+    """Write everything as JSON, which has no NaN and no infinity; settings may hold tuples and tensors."""
     if isinstance(value, Mapping):
         return {str(k): _marked(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -36,7 +36,9 @@ class RunConfig:
         protocols: those asked for.
         settings: those of the study, as plain values.
         command: the command line that repeats the run.
-        source: checksum of the PDE module; empty if the PDE did not come from a file.
+        module: name or path of the PDE module; empty if the PDE did not come from a file.
+        source: checksum of that module.
+        skipped: protocols that make no sense for this PDE, and why.
         versions: of Python and the packages.
     """
 
@@ -44,16 +46,25 @@ class RunConfig:
     protocols: Sequence[str]
     settings: Mapping[str, Any]
     command: str = ""
+    module: str = ""
     source: str = ""
+    skipped: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
 
     @classmethod
     def of(
-        cls, pde: str, protocols: Sequence[str], settings: StudySettings, command: str = "", source: str = ""
+        cls,
+        pde: str,
+        protocols: Sequence[str],
+        settings: StudySettings,
+        command: str = "",
+        module: str = "",
+        source: str = "",
+        skipped: Mapping[str, str] | None = None,
     ) -> RunConfig:
         """Describe a study that is about to begin."""
         values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items() if v is not None}
-        return cls(pde, list(protocols), values, command, source)
+        return cls(pde, list(protocols), values, command, module, source, dict(skipped or {}))
 
     def save(self, path: Path) -> None:
         """Write to ``path`` atomically."""

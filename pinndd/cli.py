@@ -1,0 +1,193 @@
+"""The command line ``pinndd``. Only names and options stand here: torch is imported when a command runs."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="pinndd",
+    help="Distil small data sets for physics-informed neural networks, and show how far they generalise.",
+    epilog="Begin with: pinndd study heat --quick",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Protocol(StrEnum):
+    """How a PINN meets a new boundary condition."""
+
+    retrain = "retrain"
+    amortised = "amortised"
+    solved = "solved"
+
+
+class Protocols(StrEnum):
+    """A protocol, or all that make sense for the PDE."""
+
+    retrain = "retrain"
+    amortised = "amortised"
+    solved = "solved"
+    all = "all"
+
+
+class LearnerName(StrEnum):
+    """Who trains."""
+
+    ridge = "ridge"
+    gauss_newton = "gauss-newton"
+    mlp_adam = "mlp-adam"
+    mlp_lm = "mlp-lm"
+    deepxde = "deepxde"
+
+
+PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packaged PDE, or path of your own module.")]
+Points = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Interior points (tuples, for amortised). Default: 64.")
+]
+BoundaryPoints = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Boundary points of all conditions together. Default: 30.")
+]
+Conditions = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="m, the conditions to solve (protocol solved). Default: 16.")
+]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="First seed.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps.")]
+Learner = Annotated[
+    LearnerName | None,
+    typer.Option(help="Distil with this learner. Default: ridge if the PDE is linear, else gauss-newton."),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A small budget: a first look within a minute.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue what was interrupted.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from pinndd import __version__
+
+        typer.echo(f"pinndd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command("list", epilog="Example: pinndd list heat")
+def list_command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one in detail; a path works too.")] = None,
+) -> None:
+    """List the packaged PDEs, or show one: its domain, conditions, families and shifts."""
+    from pinndd.terminal import listing
+
+    if name is None:
+        listing.list_all()
+    else:
+        listing.list_one(name)
+
+
+@app.command(epilog="Example: pinndd check ./my_pde.py")
+def check(pde: PDEArgument) -> None:
+    """Tell what is wrong with a PDE module before any training."""
+    from pinndd.terminal import listing
+
+    listing.check(pde)
+
+
+@app.command(epilog="Example: pinndd distill heat --points 64 --boundary-points 30 --out heat.npz")
+def distill(
+    pde: PDEArgument,
+    protocol: Annotated[Protocol, typer.Option(help="How a PINN meets a new boundary condition.")] = Protocol.retrain,
+    points: Points = None,
+    boundary_points: BoundaryPoints = None,
+    conditions: Conditions = None,
+    learner: Learner = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write. Default: PDE-PROTOCOL.npz.")] = None,
+    quick: Quick = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Distil one data set and save it."""
+    from pinndd.terminal.distilling import distill_one
+    from pinndd.terminal.settings import Options
+
+    options = Options(
+        points=points,
+        boundary_points=boundary_points,
+        conditions=conditions,
+        seed=seed,
+        device=device,
+        learner=learner,
+        quick=quick,
+    )
+    distill_one(pde, protocol.value, out, options, resume, overwrite)
+
+
+@app.command(epilog="Example: pinndd study burgers --protocol retrain --full --out runs/burgers")
+def study(
+    pde: PDEArgument,
+    protocol: Annotated[Protocols, typer.Option(help="One protocol, or all that make sense for the PDE.")] = Protocols.all,
+    points: Points = None,
+    boundary_points: BoundaryPoints = None,
+    conditions: Conditions = None,
+    learner: Learner = None,
+    judge: Annotated[
+        list[LearnerName] | None, typer.Option(help="Also train this learner on the set; may be given several times.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", min=1, help="Distillation seeds. Default: 2.")] = None,
+    test_conditions: Annotated[
+        int | None, typer.Option(metavar="N", min=2, help="Test conditions a shift. Default: 40.")
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. Default: runs/PDE.")] = None,
+    quick: Quick = False,
+    full: Annotated[bool, typer.Option("--full", help="Five seeds and every judge, DeepXDE included.")] = False,
+    curve: Annotated[bool, typer.Option("--curve", help="Repeat at other numbers of points.")] = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Distil, train on the result and on every baseline, and write tables, pictures and a report."""
+    from pinndd.terminal.settings import Options
+    from pinndd.terminal.studying import study as run
+
+    options = Options(
+        points=points,
+        boundary_points=boundary_points,
+        seeds=seeds,
+        test_conditions=test_conditions,
+        conditions=conditions,
+        seed=seed,
+        device=device,
+        learner=learner,
+        judges=[j.value for j in judge or ()],
+        curve=curve,
+        quick=quick,
+        full=full,
+    )
+    run(pde, protocol.value, out, options, resume, overwrite, sys.argv[1:])
+
+
+@app.command(epilog="Example: pinndd plot runs/heat")
+def plot(run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]) -> None:
+    """Draw the pictures of a run anew, and write its report anew."""
+    from pinndd.terminal.studying import plot as draw
+
+    draw(run)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="pinndd")

@@ -1,0 +1,46 @@
+"""Progress bars with the current error."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class ProgressBars:
+    """Draw one bar for everything that is being done; call it as a `pinndd.study.outcome.Progress`.
+
+    Where the standard error is no terminal, one line is printed when something begins.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[error]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> ProgressBars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def __call__(self, description: str, done: int, total: int, error: float | None) -> None:
+        """Report that ``done`` of ``total`` steps of ``description`` are done, with the current error."""
+        text = "" if error is None or not math.isfinite(error) else f"error {error:.3g}"
+        if description not in self._tasks:
+            self._tasks[description] = self._bars.add_task(description, total=total, error=text)
+            if not self.console.is_terminal:
+                self.console.print(description, markup=False, highlight=False)
+        self._bars.update(self._tasks[description], completed=done, total=total, error=text)

@@ -1,0 +1,101 @@
+"""``pinndd study`` and ``pinndd plot``."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pinndd.pinn.loading import find_pde, load_pde
+from pinndd.study import words
+from pinndd.study.outcome import DISTILLED, Outcome
+from pinndd.study.plots.errors import one_set_each
+from pinndd.study.run import PROTOCOLS, choose_protocols, publish, run_study
+from pinndd.study.run_config import RunConfig
+from pinndd.study.run_folder import RunFolder
+from pinndd.study.summary import SummaryRow, summarise
+from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.progress import ProgressBars
+from pinndd.terminal.settings import Options, study_settings
+
+
+def study(
+    module: str, protocol: str, out: Path | None, options: Options, resume: bool, overwrite: bool, words_typed: Sequence[str]
+) -> None:
+    """Run a study and print what came out."""
+    with checking_input():
+        source = find_pde(module)
+        pde = load_pde(module)
+        settings = study_settings(pde, options)
+        path = out or Path("runs") / pde.name
+        RunFolder(path).require_free(resume=resume, overwrite=overwrite)
+        asked = PROTOCOLS if protocol == "all" else (protocol,)
+        chosen, skipped = choose_protocols(pde, asked)
+        if not chosen:
+            raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose retrain or amortised")
+    command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
+    resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
+    with working(resume_by), ProgressBars() as bars:
+        checksum = hashlib.sha256(source.read_bytes()).hexdigest()
+        folder = run_study(
+            pde,
+            asked,
+            settings,
+            path,
+            bars,
+            resume=resume,
+            overwrite=overwrite,
+            command=command,
+            module=module,
+            source=checksum,
+        )
+        outcomes = folder.outcomes()
+    show(outcomes, skipped, folder.path)
+
+
+def plot(path: Path) -> None:
+    """Draw the pictures of a run anew and write its report anew."""
+    with checking_input():
+        folder = RunFolder.open(path)
+        config: RunConfig = folder.config
+        pde = load_pde(config.module or config.pde)
+        if not folder.outcomes():
+            raise ValueError(f"run {path} has no finished protocol yet: go on with 'pinndd study {config.module} --resume'")
+    with working(f"draw again with: pinndd plot {path}"), ProgressBars() as bars:
+        publish(pde, folder, {}, bars)
+    Console(soft_wrap=True, highlight=False).print(f"pictures: {folder.figures}\nreport:   {folder.path / 'report.html'}")
+
+
+def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> None:
+    """Print one table of the distilled sets against the best baselines, and where everything is."""
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("protocol", "trained by", "conditions", "distilled", "best baseline", "ratio (95 % interval)"):
+        table.add_column(column)
+    for outcome in outcomes:
+        rows = one_set_each(summarise(outcome.results))
+        for row in rows:
+            if row.method == DISTILLED:
+                table.add_row(
+                    row.protocol, row.learner, words.shift_name(row.shift), words.percent(row.mean), *_against(row, rows)
+                )
+    console.print(table)
+    for protocol, why in skipped.items():
+        console.print(f"{protocol} is left out: {why}", soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.distill_seconds:
+            mean = sum(outcome.distill_seconds) / len(outcome.distill_seconds)
+            console.print(f"{outcome.protocol}: distilling took {words.seconds(mean)} a seed")
+    console.print(f"report: {path / 'report.html'}", soft_wrap=True)
+
+
+def _against(row: SummaryRow, rows: Sequence[SummaryRow]) -> tuple[str, str]:
+    baseline = next((r for r in rows if (r.learner, r.shift, r.method) == (row.learner, row.shift, row.baseline)), None)
+    error = "" if baseline is None else f"{words.percent(baseline.mean)} {baseline.method}"
+    colour = {True: "green", False: "red", None: "yellow"}[row.wins] if math.isfinite(row.mean) else "red"
+    return error, f"[{colour}]{words.ratio(row)}[/]"
