@@ -86,7 +86,7 @@ class PointwiseResidual:
         shape = jets.shape[:-1]
         flat = jets.reshape(-1, len(self.terms))
         x = points.expand(*shape, self.dimension).reshape(-1, self.dimension)
-        known = {term: flat[:, k : k + 1] for k, term in enumerate(self.terms)}
+        known = dict(zip(self.terms, torch.split(flat, 1, -1), strict=True))
         values, _ = self._run(x, known, self._missing)
         return values.reshape(*shape, self.equations)
 

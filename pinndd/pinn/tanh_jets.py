@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -64,7 +64,7 @@ class _SecondOrder(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, slopes: Tensor, count: int, seconds: tuple[tuple[int, int, int], ...]) -> Any:
-        v = z.tanh()
+        v = (2 * z).sigmoid_().mul_(2).sub_(1)  # tanh, in half the time of torch.tanh
         inner = v[:, :count]
         outputs = _slope(inner)[:, None] * slopes
         for k, a, b in seconds:
@@ -79,23 +79,33 @@ class _SecondOrder(torch.autograd.Function):
         n: int = ctx.count
         everywhere, inner = _slope(v), v[:, :n]
         d = everywhere[:, :n]
-        linear = (upper * slopes).sum(1)  # Σ g_a z_a + Σ g_ab z_ab
-        at_values = torch.addcmul(g[:, :n], inner, linear, value=-2)
         at_slopes = d[:, None] * upper
-        pulled: dict[int, Tensor] = {}  # at a: derivative of Σ g_ab z_a z_b in z_a
-        for k, a, b in ctx.seconds:
-            for one, other in ((a, b), (b, a)):
-                part = upper[:, k] * slopes[:, other]
-                pulled[one] = part if one not in pulled else pulled[one] + part
-        if pulled:
+        # Σ g_a z_a + Σ g_ab z_ab
+        linear = _sum_of_products(zip(upper.unbind(1), slopes.unbind(1), strict=True), inner)
+        at_values = torch.addcmul(g[:, :n], inner, linear, value=-2)
+        if ctx.seconds:
+            parts = [upper[:, k] * slopes[:, b] for k, _, b in ctx.seconds]
             bend = d * inner
-            for a, part in pulled.items():
-                at_slopes[:, a].addcmul_(bend, part, value=-2)
-            quadratic = torch.stack([part * slopes[:, a] for a, part in pulled.items()]).sum(0)  # 2 Σ g_ab z_a z_b
-            at_values = torch.addcmul(at_values + 2 * quadratic, d, quadratic, value=-3)
+            for (k, a, b), part in zip(ctx.seconds, parts, strict=True):
+                at_slopes[:, a].addcmul_(bend, part, value=-2 if a != b else -4)
+                if a != b:
+                    at_slopes[:, b].addcmul_(bend, upper[:, k] * slopes[:, a], value=-2)
+            # Σ g_ab z_a z_b, times the third derivative of tanh over d: 6 v² - 2
+            pairs = ((part, slopes[:, a]) for (_, a, _), part in zip(ctx.seconds, parts, strict=True))
+            quadratic = _sum_of_products(pairs, inner)
+            factor = torch.addcmul(v.new_full((), -1.0), inner, inner, value=3)
+            at_values = torch.addcmul(at_values, factor, quadratic, value=2)
         if slopes.shape[2] < n:
             at_slopes = at_slopes.sum(2, keepdim=True)
         return everywhere * torch.cat((at_values, g[:, n:]), 1), at_slopes, None, None
+
+
+def _sum_of_products(pairs: Iterable[tuple[Tensor, Tensor]], like: Tensor) -> Tensor:
+    """Return the sum of the products of pairs, zeros of the shape of ``like`` if there are none."""
+    total: Tensor | None = None
+    for left, right in pairs:
+        total = left * right if total is None else total.addcmul_(left, right)
+    return torch.zeros_like(like) if total is None else total
 
 
 def _slope(v: Tensor) -> Tensor:
