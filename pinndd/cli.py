@@ -13,7 +13,6 @@ app = typer.Typer(
     name="pinndd",
     help="Distil small data sets for physics-informed neural networks, and show how far they generalise.",
     epilog="Begin with: pinndd study heat --quick",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,16 +47,14 @@ class LearnerName(StrEnum):
 
 
 PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packaged PDE, or path of your own module.")]
-Points = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Interior points (tuples, for amortised). Default: 64.")
-]
+Points = Annotated[int | None, typer.Option(metavar="N", help="Interior points (tuples, for amortised). Default: 64.")]
 BoundaryPoints = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Boundary points of all conditions together. Default: 30.")
+    int | None, typer.Option(metavar="N", help="Boundary points of all conditions together. Default: 30.")
 ]
 Conditions = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="m, the conditions to solve (protocol solved). Default: 16.")
+    int | None, typer.Option(metavar="N", help="m, the conditions to solve (protocol solved). Default: 16.")
 ]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="First seed.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="First seed.")]
 Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps.")]
 Learner = Annotated[
     LearnerName | None,
@@ -146,10 +143,8 @@ def study(
     judge: Annotated[
         list[LearnerName] | None, typer.Option(help="Also train this learner on the set; may be given several times.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", min=1, help="Distillation seeds. Default: 2.")] = None,
-    test_conditions: Annotated[
-        int | None, typer.Option(metavar="N", min=2, help="Test conditions a shift. Default: 40.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Distillation seeds. Default: 2.")] = None,
+    test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. Default: runs/PDE.")] = None,
@@ -189,5 +184,29 @@ def plot(run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a ru
 
 
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="pinndd")
+    """Run the command line; wrong usage ends like any other bad input, with one line and the exit code 2."""
+    from pinndd.terminal.errors import BAD_INPUT, INTERRUPTED, report
+
+    arguments = sys.argv[1:] or ["--help"]
+    usage_error = typer.BadParameter.__mro__[1]
+    try:
+        code = app(arguments, prog_name="pinndd", standalone_mode=False)
+    except typer.Abort:
+        report("stopped")
+        code = INTERRUPTED
+    except usage_error as error:
+        report(f"{_text(error)} (see: {' '.join(['pinndd', *_command(arguments), '--help'])})")
+        code = BAD_INPUT
+    sys.exit(code or 0)
+
+
+def _text(error: Exception) -> str:
+    """What typer would print in a box: the parameter, the value and what was expected."""
+    full = getattr(error, "format_message", None)
+    return str(full() if full else error)
+
+
+def _command(arguments: list[str]) -> list[str]:
+    """The command among the arguments, if there is one."""
+    names = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
+    return arguments[:1] if arguments[0] in names else []

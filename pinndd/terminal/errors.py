@@ -17,9 +17,14 @@ TRACEBACK = "PINNDD_TRACEBACK"
 """Environment variable: set to 1 to see the whole traceback of an error."""
 
 
+def report(message: object) -> None:
+    """Print one line to the standard error."""
+    typer.secho(f"pinndd: {' '.join(str(message).split())}", fg=typer.colors.RED, err=True)
+
+
 def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
     """Print one line to the standard error and exit."""
-    typer.secho(f"pinndd: {' '.join(str(message).split())}", fg=typer.colors.RED, err=True)
+    report(message)
     raise typer.Exit(code)
 
 

@@ -45,6 +45,7 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     """
     if options.quick and options.full:
         raise ValueError("--quick and --full exclude each other: choose one")
+    _require_numbers(options)
     settings = QUICK if options.quick else FULL if options.full else StudySettings()
     names = ("points", "boundary_points", "seeds", "test_conditions", "conditions", "seed", "device", "learner")
     said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
@@ -56,6 +57,14 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     if settings.learner is not None:
         require_learner(pde, settings.learner)
     return settings
+
+
+def _require_numbers(options: Options) -> None:
+    lowest = {"points": 1, "boundary_points": 1, "seeds": 1, "test_conditions": 2, "conditions": 1, "seed": 0}
+    for name, low in lowest.items():
+        value = getattr(options, name)
+        if value is not None and value < low:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number from {low} on")
 
 
 def require_device(name: str) -> None:

@@ -1,0 +1,275 @@
+"""The command line: what it says, to whom, and with which exit code."""
+
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+
+import pytest
+
+import pinndd.study.run
+from pinndd.cli import main
+from pinndd.data import SyntheticData
+from pinndd.outer_loop import Distillation, DivergedError
+from pinndd.study.outcome import Outcome, Result
+from pinndd.terminal import distilling
+
+COMMANDS = ["list", "check", "distill", "study", "evaluate", "plot", "export"]
+
+
+@dataclass
+class Said:
+    """What a call of the command line printed and returned."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pinndd", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Said(ended.value.code, printed.out, printed.err)
+
+    return invoke
+
+
+def refused(said, *parts, code=2):
+    """A refusal is one line on the standard error, without a traceback."""
+    assert said.code == code, said
+    lines = [line for line in said.err.splitlines() if line.startswith("pinndd: ")]
+    assert len(lines) == 1, said
+    for part in parts:
+        assert part in lines[0]
+    assert "Traceback" not in said.err
+
+
+def results(protocol, seeds):
+    errors = {"sobol": 0.2, "distilled": 0.1}
+    return [
+        Result("heat", protocol, m, "ridge", 64, 30, "none", s, e, error, 0.01, "ridge" if m == "distilled" else "")
+        for m, error in errors.items()
+        for s in range(seeds)
+        for e in range(3)
+    ]
+
+
+@pytest.fixture
+def quick_protocols(monkeypatch):
+    """Protocols that return at once."""
+
+    def runner(protocol):
+        def run(pde, settings, progress):
+            progress(f"{protocol}: distilling", 1, 1, 0.1)
+            rows = results(protocol, settings.seeds)
+            return Outcome(protocol, rows, [], "sobol", None, [], [1.0] * settings.seeds, [])
+
+        return run
+
+    monkeypatch.setattr(pinndd.study.run, "runner", runner)
+
+
+def test_every_command_has_help_with_an_example(run):
+    everything = run("--help")
+    assert everything.code == 0
+    for command in COMMANDS:
+        assert command in everything.out
+        said = run(command, "--help")
+        assert said.code == 0
+        assert f"Example: pinndd {command}" in said.out
+
+
+def test_list(run):
+    assert "heat" in run("list").out
+    one = run("list", "heat").out
+    assert "condition start: Sine(), joins left and right" in one
+    assert "shift steps" in one
+    assert "solved: left out, heat is linear" in one.replace("\n", " ")
+
+
+def test_unknown_pde_has_suggestions(run):
+    refused(run("study", "burger"), "'burger'", "burgers")
+    refused(run("list", "heet"), "heat")
+
+
+def test_a_syntax_error_names_file_and_line(run, tmp_path):
+    (tmp_path / "mine.py").write_text("x = 1\ndef residual(x, u)\n    return u\n")
+    refused(run("check", "mine.py"), "mine.py", "line 2")
+
+
+def test_check_exits_with_2_for_an_unfit_module(run, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        textwrap.dedent(
+            """
+            import deepxde as dde
+            import torch
+            from pinndd import PDE, Dirichlet, families
+            pde = PDE(
+                name="mine",
+                domain=dde.geometry.Rectangle([0, 0], [1, 1]),
+                residual=lambda x, u: torch.cat((u, u), 1)[:, :, None],
+                conditions=[Dirichlet("left", at={"x": 0}, values=families.Sine())],
+                reference=lambda values, points: torch.zeros((len(values), points.shape[0])),
+            )
+            """
+        )
+    )
+    result = run("check", "mine.py")
+    refused(result, "'mine'", "error")
+    assert "residual" in result.out
+    assert run("check", "heat").code == 0
+
+
+@pytest.mark.parametrize("option", ["--points", "--boundary-points", "--conditions", "--seeds", "--test-conditions"])
+@pytest.mark.parametrize("value", ["0", "-3"])
+def test_numbers_must_be_positive(run, option, value):
+    refused(run("study", "heat", option, value), f"{option} {value}: expected a whole number from")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["study"], ["Missing argument 'PDE'", "pinndd study --help"]),
+        (["frobnicate"], ["frobnicate", "pinndd --help"]),
+        (["study", "heat", "--bogus"], ["--bogus"]),
+        (["study", "heat", "--learner", "magic"], ["--learner", "magic", "gauss-newton"]),
+        (["study", "heat", "--points", "many"], ["--points", "integer"]),
+    ],
+)
+def test_wrong_usage_is_one_line(run, arguments, parts):
+    refused(run(*arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--boundary-points", "2"], ["2 boundary points for 3 conditions", "give at least 3"]),
+        (["--device", "cuda:7"], ["--device cuda:7", "expected one of cpu"]),
+        (["--device", "quantum"], ["--device quantum", "expected one of cpu"]),
+        (["--learner", "deepxde"], ["--learner deepxde", "expected one of ridge, gauss-newton, mlp-adam"]),
+        (["--quick", "--full"], ["--quick and --full"]),
+        (["--resume", "--overwrite"], ["--resume and --overwrite"]),
+        (["--protocol", "solved"], ["heat is linear", "choose retrain or amortised"]),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(run, arguments, parts, tmp_path):
+    refused(run("study", "heat", *arguments), *parts)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_ridge_is_for_linear_problems(run):
+    refused(run("study", "burgers", "--learner", "ridge"), "--learner ridge", "nonlinear", "gauss-newton")
+
+
+def test_study_writes_a_run_and_asks_before_it_goes_on(run, quick_protocols, tmp_path):
+    done = run("study", "heat", "--quick", "--seeds", "2")
+    assert done.code == 0, done
+    assert "2.0 (2.0 to 2.0)" in done.out
+    assert "runs/heat/report.html" in done.out
+    assert "solved is left out" in done.out
+    folder = tmp_path / "runs" / "heat"
+    assert {"config.toml", "results.csv", "summary.json", "report.html", "figures"} <= {p.name for p in folder.iterdir()}
+    refused(run("study", "heat", "--quick", "--seeds", "2"), "runs/heat", "--resume", "--overwrite")
+    refused(run("study", "heat", "--quick", "--resume"), "seeds = 2, now it is 1")
+    assert run("study", "heat", "--quick", "--seeds", "2", "--resume").code == 0
+    assert run("study", "heat", "--quick", "--overwrite").code == 0
+
+
+def test_study_of_a_folder_that_is_no_run(run, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "main.tex").write_text("precious")
+    refused(run("study", "heat", "--out", "thesis", "--overwrite"), "thesis", "no run")
+
+
+def test_ctrl_c_says_how_to_go_on(run, quick_protocols, monkeypatch):
+    def runner(protocol):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pinndd.study.run, "runner", runner)
+    refused(run("study", "heat"), "stopped", "--resume", "runs/heat", code=130)
+
+
+def test_a_failed_run_exits_with_1(run, monkeypatch, tmp_path):
+    def runner(protocol):
+        raise ArithmeticError("the fixed-point iteration does not converge")
+
+    monkeypatch.setattr(pinndd.study.run, "runner", runner)
+    refused(run("study", "heat"), "does not converge", "PINNDD_TRACEBACK=1", code=1)
+    monkeypatch.setenv("PINNDD_TRACEBACK", "1")
+    monkeypatch.setattr(sys, "argv", ["pinndd", "study", "heat", "--overwrite"])
+    with pytest.raises(ArithmeticError):
+        main()
+
+
+def test_plot_draws_a_run_again(run, quick_protocols, tmp_path):
+    run("study", "heat")
+    report = tmp_path / "runs" / "heat" / "report.html"
+    report.unlink()
+    assert run("plot", "runs/heat").code == 0
+    assert report.exists()
+    refused(run("plot", "runs/none"), "runs/none", "does not exist")
+    refused(run("plot", str(tmp_path)), "holds no run")
+
+
+@pytest.fixture
+def fake_distiller(monkeypatch):
+    """A distiller that returns two points at once; ``failure`` is raised instead."""
+    import torch
+
+    from pinndd.constraints import Box
+
+    data = SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, {"pde": "heat"})
+    found = {"data": data, "failure": None}
+
+    def distiller(protocol):
+        def distill(pde, settings, seed, progress, checkpoint=None, resume=False):
+            checkpoint.write_bytes(b"state")
+            if found["failure"]:
+                raise found["failure"]
+            return Distillation(data, 0.5, [], 1.0)
+
+        return distill
+
+    monkeypatch.setattr(distilling, "distiller", distiller)
+    return found
+
+
+def test_distill_saves_a_set(run, fake_distiller, tmp_path):
+    done = run("distill", "heat", "--quick")
+    assert done.code == 0, done
+    assert "saved: heat-retrain.npz" in done.out
+    assert SyntheticData.load(tmp_path / "heat-retrain.npz").header["pde"] == "heat"
+    assert not list(tmp_path.glob("*checkpoint*"))
+    refused(run("distill", "heat"), "heat-retrain.npz exists", "--overwrite")
+    assert run("distill", "heat", "--overwrite").code == 0
+
+
+def test_an_interrupted_distillation_is_kept(run, fake_distiller):
+    fake_distiller["failure"] = KeyboardInterrupt()
+    refused(run("distill", "heat"), "stopped", "heat-retrain.checkpoint.npz", "--resume", code=130)
+    fake_distiller["failure"] = None
+    refused(run("distill", "heat"), "interrupted", "--resume", "--overwrite")
+    assert run("distill", "heat", "--resume").code == 0
+
+
+def test_the_best_set_of_a_diverged_loop_is_saved(run, fake_distiller, tmp_path):
+    fake_distiller["failure"] = DivergedError("the risk is not finite at outer step 7.", fake_distiller["data"])
+    refused(run("distill", "heat"), "outer step 7", "saved as heat-retrain.npz", code=1)
+    assert SyntheticData.load(tmp_path / "heat-retrain.npz")
+
+
+def test_distill_wants_an_npz_file(run):
+    refused(run("distill", "heat", "--out", "points.csv"), "points.csv", "points.npz")
+
+
+def test_the_version_and_the_module_entry_point():
+    done = subprocess.run([sys.executable, "-m", "pinndd", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pinndd 0.")
