@@ -1,8 +1,8 @@
 """A DeepXDE residual as a pointwise function of u and its derivatives (its *jet*).
 
 A residual ``r(x, u)`` that calls ``dde.grad.jacobian(u, x, ...)`` is pointwise: at each point it is a function of the point,
-of u, and of finitely many derivatives of u there. `PointwiseResidual` finds out which derivatives it asks for, and evaluates it
-on values of them that come from anywhere: closed forms of random features, Taylor mode, or autograd. Derivatives of an
+of u, and of finitely many derivatives of u there. `PointwiseResidual` finds out which derivatives it asks for, and evaluates
+it on values of them that come from anywhere: closed forms of random features, Taylor mode, or autograd. Derivatives of an
 expression, such as ``dde.grad.jacobian(k * u_x, x)``, follow from the chain rule.
 """
 
@@ -222,21 +222,21 @@ def _extend(term: Term, axis: int) -> Term:
 @contextmanager
 def _answer(jet: _Jet) -> Iterator[None]:
     """Let DeepXDE's ``jacobian`` and ``hessian`` answer from a jet for its own u and x, and as usual for all else."""
-    #    import_deepxde()
+    import_deepxde()
     from deepxde.gradients import gradients_reverse as reverse
 
     jacobians, hessians = reverse.jacobian._Jacobians, reverse.hessian._Hessians
 
     def jacobian(ys: Tensor, xs: Tensor, i: int | None = None, j: int | None = None) -> Tensor:
         if xs is not jet.points:
-            return jacobians(ys, xs, i=i, j=j)
+            return jacobians(ys, xs, i=i, j=j)  # type: ignore[no-any-return]
         component = 0 if i is None else i
         axes = range(xs.shape[-1]) if j is None else (j,)
         return torch.cat([jet.derivative(ys, component, axis) for axis in axes], -1)
 
     def hessian(ys: Tensor, xs: Tensor, component: int = 0, i: int = 0, j: int = 0) -> Tensor:
         if xs is not jet.points:
-            return hessians(ys, xs, component=component, i=i, j=j)
+            return hessians(ys, xs, component=component, i=i, j=j)  # type: ignore[no-any-return]
         return jet.derivative(jet.derivative(ys, component, i), 0, j)
 
     reverse.jacobian._Jacobians, reverse.hessian._Hessians = jacobian, hessian
