@@ -19,5 +19,13 @@ def test_importing_is_cheap(code):
 
 
 def test_help_imports_no_torch():
-    code = "import sys\nsys.argv = ['pinndd', 'study', '--help']\nimport pinndd.cli\ntry:\n    pinndd.cli.main()\nexcept SystemExit:\n    pass"
+    code = """
+import sys
+import pinndd.cli
+sys.argv = ["pinndd", "study", "--help"]
+try:
+    pinndd.cli.main()
+except SystemExit:
+    pass
+"""
     assert not modules_after(code) & {"torch", "deepxde", "matplotlib", "scipy", "numpy"}

@@ -87,6 +87,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "percent": words.percent,
+        "interval": words.interval,
         "seconds": words.seconds,
         "significant": words.significant,
         "ratio": words.ratio,

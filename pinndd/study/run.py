@@ -30,8 +30,8 @@ def choose_protocols(pde: PDE, asked: Sequence[str] = PROTOCOLS) -> tuple[list[s
     skipped = {}
     if "solved" in asked and is_linear(pde):
         skipped["solved"] = (
-            f"{pde.name} is linear, and so are its boundary values in their coefficients: solving one condition a coefficient "
-            "gives every solution of the family exactly, so there are no conditions to choose"
+            f"{pde.name} is linear, and so are its boundary values in their coefficients: solving one condition a "
+            "coefficient gives every solution of the family exactly, so there are no conditions to choose"
         )
     return [p for p in asked if p not in skipped], skipped
 

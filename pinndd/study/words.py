@@ -15,6 +15,11 @@ def percent(error: float) -> str:
     return f"{significant(100 * error)} %"
 
 
+def interval(row: SummaryRow) -> str:
+    """The interval of an error: ``1.5 to 1.9 %``."""
+    return f"{significant(100 * row.low)} to {significant(100 * row.high)} %"
+
+
 def significant(value: float, digits: int = 2) -> str:
     """A number with two significant digits, never in powers of ten below a million."""
     if value == 0 or not math.isfinite(value):

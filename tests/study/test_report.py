@@ -72,7 +72,7 @@ def test_losses_are_shown(page, read):
         in read.text
     )
     assert page.count('<tr class="loss">') >= 3 + 2
-    assert "✗ baseline" in read.text
+    assert "the baseline is better" in read.text
 
 
 def test_costs_notes_settings_and_repetition(page, read):

@@ -40,7 +40,8 @@ def draw_curve(rows: Sequence[SummaryRow], protocol: str) -> Figure:
             mine = [r for r in mine if math.isfinite(r.mean)]
             x = [r.points for r in mine]
             ax.plot(x, [r.mean for r in mine], linewidth=2 if method == DISTILLED else 1.2, label=method, **mark.keywords())
-            ax.fill_between(x, [r.low for r in mine], [r.high for r in mine], color=mark.colour, alpha=0.15, linewidth=0)
+            if method == DISTILLED:
+                ax.fill_between(x, [r.low for r in mine], [r.high for r in mine], color=mark.colour, alpha=0.15, linewidth=0)
         for r in _ceilings(rows, shift):
             ax.axhline(r.mean, color="black", linestyle=":", linewidth=1.2, label=f"{r.method} ({r.points})")
         ax.set_xscale("log")

@@ -136,7 +136,10 @@ def _points(pde: PDE, outcome: Outcome) -> Drawing:
 def _curve(outcome: Outcome) -> Drawing:
     learner = own_learner(outcome)
     rows: list[SummaryRow] = summarise(r for r in (*outcome.results, *outcome.curve) if r.learner == learner)
-    caption = f"Mean error against size, trained by {learner}; bands are 95 % intervals. Dotted lines see more data."
+    caption = (
+        f"Mean error against size, trained by {learner}; the band is the 95 % interval of the distilled set. Dotted lines see "
+        "more data."
+    )
     return "curve", "curve", caption, lambda: draw_curve(rows, outcome.protocol)
 
 

@@ -64,7 +64,7 @@ class Mark:
         return {
             "color": self.colour,
             "marker": shape,
-            "markersize": size * (1.35 if shape in "PX" else 1.0),
+            "markersize": size * (1.35 if shape in "PX*" else 1.0),
             "markerfacecolor": self.colour if self.filled else "white",
             "markeredgecolor": self.colour if not self.filled else "white",
             "markeredgewidth": 1.2 if not self.filled else 0.6,

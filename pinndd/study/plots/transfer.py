@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from pinndd.study.outcome import DISTILLED, NO_SHIFT
 from pinndd.study.plots.style import WIDTH, new_figure
 from pinndd.study.summary import SummaryRow
-from pinndd.study.words import percent
+from pinndd.study.words import percent, significant
 
 Cells = Mapping[tuple[str, str], SummaryRow]
 
@@ -64,7 +64,8 @@ def _panel(ax: Axes, cells: Cells) -> AxesImage:
     image = ax.imshow(np.ma.masked_invalid(np.maximum(ratios, 1e-3)), cmap="RdBu", norm=LogNorm(0.2, 5), aspect="auto")
     for (a, b), row in cells.items():
         ratio = row.ratio or 0.0
-        text = f"{ratio:.2g}×\n({row.ratio_low:.2g} to {row.ratio_high:.2g})\nerror {percent(row.mean)}"
+        interval = f"({significant(row.ratio_low or 0)} to {significant(row.ratio_high or 0)})"
+        text = f"{significant(ratio)}×\n{interval}\nerror {percent(row.mean)}"
         dark = not 0.4 < ratio < 2.5
         ax.text(
             targets.index(b),
