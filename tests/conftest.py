@@ -1,0 +1,52 @@
+"""Small problems, and derivatives to compare with, for the tests of learners and hypergradients."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.pinn.collocation import collocation_data
+from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.loading import load_pde
+from pinndd.pinn.pde import PDE, BoundaryValues
+from pinndd.pinn.samplers import sample_points
+
+torch.set_num_threads(1)
+
+Setting = tuple[PDE, SyntheticData, BoundaryEpisodes]
+
+
+@pytest.fixture(scope="session")
+def setting() -> Callable[..., Setting]:
+    """Build ``(pde, data, episodes)`` of a named PDE: few points, a smooth field in place of the true solution."""
+
+    def build(name: str, conditions: int, points: int, boundary_points: int, *, point_weights: bool = True) -> Setting:
+        pde = load_pde(name)
+        interior, boundary = sample_points(pde, "sobol", points, boundary_points, seed=3)
+        data = collocation_data(pde, interior, boundary, 3.0, point_weights=point_weights)
+        ensemble = pde.ensemble()
+        values = BoundaryValues(ensemble, ensemble.sample(conditions, torch.Generator().manual_seed(0)))
+        asked = pde.box.scale(torch.rand((12, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64))
+        truth = torch.stack([torch.sin((3 + k) * asked.sum(-1) + 0.5) for k in range(conditions)])
+        return pde, data, BoundaryEpisodes(values, asked, truth[..., None], seed=5)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def central_differences() -> Callable[..., Tensor]:
+    """Differentiate a function of one tensor, entry by entry, to fourth order in the step."""
+
+    def differentiate(function: Callable[[Tensor], Tensor], at: Tensor, step: float = 1e-4) -> Tensor:
+        gradient = torch.zeros_like(at)
+        for k in range(at.numel()):
+            shift = torch.zeros_like(at)
+            shift.view(-1)[k] = step
+            near = function(at + shift) - function(at - shift)
+            far = function(at + 2 * shift) - function(at - 2 * shift)
+            gradient.view(-1)[k] = (8 * near - far) / (12 * step)
+        return gradient
+
+    return differentiate
