@@ -36,7 +36,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag == "img":
             self.images.append(dict(attrs))
-        elif tag != "meta":
+        elif tag not in ("meta", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):

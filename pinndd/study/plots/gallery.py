@@ -137,8 +137,8 @@ def _curve(outcome: Outcome) -> Drawing:
     learner = own_learner(outcome)
     rows: list[SummaryRow] = summarise(r for r in (*outcome.results, *outcome.curve) if r.learner == learner)
     caption = (
-        f"Mean error against size, trained by {learner}; the band is the 95 % interval of the distilled set. Dotted lines see "
-        "more data."
+        f"Mean error against size, trained by {learner}; the band is the 95 % interval of the distilled set. Dotted lines "
+        "see more data."
     )
     return "curve", "curve", caption, lambda: draw_curve(rows, outcome.protocol)
 
