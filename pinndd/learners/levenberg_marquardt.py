@@ -31,8 +31,8 @@ class NetworkRows(Protocol):
     def rows(self, prepared: Any, parameters: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)``."""
 
-    def linearise(self, prepared: Any, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, P)``, off the graph."""
+    def linearise(self, prepared: Any, parameters: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, P)``, in blocks of columns, off the graph."""
 
     def fitted(self, parameters: Tensor, episodes: Episodes) -> Any:
         """Return the networks with weights ``(E, P)``."""
@@ -101,11 +101,10 @@ class LevenbergMarquardt:
         for _ in range(self.iterations):
             here = self.model.select(prepared, active)
             rows, jacobian = self.model.linearise(here, theta[active])
-            gram = jacobian @ jacobian.mT if rows.shape[-1] <= theta.shape[-1] else jacobian.mT @ jacobian
+            gram = lower_gram(jacobian)
             if damping is None:
                 damping = self.damping * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-            moved, damping = self._advance(here, theta[active], rows, jacobian, gram, damping)
-            loss = self.model.rows(here, moved).square().sum(-1)
+            moved, loss, damping = self._advance(here, theta[active], rows, jacobian, gram, damping)
             going = (loss < rows.square().sum(-1)) & (loss > self.tolerance * first[active])
             theta[active] = moved
             active, damping = active[going], damping[going]
@@ -114,39 +113,64 @@ class LevenbergMarquardt:
         return theta
 
     def _advance(
-        self, prepared: Any, theta: Tensor, rows: Tensor, jacobian: Tensor, gram: Tensor, damping: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Take one step of every network, trying larger damping where the loss does not fall."""
-        before, theta, damping = rows.square().sum(-1), theta.clone(), damping.clone()
+        self, prepared: Any, theta: Tensor, rows: Tensor, jacobian: list[Tensor], gram: Tensor, damping: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step of every network, trying larger damping where the loss does not fall; return it, loss and damping."""
+        loss, theta, damping = rows.square().sum(-1), theta.clone(), damping.clone()
         pending = torch.arange(theta.shape[0], device=theta.device)
         for _ in range(self.attempts):
-            step = damped_step(rows[pending], jacobian[pending], gram[pending], damping[pending])
-            trial = theta[pending] + step
-            loss = self.model.rows(self.model.select(prepared, pending), trial).square().sum(-1)
-            better = loss < before[pending]
-            theta[pending[better]] = trial[better]
+            everyone = pending.numel() == theta.shape[0]
+            blocks = jacobian if everyone else [block[pending] for block in jacobian]
+            trial = theta[pending] + damped_step(rows[pending], blocks, gram[pending], damping[pending])
+            reached = self.model.rows(self.model.select(prepared, pending), trial).square().sum(-1)
+            better = reached < loss[pending]
+            theta[pending[better]], loss[pending[better]] = trial[better], reached[better]
             damping[pending] *= torch.where(better, self.shrink, self.grow)
             pending = pending[~better]
             if not pending.numel():
                 break
-        return theta, damping
+        return theta, loss, damping
 
 
-def damped_step(rows: Tensor, jacobian: Tensor, gram: Tensor, damping: Tensor) -> Tensor:
+def lower_gram(jacobian: list[Tensor], strip: int = 48) -> Tensor:
+    """Return the lower triangle (and some of the upper) of the smaller of the Gram matrices ``J Jᵀ`` and ``JᵀJ``.
+
+    Args:
+        jacobian: J, ``(E, R, P)``, in blocks of columns.
+        strip: rows computed at a time; those above the diagonal are left out.
+    """
+    episodes, rows, _ = jacobian[0].shape
+    if rows > sum(block.shape[-1] for block in jacobian):
+        whole = torch.cat(jacobian, -1)
+        return whole.mT @ whole
+    gram = jacobian[0].new_zeros((episodes, rows, rows))
+    for start in range(0, rows, strip):
+        stop = min(start + strip, rows)
+        for block in jacobian:
+            gram[:, start:stop, :stop] += block[:, start:stop] @ block[:, :stop].mT
+    return gram
+
+
+def damped_step(rows: Tensor, jacobian: list[Tensor], gram: Tensor, damping: Tensor) -> Tensor:
     """Return ``-(JᵀJ + λ I)⁻¹ Jᵀ ρ`` for every network, ``(E, P)``, from the smaller of its two Gram matrices.
 
     Args:
         rows: ρ, ``(E, R)``.
-        jacobian: J, ``(E, R, P)``.
-        gram: ``J Jᵀ`` if R ≤ P, otherwise ``JᵀJ``.
+        jacobian: J, ``(E, R, P)``, in blocks of columns.
+        gram: from `lower_gram`.
         damping: λ, ``(E,)``.
     """
     damped = gram.clone()
     damped.diagonal(dim1=-2, dim2=-1).add_(damping[:, None])
-    dual = jacobian.shape[-2] <= jacobian.shape[-1]
-    right = rows[..., None] if dual else jacobian.mT @ rows[..., None]
+    dual = gram.shape[-1] == rows.shape[-1]
     factor, info = torch.linalg.cholesky_ex(damped)
     # where rounding has made a matrix indefinite the step is not finite, does not lower the loss, and the damping grows
     factor = torch.where((info > 0)[:, None, None], torch.nan, factor)
-    solution = torch.cholesky_solve(right, factor)
-    return -(jacobian.mT @ solution if dual else solution)[..., 0]
+    if dual:
+        return -_transposed_times(jacobian, torch.cholesky_solve(rows[..., None], factor)[..., 0])
+    return -torch.cholesky_solve(_transposed_times(jacobian, rows)[..., None], factor)[..., 0]
+
+
+def _transposed_times(jacobian: list[Tensor], rows: Tensor) -> Tensor:
+    """Return ``Jᵀ ρ``, ``(E, P)``."""
+    return torch.cat([(rows[:, None] @ block)[:, 0] for block in jacobian], -1)

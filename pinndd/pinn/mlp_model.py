@@ -144,8 +144,8 @@ class MLPModel:
         """Return the training loss of every episode, ``(E,)``."""
         return self.rows(prepared, parameters).square().sum(-1)
 
-    def linearise(self, prepared: Prepared, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, P)``, off the graph.
+    def linearise(self, prepared: Prepared, parameters: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the rows ``(E, R)`` and their Jacobian, one block ``(E, R, P_layer)`` a layer, off the graph.
 
         A row depends on the derivatives of u at one point only, so one backward pass of the sum of all rows gives, at the
         pre-activations of every layer, the slopes of each row; with the inputs of the layer they make its Jacobian.
@@ -155,32 +155,17 @@ class MLPModel:
             rows = self.rows(prepared, parameters.detach().requires_grad_(), taps)
             outputs = [tensor for _, tap in taps for tensor in (tap.values, tap.slopes)]
             count, equations = prepared["interior"].shape[-2], self.residual.equations
-            jacobian = rows.new_zeros((*rows.shape, self.parameter_count))
+            slopes: list[tuple[Tensor, ...]] = []
             for equation in range(equations):
                 chosen = rows[:, equation : count * equations : equations].sum()
                 if equation == 0:
                     chosen = chosen + rows[:, count * equations :].sum()
-                slopes = torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations)
-                self._fill(jacobian, equation, count, taps, slopes)
-        return rows.detach(), jacobian
-
-    def _fill(self, jacobian: Tensor, equation: int, count: int, taps: list[Tap], slopes: tuple[Tensor, ...]) -> None:
-        """Write the rows of one equation, and with the first those of the boundary, from slopes in the pre-activations."""
-        equations, episodes, start = self.residual.equations, jacobian.shape[0], 0
-        interior = jacobian[:, equation : count * equations : equations]
-        boundary = jacobian[:, count * equations :]
-        for (inputs, _), at_values, at_slopes in zip(taps, slopes[::2], slopes[1::2], strict=True):
-            fan_in, fan_out = inputs.values.shape[-1], at_values.shape[-1]
-            middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
-            values = inputs.values.detach().expand(episodes, -1, -1)
-            left = torch.cat((values[:, None, :count], inputs.slopes.detach().expand(episodes, -1, -1, -1)), 1)
-            right = torch.cat((at_values[:, None, :count], at_slopes), 1)
-            interior[..., start:middle] = (left.permute(0, 2, 3, 1) @ right.permute(0, 2, 1, 3)).flatten(-2)
-            interior[..., middle:stop] = at_values[:, :count]
-            if equation == 0:
-                boundary[..., start:middle] = (values[:, count:, :, None] * at_values[:, count:, None, :]).flatten(-2)
-                boundary[..., middle:stop] = at_values[:, count:]
-            start = stop
+                slopes.append(torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations))
+        blocks = [
+            _layer_jacobian(inputs, torch.stack([s[2 * k] for s in slopes]), torch.stack([s[2 * k + 1] for s in slopes]))
+            for k, (inputs, _) in enumerate(taps)
+        ]
+        return rows.detach(), blocks
 
     def fitted(self, parameters: Tensor, episodes: BoundaryEpisodes) -> FittedMLP:
         """Return the networks with weights ``(E, P)``."""
@@ -188,3 +173,29 @@ class MLPModel:
 
 
 _SEED_STRIDE = 100_003  # more episodes than a batch will ever have, so that batches of neighbouring seeds share no network
+
+
+def _layer_jacobian(inputs: Streams, at_values: Tensor, at_slopes: Tensor) -> Tensor:
+    """Return the derivative of all rows in weight and bias of one layer, ``(E, N · equations + M, (in + 1) · out)``.
+
+    Args:
+        inputs: of the layer.
+        at_values: derivative of the rows of each equation in the pre-activations, ``(equations, E, N + M, out)``; the rows of
+            the boundary count to the first equation.
+        at_slopes: the same in the derivatives of the pre-activations, ``(equations, E, K, N, out)``.
+    """
+    equations, episodes, _, out = at_values.shape
+    values, slopes = inputs.values.detach().expand(episodes, -1, -1), inputs.slopes.detach().expand(episodes, -1, -1, -1)
+    (k, n, width), count = slopes.shape[1:], values.shape[1] + (equations - 1) * inputs.count
+    # one small matrix product a row: inputs (and 1 for the bias) by value and slopes, times the slopes of the row
+    left = values.new_zeros((episodes, count, width + 1, 1 + k))
+    right = values.new_zeros((episodes, count, 1 + k, out))
+    inner = n * equations
+    left[:, :inner, :width, 0] = values[:, :n].repeat_interleave(equations, 1)
+    left[:, inner:, :width, 0] = values[:, n:]
+    left[:, :, width, 0] = 1
+    left[:, :inner, :width, 1:] = slopes.permute(0, 2, 3, 1).repeat_interleave(equations, 1)
+    right[:, :inner, 0] = at_values[:, :, :n].permute(1, 2, 0, 3).flatten(1, 2)
+    right[:, inner:, 0] = at_values[0, :, n:]
+    right[:, :inner, 1:] = at_slopes.permute(1, 3, 0, 2, 4).flatten(1, 2)
+    return torch.bmm(left.flatten(0, 1), right.flatten(0, 1)).view(episodes, count, -1)
