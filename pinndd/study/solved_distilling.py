@@ -1,0 +1,138 @@
+"""Distil the boundary conditions that are worth an expensive solve."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import Exact
+from pinndd.learners.kernel_ridge import Kernel, KernelRidge
+from pinndd.outer_loop import Distillation, OuterSettings, distill
+from pinndd.pinn.broadened import broadened_sample
+from pinndd.pinn.condition_samplers import sample_conditions
+from pinndd.pinn.pde import PDE, Reference
+from pinndd.pinn.questions import Questions
+from pinndd.pinn.solved_conditions import ConditionToField, condition_data, field_points, sensitivity_metric
+from pinndd.pinn.stand_in import stand_in_for
+from pinndd.problem import DistillationProblem
+from pinndd.risks import Mean
+from pinndd.study.outcome import Progress, StudySettings
+from pinndd.study.solved_tuning import PENALTY, best_of, mean_error, solve, tune_designs
+from pinndd.tasks.zero_shot import ZeroShot
+
+STEPS = 240
+_POINTS = 225
+_POOL, _HELD_OUT = 1000, 200
+_STARTS = 6
+_METRIC_SEED = 20251
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What distilling works with: nothing in it has seen the expensive solver.
+
+    Attributes:
+        solver: the stand-in.
+        metric: of the inputs of the kernel.
+        pool: conditions of the broadened family with their cheap solutions.
+        held_out: more of them, which choose the learner's settings and the best iterate.
+    """
+
+    solver: Reference
+    metric: Tensor
+    pool: Questions
+    held_out: Questions
+
+
+def workshop(pde: PDE, seed: int) -> Workshop:
+    """Prepare what distilling works with. The metric is the same for every seed.
+
+    Raises:
+        ValueError: the stand-in solves fewer than half of the conditions.
+    """
+    solver, points, training = stand_in_for(pde), field_points(pde, _POINTS), pde.ensemble()
+    metric = sensitivity_metric(training, solver, points, _METRIC_SEED)
+    codes = broadened_sample(training, _POOL, torch.Generator().manual_seed(seed + 1))
+    truth = solve(pde, solver, codes, points)
+    solved = truth.flatten(1).isfinite().all(-1)
+    if int(solved.sum()) < _POOL // 2:
+        raise ValueError(
+            f"PDE {pde.name!r}: the stand-in fails on {int((~solved).sum())} of {_POOL} conditions of the training family, made "
+            "up to 1.5 times as large: give the module a stand_in that is stable there, or none"
+        )
+    questions = Questions(codes[solved], points, truth[solved], seed=0)
+    every = torch.arange(points.shape[0])
+    first, rest = torch.arange(_HELD_OUT), torch.arange(_HELD_OUT, questions.conditions)
+    return Workshop(solver, metric, questions.select(rest, every), questions.select(first, every))
+
+
+def distill_conditions(
+    pde: PDE,
+    settings: StudySettings,
+    seed: int,
+    progress: Progress,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Distillation:
+    """Distil ``settings.conditions`` boundary conditions for the kernel surrogate, on the stand-in only.
+
+    The learner's settings are those that serve the best baseline design, and the outer loop begins at the best of a few draws
+    of that design.
+
+    Args:
+        pde: the equation; its training family is linear in its coefficients.
+        settings: number of conditions, and the factor on the number of outer steps.
+        seed: of the pool, of the start and of the episodes.
+        progress: called with what is being done.
+        checkpoint, resume: see `pinndd.outer_loop.distill`.
+
+    Raises:
+        ValueError: the training family is not linear, or the stand-in fails on most conditions.
+        DivergedError: the stand-in stopped solving the conditions on the way.
+    """
+    started, count, total = time.perf_counter(), settings.conditions, max(2, round(STEPS * settings.budget))
+    progress("solved: preparing the stand-in", 0, total, None)
+    tools = workshop(pde, seed)
+    best = best_of(tune_designs(pde, tools.solver, tools.metric, [tools.held_out], count, [seed, seed + 1]))
+    data = _start(pde, tools, best.sampler, best.width, best.kernel, count, seed)
+    learner = {"kernel": {"length": best.kernel.length, "trend": best.kernel.trend}, "penalty": PENALTY}
+    data = data.with_header(protocol="solved", pde=pde.name, learner="kernel-ridge", settings=learner, seed=seed)
+    problem = DistillationProblem(
+        KernelRidge(ConditionToField(pde, tools.solver), best.kernel, PENALTY),
+        ZeroShot(tools.pool, (0,), points=tools.pool.points.shape[0]),
+        RelativeL2(),
+        Mean(),
+    )
+    found = distill(
+        problem,
+        data,
+        hypergradient=Exact(),
+        validation=[tools.held_out],
+        settings=OuterSettings(steps=total, batch=128, learning_rate=0.015, validate_every=max(1, total // 12), seed=seed),
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=lambda step, risk: progress(f"solved: distilling {count} conditions", step, total, risk),
+    )
+    return replace(found, seconds=time.perf_counter() - started)
+
+
+def kernel_of(data: SyntheticData) -> Kernel:
+    """Return the kernel that a set was distilled for."""
+    return Kernel(**data.header["settings"]["kernel"])
+
+
+def _start(pde: PDE, tools: Workshop, sampler: str, width: float, kernel: Kernel, count: int, seed: int) -> SyntheticData:
+    """Return the best of a few draws of a design."""
+    draws = [sample_conditions(pde.ensemble(), sampler, count, _STARTS * seed + k, width) for k in range(_STARTS)]
+    labels = solve(pde, tools.solver, torch.cat(draws), tools.held_out.points).split(count)
+    errors = [
+        mean_error(kernel, codes @ tools.metric, label, tools.metric, [tools.held_out])
+        for codes, label in zip(draws, labels, strict=True)
+    ]
+    return condition_data(pde, draws[errors.index(min(errors))], tools.metric)
