@@ -51,7 +51,7 @@ class LevenbergMarquardt:
         iterations: most steps of a network.
         damping: first λ, relative to the mean of the diagonal of the smaller Gram matrix.
         shrink: factor on λ after an accepted step.
-        grow: factor on λ after a refused one.
+        grow: factor on λ after a refused one; its square after a second one in a row, and so on.
         attempts: most trials of λ a step; a network none of whose trials lowers the loss is done.
         tolerance: a network is done when its loss has fallen below this part of the loss it began with.
         memory: size in bytes of the Jacobians held at a time; more networks than fit are trained in several batches.
@@ -64,9 +64,9 @@ class LevenbergMarquardt:
     iterations: int = 100
     damping: float = 1e-3
     shrink: float = 1 / 3
-    grow: float = 4.0
-    attempts: int = 6
-    tolerance: float = 1e-12
+    grow: float = 2.0
+    attempts: int = 8
+    tolerance: float = 1e-7
     memory: int = 2**24
 
     def __post_init__(self) -> None:
@@ -115,17 +115,21 @@ class LevenbergMarquardt:
     def _advance(
         self, prepared: Any, theta: Tensor, rows: Tensor, jacobian: list[Tensor], gram: Tensor, damping: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take one step of every network, trying larger damping where the loss does not fall; return it, loss and damping."""
+        """Take one step of every network, trying larger damping where the loss does not fall.
+
+        Returns:
+            Weights ``(E, P)``, losses ``(E,)`` and damping ``(E,)``.
+        """
         loss, theta, damping = rows.square().sum(-1), theta.clone(), damping.clone()
         pending = torch.arange(theta.shape[0], device=theta.device)
-        for _ in range(self.attempts):
+        for attempt in range(self.attempts):
             everyone = pending.numel() == theta.shape[0]
             blocks = jacobian if everyone else [block[pending] for block in jacobian]
             trial = theta[pending] + damped_step(rows[pending], blocks, gram[pending], damping[pending])
             reached = self.model.rows(self.model.select(prepared, pending), trial).square().sum(-1)
             better = reached < loss[pending]
             theta[pending[better]], loss[pending[better]] = trial[better], reached[better]
-            damping[pending] *= torch.where(better, self.shrink, self.grow)
+            damping[pending] *= torch.where(better, self.shrink, self.grow ** (attempt + 1))
             pending = pending[~better]
             if not pending.numel():
                 break

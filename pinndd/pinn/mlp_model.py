@@ -180,8 +180,8 @@ def _layer_jacobian(inputs: Streams, at_values: Tensor, at_slopes: Tensor) -> Te
 
     Args:
         inputs: of the layer.
-        at_values: derivative of the rows of each equation in the pre-activations, ``(equations, E, N + M, out)``; the rows of
-            the boundary count to the first equation.
+        at_values: derivative of the rows of each equation in the pre-activations, ``(equations, E, N + M, out)``; the
+            boundary rows count to the first equation.
         at_slopes: the same in the derivatives of the pre-activations, ``(equations, E, K, N, out)``.
     """
     equations, episodes, _, out = at_values.shape

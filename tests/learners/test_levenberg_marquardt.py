@@ -67,7 +67,7 @@ def test_the_step_solves_the_damped_normal_equations(shape: tuple[int, int]) -> 
     jacobian = torch.randn((3, *shape), generator=generator, dtype=torch.float64)
     rows = torch.randn((3, shape[0]), generator=generator, dtype=torch.float64)
     damping = torch.tensor([0.1, 1.0, 10.0], dtype=torch.float64)
-    blocks = list(jacobian.split([2, shape[1] - 2], -1))
+    blocks = [jacobian[..., :2], jacobian[..., 2:]]
     step = damped_step(rows, blocks, lower_gram(blocks, strip=2), damping)
     left = (jacobian.mT @ jacobian + damping[:, None, None] * torch.eye(shape[1])) @ step[..., None]
     torch.testing.assert_close(left, -(jacobian.mT @ rows[..., None]))
