@@ -188,7 +188,7 @@ def main() -> None:
     from pinndd.terminal.errors import BAD_INPUT, INTERRUPTED, report
 
     arguments = sys.argv[1:] or ["--help"]
-    usage_error = typer.BadParameter.__mro__[1]
+    usage_error: type[Exception] = typer.BadParameter.__mro__[1]
     try:
         code = app(arguments, prog_name="pinndd", standalone_mode=False)
     except typer.Abort:

@@ -19,7 +19,11 @@ from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
 
-FUNCTIONS = {"retrain": "distill_retrain", "amortised": "distill_amortised", "solved": "distill_conditions"}
+FUNCTIONS = {
+    "retrain": ("pinndd.study.retrain", "distill_retrain"),
+    "amortised": ("pinndd.study.amortised", "distill_amortised"),
+    "solved": ("pinndd.study.solved_distilling", "distill_conditions"),
+}
 
 
 class Distiller(Protocol):
@@ -38,7 +42,8 @@ class Distiller(Protocol):
 
 def distiller(protocol: str) -> Distiller:
     """Return the function that distils for a protocol (imported when it is needed)."""
-    found: Distiller = getattr(importlib.import_module(f"pinndd.study.{protocol}"), FUNCTIONS[protocol])
+    module, name = FUNCTIONS[protocol]
+    found: Distiller = getattr(importlib.import_module(module), name)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 
 import typer
 from rich.console import Console
@@ -65,11 +65,8 @@ def _conditions(pde: PDE) -> Iterator[str]:
 
 def _short(family: Family) -> str:
     """A family without the arguments that have their default."""
-    said = [
-        f"{f.name}={getattr(family, f.name)!r}"
-        for f in (fields(family) if is_dataclass(family) else ())
-        if getattr(family, f.name) != f.default
-    ]
+    arguments: tuple[Field[object], ...] = fields(family) if is_dataclass(family) else ()
+    said = [f"{f.name}={getattr(family, f.name)!r}" for f in arguments if getattr(family, f.name) != f.default]
     return f"{type(family).__name__}({', '.join(said)})"
 
 

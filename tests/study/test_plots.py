@@ -9,7 +9,9 @@ import torch
 from pinndd.pinn.collocation import collocation_data
 from pinndd.pinn.loading import load_pde
 from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.solved_conditions import condition_data
 from pinndd.study.outcome import FieldExample
+from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.errors import one_set_each
 from pinndd.study.plots.gallery import draw_gallery, own_learner
 from pinndd.study.plots.pareto import frontier
@@ -104,3 +106,16 @@ def test_one_distilled_set_a_learner_its_own_first(outcome, order):
     rows = one_set_each(summarise([*foreign, *own][::order]))
     assert {r.distilled_with for r in rows} == {"mlp-lm"}
     assert own_learner(outcome) == "ridge"
+
+
+def test_conditions_of_the_solved_protocol(make_outcome, tmp_path):
+    pde = load_pde("burgers")
+    codes = pde.ensemble().sample(6, torch.Generator().manual_seed(0))
+    metric = torch.eye(codes.shape[1], dtype=torch.float64)
+    chosen = condition_data(pde, codes, metric)
+    solved = replace(make_outcome("solved"), data=[chosen], baseline_data=chosen, results=[], examples=[], curve=(), histories=[])
+    (picture,) = draw_gallery(pde, [solved], tmp_path)
+    assert picture.path.name == "solved-conditions.png"
+    figure = draw_conditions(pde, codes, None, "")
+    assert [len(ax.lines) for ax in figure.axes] == [7, 7, 7]
+    assert "6 boundary conditions" in figure.get_suptitle()

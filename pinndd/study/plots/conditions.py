@@ -33,7 +33,8 @@ def draw_conditions(pde: PDE, distilled: Tensor, baseline: Tensor | None, baseli
     for ax, condition in zip(axes[-1], shown, strict=True):
         (axis,) = pde.patches[condition].free_axes
         ax.set_xlabel(label(pde, pde.box.names[axis]))
-    figure.suptitle(f"The {len(distilled)} boundary conditions to solve: spread wide where the solution is sensitive")
+    beside = "" if baseline is None else ", beside those of the best baseline"
+    figure.suptitle(f"The {len(distilled)} boundary conditions to solve{beside}")
     return figure
 
 

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from pinndd.data import SyntheticData
 from pinndd.pinn.collocation import INTERIOR
 from pinndd.pinn.pde import PDE
+from pinndd.pinn.solved_conditions import CONDITIONS
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome
+from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.curve import draw_curve
 from pinndd.study.plots.errors import draw_errors
 from pinndd.study.plots.fields import draw_fields
@@ -75,6 +77,8 @@ def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
     plane = pde.box.dimension == 2
     if outcome.data and plane and _has_points(pde, outcome.data[0]):
         yield _points(pde, outcome)
+    if outcome.data and CONDITIONS in outcome.data[0] and any(p.dimension == 1 for p in pde.patches.values()):
+        yield _conditions(pde, outcome)
     if rows:
         yield (
             "errors",
@@ -131,6 +135,17 @@ def _points(pde: PDE, outcome: Outcome) -> Drawing:
         "edges are the points of each condition. The solution of one unseen condition stands behind them."
     )
     return "points", "points", caption, lambda: draw_points(pde, outcome.data[0], baseline, outcome.best_baseline, example)
+
+
+def _conditions(pde: PDE, outcome: Outcome) -> Drawing:
+    known = outcome.baseline_data is not None and CONDITIONS in outcome.baseline_data
+    baseline = outcome.baseline_data[CONDITIONS] if known and outcome.baseline_data is not None else None
+    caption = (
+        f"The distilled boundary conditions of the first seed and those of {outcome.best_baseline}, the best tuned baseline: the "
+        "functions that are handed to the solver."
+    )
+    chosen = outcome.data[0][CONDITIONS]
+    return "points", "conditions", caption, lambda: draw_conditions(pde, chosen, baseline, outcome.best_baseline)
 
 
 def _curve(outcome: Outcome) -> Drawing:
