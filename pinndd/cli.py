@@ -46,6 +46,7 @@ class LearnerName(StrEnum):
     deepxde = "deepxde"
 
 
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="A distilled set, an .npz file.")]
 PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packaged PDE, or path of your own module.")]
 Points = Annotated[int | None, typer.Option(metavar="N", help="Interior points (tuples, for amortised). Default: 64.")]
 BoundaryPoints = Annotated[
@@ -173,6 +174,46 @@ def study(
         full=full,
     )
     run(pde, protocol.value, out, options, resume, overwrite, sys.argv[1:])
+
+
+@app.command(epilog="Example: pinndd evaluate heat-retrain.npz --judge deepxde --test-conditions 4")
+def evaluate(
+    data: DataArgument,
+    judge: Annotated[
+        LearnerName | None, typer.Option(help="Who trains. Default: the learner it was distilled with.")
+    ] = None,
+    shift: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this shift (none: in distribution); may be given several times."),
+    ] = None,
+    test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40.")] = None,
+    solutions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Solved fields of the exported conditions (protocol solved).")
+    ] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved.")] = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the results as CSV.")] = None,
+) -> None:
+    """Train on a distilled set for boundary conditions that were never seen, and print the errors."""
+    from pinndd.terminal.evaluating import evaluate as run
+    from pinndd.terminal.settings import Options
+
+    options = Options(test_conditions=test_conditions, seed=seed, device=device)
+    run(data, pde, judge.value if judge else None, shift or (), solutions, out, options)
+
+
+@app.command(epilog="Example: pinndd export heat-retrain.npz --out points.csv")
+def export(
+    data: DataArgument,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write. Default: DATA with .csv.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a distilled set as plain CSV: points with their conditions and weights, or the conditions to be solved."""
+    from pinndd.terminal.exporting import export as run
+
+    run(data, pde, out, overwrite)
 
 
 @app.command(epilog="Example: pinndd plot runs/heat")

@@ -12,7 +12,7 @@ from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.study.outcome import Outcome, Result
-from pinndd.terminal import distilling
+from pinndd.terminal import distilling, evaluating, exporting
 
 COMMANDS = ["list", "check", "distill", "study", "evaluate", "plot", "export"]
 
@@ -273,3 +273,81 @@ def test_distill_wants_an_npz_file(run):
 def test_the_version_and_the_module_entry_point():
     done = subprocess.run([sys.executable, "-m", "pinndd", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("pinndd 0.")
+
+
+@pytest.fixture
+def distilled_file(run, fake_distiller):
+    run("distill", "heat")
+    return "heat-retrain.npz"
+
+
+def save_points(path, **header):
+    import torch
+
+    from pinndd.constraints import Box
+
+    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, header).save(path)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_foreign_files_are_refused(run, tmp_path, command):
+    refused(run(command, "none.npz"), "none.npz", "pinndd distill")
+    (tmp_path / "noise.npz").write_bytes(b"noise")
+    refused(run(command, "noise.npz"), "noise.npz", "damaged")
+    save_points(tmp_path / "anonymous.npz")
+    refused(run(command, "anonymous.npz"), "does not say for which PDE")
+    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    refused(run(command, "heat.npz", "--pde", "burgers"), "'heat'", "'burgers'")
+
+
+def test_evaluate_prints_and_writes(run, monkeypatch, tmp_path):
+    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    asked = []
+
+    def evaluator(protocol):
+        def evaluate(pde, data, settings, learner, shifts, progress):
+            asked.append((learner, shifts, settings.test_conditions))
+            return [r for r in results(protocol, 1) if r.method == "distilled"]
+
+        return evaluate
+
+    monkeypatch.setattr(evaluating, "evaluator", evaluator)
+    done = run("evaluate", "heat.npz", "--judge", "mlp-lm", "--shift", "steps", "--test-conditions", "5", "--out", "r.csv")
+    assert done.code == 0, done
+    assert "10 %" in done.out
+    assert asked == [("mlp-lm", ["steps"], 5)]
+    assert (tmp_path / "r.csv").read_text().count("\n") == 4
+    run("evaluate", "heat.npz")
+    assert asked[1] == (None, ["none", "frequency", "sparse", "correlated", "steps", "shape"], 40)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--shift", "moon"], ["no shift 'moon'", "steps"]),
+        (["--solutions", "u.npz"], ["--solutions", "retrain"]),
+        (["--device", "cuda:7"], ["cuda:7"]),
+        (["--test-conditions", "0"], ["--test-conditions 0"]),
+    ],
+)
+def test_bad_evaluations_are_refused(run, tmp_path, arguments, parts):
+    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    refused(run("evaluate", "heat.npz", *arguments), *parts)
+
+
+def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
+    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+
+    def write(protocol, pde, data, target):
+        target.write_text("x,t\n")
+        return [target]
+
+    monkeypatch.setattr(exporting, "write", write)
+    assert "wrote heat.csv" in run("export", "heat.npz").out
+    refused(run("export", "heat.npz"), "heat.csv exists", "--overwrite")
+    refused(run("export", "heat.npz", "--out", "heat.txt"), "heat.csv")
+    assert run("export", "heat.npz", "--overwrite").code == 0
+
+
+def test_a_distilled_set_remembers_its_module(distilled_file, tmp_path):
+    assert SyntheticData.load(tmp_path / distilled_file).header["module"] == "heat"

@@ -15,6 +15,7 @@ from pinndd.pinn.pde import PDE
 from pinndd.study import words
 from pinndd.study.outcome import Progress, StudySettings
 from pinndd.study.run import choose_protocols
+from pinndd.terminal.datafile import MODULE
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
@@ -65,9 +66,10 @@ def distill_one(module: str, protocol: str, out: Path | None, options: Options, 
         except DivergedError as error:
             error.best.save(path)
             raise RuntimeError(f"{error} It is saved as {path}.") from error
-        found.data.save(path)
+        data = found.data.with_header(**{MODULE: module})
+        data.save(path)
         checkpoint.unlink(missing_ok=True)
-    _show(pde, protocol, found.data, path)
+    _show(pde, protocol, data, path)
     Console(highlight=False).print(
         f"validation risk {found.risk:.3g} (relative L2 error) after {words.seconds(found.seconds)}", soft_wrap=True
     )

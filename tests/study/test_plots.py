@@ -113,7 +113,8 @@ def test_conditions_of_the_solved_protocol(make_outcome, tmp_path):
     codes = pde.ensemble().sample(6, torch.Generator().manual_seed(0))
     metric = torch.eye(codes.shape[1], dtype=torch.float64)
     chosen = condition_data(pde, codes, metric)
-    solved = replace(make_outcome("solved"), data=[chosen], baseline_data=chosen, results=[], examples=[], curve=(), histories=[])
+    found = make_outcome("solved")
+    solved = replace(found, data=[chosen], baseline_data=chosen, results=[], examples=[], curve=(), histories=[])
     (picture,) = draw_gallery(pde, [solved], tmp_path)
     assert picture.path.name == "solved-conditions.png"
     figure = draw_conditions(pde, codes, None, "")

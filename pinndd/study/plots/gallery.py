@@ -141,8 +141,8 @@ def _conditions(pde: PDE, outcome: Outcome) -> Drawing:
     known = outcome.baseline_data is not None and CONDITIONS in outcome.baseline_data
     baseline = outcome.baseline_data[CONDITIONS] if known and outcome.baseline_data is not None else None
     caption = (
-        f"The distilled boundary conditions of the first seed and those of {outcome.best_baseline}, the best tuned baseline: the "
-        "functions that are handed to the solver."
+        f"The distilled boundary conditions of the first seed and those of {outcome.best_baseline}, the best tuned baseline: "
+        "the functions that are handed to the solver."
     )
     chosen = outcome.data[0][CONDITIONS]
     return "points", "conditions", caption, lambda: draw_conditions(pde, chosen, baseline, outcome.best_baseline)

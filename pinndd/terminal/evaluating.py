@@ -1,0 +1,105 @@
+"""``pinndd evaluate``: train on a distilled set for boundary conditions that were never seen."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from pinndd.data import SyntheticData
+from pinndd.pinn.pde import PDE
+from pinndd.study import words
+from pinndd.study.outcome import Progress, Result, StudySettings
+from pinndd.study.run_folder import write_csv
+from pinndd.study.summary import summarise
+from pinndd.terminal.datafile import open_data
+from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.progress import ProgressBars
+from pinndd.terminal.settings import Options, study_settings
+
+
+class Evaluator(Protocol):
+    """Trains on one set, for one protocol: one result a boundary condition and shift."""
+
+    def __call__(
+        self,
+        pde: PDE,
+        data: SyntheticData,
+        settings: StudySettings,
+        learner: str | None,
+        shifts: Sequence[str],
+        progress: Progress,
+    ) -> Sequence[Result]: ...
+
+
+class SolutionsEvaluator(Protocol):
+    """Fits the conditioned model of the solved protocol to solutions that somebody else computed."""
+
+    def __call__(
+        self,
+        pde: PDE,
+        data: SyntheticData,
+        solutions: Path,
+        settings: StudySettings,
+        shifts: Sequence[str],
+        progress: Progress,
+    ) -> Sequence[Result]: ...
+
+
+def evaluator(protocol: str) -> Evaluator:
+    """Return the function that evaluates for a protocol (imported when it is needed)."""
+    found: Evaluator = getattr(importlib.import_module(f"pinndd.study.{protocol}"), f"evaluate_{protocol}")
+    return found
+
+
+def solutions_evaluator() -> SolutionsEvaluator:
+    """Return the function that takes solved fields back."""
+    found: SolutionsEvaluator = importlib.import_module("pinndd.study.solved").evaluate_solutions
+    return found
+
+
+def evaluate(
+    path: Path,
+    module: str | None,
+    learner: str | None,
+    shifts: Sequence[str],
+    solutions: Path | None,
+    out: Path | None,
+    options: Options,
+) -> None:
+    """Evaluate a distilled set and print the errors, a line a shift."""
+    with checking_input():
+        file = open_data(path, module)
+        settings = study_settings(file.pde, options)
+        wanted = list(shifts) or ["none", *file.pde.shifts]
+        for shift in wanted:
+            file.pde.ensemble(shift)
+        if solutions is not None and file.protocol != "solved":
+            raise ValueError(f"--solutions: {path} is of the protocol {file.protocol}; only solved takes solutions back")
+        if solutions is not None and not solutions.exists():
+            raise ValueError(f"--solutions {solutions}: there is no such file")
+        if out is not None and out.exists():
+            raise ValueError(f"--out {out} exists: choose another file")
+    with working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
+        if solutions is not None:
+            results = solutions_evaluator()(file.pde, file.data, solutions, settings, wanted, bars)
+        else:
+            results = evaluator(file.protocol)(file.pde, file.data, settings, learner, wanted, bars)
+        if out is not None:
+            write_csv(results, out)
+    show(results)
+
+
+def show(results: Sequence[Result]) -> None:
+    """Print mean error with interval, median and seconds by learner and shift."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("trained by", "conditions", "mean error", "95 % interval", "median", "trainings", "seconds of one"):
+        table.add_column(column)
+    for row in summarise(results):
+        cells = (words.percent(row.mean), words.interval(row), words.percent(row.median))
+        table.add_row(row.learner, words.shift_name(row.shift), *cells, str(row.models), words.seconds(row.seconds))
+    Console(highlight=False).print(table)

@@ -1,0 +1,39 @@
+"""``pinndd export``: a distilled set as plain CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from pinndd.data import SyntheticData
+from pinndd.pinn.pde import PDE
+from pinndd.terminal.datafile import open_data
+from pinndd.terminal.errors import checking_input, working
+
+
+def export(path: Path, module: str | None, out: Path | None, overwrite: bool) -> None:
+    """Write a distilled set as CSV."""
+    with checking_input():
+        file = open_data(path, module)
+        target = out or path.with_suffix(".csv")
+        if target.suffix != ".csv":
+            raise ValueError(f"--out {target}: the export is a CSV file; name it {target.with_suffix('.csv')}")
+        if target.exists() and not overwrite:
+            raise ValueError(f"{target} exists: replace it with --overwrite, or choose another file with --out")
+    with working(f"begin again with: pinndd export {path}"):
+        written = write(file.protocol, file.pde, file.data, target)
+    for name in written:
+        Console(highlight=False).print(f"wrote {name}", soft_wrap=True, markup=False)
+
+
+def write(protocol: str, pde: PDE, data: SyntheticData, target: Path) -> list[Path]:
+    """Write the CSV of a protocol, and return the files that were written."""
+    if protocol == "solved":
+        from pinndd.study.solved import write_conditions
+
+        return list(write_conditions(pde, data, target))
+    from pinndd.pinn.export import write_csv
+
+    write_csv(pde, data, target)
+    return [target]
