@@ -14,8 +14,8 @@ _SPREAD = 0.5
 def broadened_sample(training: Ensemble, count: int, generator: torch.Generator, *, reach: float = 1.5) -> Tensor:
     """Draw conditions from a mixture around the training family, which no test shift enters.
 
-    A third is drawn from the family itself; a third gets a common amplitude, uniform in [0.7, ``reach``], and a log-normal
-    factor a coefficient; the last third is changed in the same way, and a random part of the coefficients is zero. Draws
+    Half are drawn from the family itself; a quarter gets a common amplitude, uniform in [0.7, ``reach``], and a log-normal
+    factor a coefficient; the last quarter is changed in the same way, and a random part of the coefficients is zero. Draws
     that are nearly zero, where a relative error has no meaning, are replaced by draws from the family.
 
     Args:
@@ -38,6 +38,6 @@ def broadened_sample(training: Ensemble, count: int, generator: torch.Generator,
     changed = amplitude * factors * unit
     keep = uniform(unit.shape[1]) >= 0.9 * uniform(1)
     part = uniform(1)
-    mixed = torch.where(part < 1 / 3, unit, torch.where(part < 2 / 3, changed, keep * changed))
+    mixed = torch.where(part < 1 / 2, unit, torch.where(part < 3 / 4, changed, keep * changed))
     tiny = (mixed * scales).norm(dim=1, keepdim=True) < 0.2 * scales.norm()
     return torch.where(tiny, unit, mixed) * scales

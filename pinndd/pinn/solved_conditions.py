@@ -71,7 +71,7 @@ def sensitivity_metric(training: Ensemble, solver: Reference, points: Tensor, se
 
 
 def field_points(pde: PDE, count: int = LABEL_POINTS) -> Tensor:
-    """Return a grid over the domain, boundary included, of about ``count`` points ``(Q, d)``, the last coordinate fastest."""
+    """Return a grid of about ``count`` points over the domain, boundary included, ``(Q, d)``, last coordinate fastest."""
     sides = grid_sides(pde, count)
     axes = [torch.linspace(0, 1, n, dtype=torch.float64) for n in sides]
     return pde.box.scale(torch.cartesian_prod(*axes).reshape(-1, len(sides)))
@@ -103,7 +103,7 @@ class FittedField:
             ValueError: other points are asked than those it was fitted at, or derivatives.
         """
         if derivatives or points.shape != self.points.shape or not bool((points == self.points).all()):
-            raise ValueError("the kernel surrogate knows values at the points of its labels only: ask there, without derivatives")
+            raise ValueError("the kernel surrogate knows values at the points of its labels only: ask there, no derivatives")
         return self.surrogate(codes @ self.metric).unflatten(1, (points.shape[0], -1))
 
 

@@ -23,7 +23,7 @@ from pinndd.pinn.stand_in import stand_in_for
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.outcome import Progress, StudySettings
-from pinndd.study.solved_tuning import PENALTY, best_of, mean_error, solve, tune_designs
+from pinndd.study.solved_tuning import PENALTY, Exam, best_of, mean_error, solve, tune_designs
 from pinndd.tasks.zero_shot import ZeroShot
 
 STEPS = 240
@@ -63,8 +63,8 @@ def workshop(pde: PDE, seed: int) -> Workshop:
     solved = truth.flatten(1).isfinite().all(-1)
     if int(solved.sum()) < _POOL // 2:
         raise ValueError(
-            f"PDE {pde.name!r}: the stand-in fails on {int((~solved).sum())} of {_POOL} conditions of the training family, made "
-            "up to 1.5 times as large: give the module a stand_in that is stable there, or none"
+            f"PDE {pde.name!r}: the stand-in fails on {int((~solved).sum())} of {_POOL} conditions of the training family, "
+            "made broader: give the module a stand_in that is stable there, or none"
         )
     questions = Questions(codes[solved], points, truth[solved], seed=0)
     every = torch.arange(points.shape[0])
@@ -82,8 +82,8 @@ def distill_conditions(
 ) -> Distillation:
     """Distil ``settings.conditions`` boundary conditions for the kernel surrogate, on the stand-in only.
 
-    The learner's settings are those that serve the best baseline design, and the outer loop begins at the best of a few draws
-    of that design.
+    The learner's settings are those that serve the best baseline design, and the outer loop begins at the best of a few
+    draws of that design.
 
     Args:
         pde: the equation; its training family is linear in its coefficients.
@@ -99,7 +99,7 @@ def distill_conditions(
     started, count, total = time.perf_counter(), settings.conditions, max(2, round(STEPS * settings.budget))
     progress("solved: preparing the stand-in", 0, total, None)
     tools = workshop(pde, seed)
-    best = best_of(tune_designs(pde, tools.solver, tools.metric, [tools.held_out], count, [seed, seed + 1]))
+    best = best_of(tune_designs(pde, tools.solver, tools.metric, [Exam.of(tools.held_out)], count, [seed, seed + 1]))
     data = _start(pde, tools, best.sampler, best.width, best.kernel, count, seed)
     learner = {"kernel": {"length": best.kernel.length, "trend": best.kernel.trend}, "penalty": PENALTY}
     data = data.with_header(protocol="solved", pde=pde.name, learner="kernel-ridge", settings=learner, seed=seed)
@@ -131,8 +131,9 @@ def _start(pde: PDE, tools: Workshop, sampler: str, width: float, kernel: Kernel
     """Return the best of a few draws of a design."""
     draws = [sample_conditions(pde.ensemble(), sampler, count, _STARTS * seed + k, width) for k in range(_STARTS)]
     labels = solve(pde, tools.solver, torch.cat(draws), tools.held_out.points).split(count)
+    exams = [Exam.of(tools.held_out)]
     errors = [
-        mean_error(kernel, codes @ tools.metric, label, tools.metric, [tools.held_out])
+        mean_error(kernel, codes @ tools.metric, label, tools.metric, exams)
         for codes, label in zip(draws, labels, strict=True)
     ]
     return condition_data(pde, draws[errors.index(min(errors))], tools.metric)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinndd.distances import RelativeL2
+from pinndd.distances.norms import relative_norm
 from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
 from pinndd.pinn.condition_samplers import CONDITION_SAMPLERS, sample_conditions
 from pinndd.pinn.pde import PDE, BoundaryValues, Reference
@@ -19,6 +19,9 @@ PENALTY = 1e-6
 WIDTHS = (0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
 LENGTHS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 TRENDS = (0.1, 0.3, 1.0, 3.0)
+
+Base = Callable[[Tensor, Tensor], Tensor]
+"""``(points (Q, d), coefficients (B, C)) -> u (B, Q, outputs)``: what is known without labels; labels correct it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,36 @@ class Tuned:
     error: float
 
 
+@dataclass(frozen=True)
+class Exam:
+    """Conditions at which surrogates are asked, with what is known there without labels.
+
+    Attributes:
+        questions: conditions and true fields.
+        base: ``(B, Q, outputs)``, see `Base`; zero without one.
+    """
+
+    questions: Questions
+    base: Tensor
+
+    @classmethod
+    def of(cls, questions: Questions, base: Base | None = None) -> Exam:
+        """Ask the base about the questions."""
+        return cls(questions, base_fields(base, questions.points, questions.codes).to(questions.truth))
+
+    def errors(self, predicted: Tensor) -> Tensor:
+        """Return the relative L2 error ``(B,)`` of the base corrected by ``predicted`` ``(B, Q · outputs)``."""
+        return relative_norm(self.base + predicted.reshape(self.base.shape), self.questions.truth)
+
+
+def base_fields(base: Base | None, points: Tensor, codes: Tensor) -> Tensor:
+    """Return what is known without labels, ``(B, Q, outputs)``, or a zero that broadcasts."""
+    if base is None:
+        return points.new_zeros((codes.shape[0], points.shape[0], 1))
+    with torch.no_grad():
+        return base(points, codes)
+
+
 def solve(pde: PDE, solver: Reference, codes: Tensor, points: Tensor, *, chunk: int = 64) -> Tensor:
     """Solve conditions of the training family off the graph, a chunk at a time: ``(B, Q, outputs)``."""
     with torch.no_grad():
@@ -45,44 +78,58 @@ def solve(pde: PDE, solver: Reference, codes: Tensor, points: Tensor, *, chunk: 
     return torch.cat(parts).reshape(codes.shape[0], points.shape[0], -1)
 
 
-def mean_error(kernel: Kernel, inputs: Tensor, labels: Tensor, metric: Tensor, sets: Sequence[Questions]) -> float:
-    """Return the mean relative L2 error over validation sets, which weigh the same; infinite where a label is missing."""
+def mean_error(kernel: Kernel, inputs: Tensor, labels: Tensor, metric: Tensor, exams: Sequence[Exam]) -> float:
+    """Return the mean relative L2 error over exams, which weigh the same; infinite where a label is missing.
+
+    Args:
+        kernel: of the surrogate.
+        inputs: conditions in the metric ``(m, C)``.
+        labels: fields less the base, ``(m, Q, outputs)``.
+        metric: ``(C, C)``.
+        exams: all at the points of the labels.
+    """
     if not bool(labels.isfinite().all()):
         return math.inf
     surrogate = fit_surrogate(kernel, inputs, labels.flatten(1), PENALTY)
-    distance = RelativeL2()
-    errors = [distance(surrogate(s.codes @ metric).reshape(s.truth.shape), s.truth).mean() for s in sets]
+    errors = [exam.errors(surrogate(exam.questions.codes @ metric)).mean() for exam in exams]
     return float(torch.stack(errors).mean())
 
 
 def tune_designs(
-    pde: PDE, solver: Reference, metric: Tensor, sets: Sequence[Questions], count: int, seeds: Sequence[int]
+    pde: PDE,
+    solver: Reference,
+    metric: Tensor,
+    exams: Sequence[Exam],
+    count: int,
+    seeds: Sequence[int],
+    base: Base | None = None,
 ) -> Mapping[str, Tuned]:
-    """Choose width and kernel of every design by the mean error over ``sets``.
+    """Choose width and kernel of every design by the mean error over ``exams``.
 
     Args:
         pde: the equation.
         solver: labels the conditions.
         metric: of the inputs, ``(C, C)``.
-        sets: validation questions, all at the same points.
+        exams: validation conditions, all at the same points.
         count: number of conditions, m.
         seeds: draws of each design over which the error is averaged.
+        base: what labels correct.
 
     Returns:
         One entry a design.
     """
-    training, points = pde.ensemble(), sets[0].points
+    training, points = pde.ensemble(), exams[0].questions.points
     found: dict[str, Tuned] = {}
     for sampler in CONDITION_SAMPLERS:
         grid = [(w, s) for w in WIDTHS for s in seeds]
         codes = torch.cat([sample_conditions(training, sampler, count, s, w) for w, s in grid])
-        labels = solve(pde, solver, codes, points).split(count)
-        inputs = (codes @ metric).split(count)
+        fields = solve(pde, solver, codes, points) - base_fields(base, points, codes)
+        labels, inputs = fields.split(count), (codes @ metric).split(count)
         best = Tuned(sampler, WIDTHS[0], Kernel(), math.inf)
         for width in WIDTHS:
             chosen = [k for k, (w, _) in enumerate(grid) if w == width]
             for kernel in (Kernel(length, trend) for length in LENGTHS for trend in TRENDS):
-                errors = [mean_error(kernel, inputs[k], labels[k], metric, sets) for k in chosen]
+                errors = [mean_error(kernel, inputs[k], labels[k], metric, exams) for k in chosen]
                 error = sum(errors) / len(errors)
                 if error < best.error:
                     best = Tuned(sampler, width, kernel, error)
