@@ -305,20 +305,21 @@ def test_evaluate_prints_and_writes(run, monkeypatch, tmp_path):
     asked = []
 
     def evaluator(protocol):
-        def evaluate(pde, data, settings, learner, shifts, progress):
-            asked.append((learner, shifts, settings.test_conditions))
+        def evaluate(pde, data, settings, progress, learner=None):
+            asked.append((learner, settings.test_conditions))
             return [r for r in results(protocol, 1) if r.method == "distilled"]
 
         return evaluate
 
     monkeypatch.setattr(evaluating, "evaluator", evaluator)
-    done = run("evaluate", "heat.npz", "--judge", "mlp-lm", "--shift", "steps", "--test-conditions", "5", "--out", "r.csv")
+    done = run("evaluate", "heat.npz", "--judge", "mlp-lm", "--shift", "none", "--test-conditions", "5", "--out", "r.csv")
     assert done.code == 0, done
     assert "10 %" in done.out
-    assert asked == [("mlp-lm", ["steps"], 5)]
+    assert asked == [("mlp-lm", 5)]
     assert (tmp_path / "r.csv").read_text().count("\n") == 4
     run("evaluate", "heat.npz")
-    assert asked[1] == (None, ["none", "frequency", "sparse", "correlated", "steps", "shape"], 40)
+    assert asked[1] == (None, 40)
+    assert "10 %" not in run("evaluate", "heat.npz", "--shift", "steps").out
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,16 @@ def percent(error: float) -> str:
     return f"{significant(100 * error)} %"
 
 
+def tick_percent(error: float) -> str:
+    """A tick of an axis of errors: ``2 %``."""
+    return f"{100 * error:g} %"
+
+
+def tick_seconds(value: float) -> str:
+    """A tick of an axis of times: ``2 ms``, ``0.5 s``."""
+    return f"{1000 * value:g} ms" if value < 0.1 else f"{value:g} s"
+
+
 def interval(row: SummaryRow) -> str:
     """The interval of an error: ``1.5 to 1.9 %``."""
     return f"{significant(100 * row.low)} to {significant(100 * row.high)} %"

@@ -30,9 +30,8 @@ class Evaluator(Protocol):
         pde: PDE,
         data: SyntheticData,
         settings: StudySettings,
-        learner: str | None,
-        shifts: Sequence[str],
         progress: Progress,
+        learner: str | None = None,
     ) -> Sequence[Result]: ...
 
 
@@ -45,7 +44,6 @@ class SolutionsEvaluator(Protocol):
         data: SyntheticData,
         solutions: Path,
         settings: StudySettings,
-        shifts: Sequence[str],
         progress: Progress,
     ) -> Sequence[Result]: ...
 
@@ -86,9 +84,10 @@ def evaluate(
             raise ValueError(f"--out {out} exists: choose another file")
     with working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         if solutions is not None:
-            results = solutions_evaluator()(file.pde, file.data, solutions, settings, wanted, bars)
+            results = solutions_evaluator()(file.pde, file.data, solutions, settings, bars)
         else:
-            results = evaluator(file.protocol)(file.pde, file.data, settings, learner, wanted, bars)
+            results = evaluator(file.protocol)(file.pde, file.data, settings, bars, learner=learner)
+        results = [r for r in results if r.shift in wanted]
         if out is not None:
             write_csv(results, out)
     show(results)

@@ -72,19 +72,13 @@ def plot(path: Path) -> None:
 
 
 def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> None:
-    """Print one table of the distilled sets against the best baselines, and where everything is."""
+    """Print the distilled sets against the best baselines, a table a protocol, and where everything is."""
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("protocol", "trained by", "conditions", "distilled", "best baseline", "ratio (95 % interval)"):
-        table.add_column(column)
     for outcome in outcomes:
-        rows = one_set_each(summarise(outcome.results))
-        for row in rows:
-            if row.method == DISTILLED:
-                table.add_row(
-                    row.protocol, row.learner, words.shift_name(row.shift), words.percent(row.mean), *_against(row, rows)
-                )
-    console.print(table)
+        console.print(
+            f"\n[bold]{outcome.protocol}[/]: error of the distilled set against the best baseline, and their ratio"
+        )
+        console.print(_table(outcome))
     for protocol, why in skipped.items():
         console.print(f"{protocol} is left out: {why}", soft_wrap=True)
     for outcome in outcomes:
@@ -92,6 +86,17 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> No
             mean = sum(outcome.distill_seconds) / len(outcome.distill_seconds)
             console.print(f"{outcome.protocol}: distilling took {words.seconds(mean)} a seed")
     console.print(f"report: {path / 'report.html'}", soft_wrap=True)
+
+
+def _table(outcome: Outcome) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("trained by", "conditions", "distilled", "best baseline", "ratio (95 %)"):
+        table.add_column(column, no_wrap=column != "best baseline")
+    rows = one_set_each(summarise(outcome.results))
+    for row in rows:
+        if row.method == DISTILLED:
+            table.add_row(row.learner, words.shift_name(row.shift), words.percent(row.mean), *_against(row, rows))
+    return table
 
 
 def _against(row: SummaryRow, rows: Sequence[SummaryRow]) -> tuple[str, str]:

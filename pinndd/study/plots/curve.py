@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from pinndd.study.outcome import DISTILLED
-from pinndd.study.plots.style import WIDTH, marks, new_figure, wrap_axes
+from pinndd.study.plots.style import WIDTH, log_axis, marks, new_figure, wrap_axes
 from pinndd.study.summary import SummaryRow
-from pinndd.study.words import shift_name
+from pinndd.study.words import shift_name, tick_percent
 
 SIZES = {
     "retrain": "interior points",
@@ -21,14 +21,17 @@ SIZES = {
 
 
 def draw_curve(rows: Sequence[SummaryRow], protocol: str) -> Figure:
-    """Draw mean error against size, one panel a shift; methods outside the comparison are horizontal lines.
+    """Draw mean error against size; methods outside the comparison are horizontal lines.
+
+    One panel a shift that was run at several sizes.
 
     Args:
         rows: of one protocol and one learner, of several sizes.
         protocol: names the horizontal axis.
     """
-    shifts = list(dict.fromkeys(r.shift for r in rows))
     equal_terms = [r for r in rows if not r.ceiling]
+    equal_terms = [r for r in rows if not r.ceiling]
+    shifts = shifts_with_sizes(rows)
     style = marks([r.method for r in equal_terms])
     columns = min(3, len(shifts))
     figure = new_figure(WIDTH, 0.9 + 2.7 * -(-len(shifts) // columns))
@@ -45,7 +48,7 @@ def draw_curve(rows: Sequence[SummaryRow], protocol: str) -> Figure:
         for r in _ceilings(rows, shift):
             ax.axhline(r.mean, color="black", linestyle=":", linewidth=1.2, label=f"{r.method} ({r.points})")
         ax.set_xscale("log")
-        ax.set_yscale("log")
+        log_axis(ax.yaxis, tick_percent)
         ax.set_xticks(sizes, [str(n) for n in sizes])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_title(shift_name(shift))
@@ -59,6 +62,15 @@ def draw_curve(rows: Sequence[SummaryRow], protocol: str) -> Figure:
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
     figure.suptitle("How many points a method needs for an error: read along a horizontal line")
     return figure
+
+
+def shifts_with_sizes(rows: Sequence[SummaryRow]) -> list[str]:
+    """Return the shifts under which methods were run at several sizes."""
+    sizes: dict[str, set[int]] = {}
+    for r in rows:
+        if not r.ceiling:
+            sizes.setdefault(r.shift, set()).add(r.points)
+    return [shift for shift, found in sizes.items() if len(found) > 1]
 
 
 def _ceilings(rows: Sequence[SummaryRow], shift: str) -> list[SummaryRow]:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinndd.study.outcome import DISTILLED
-from pinndd.study.plots.style import WIDTH, Mark, marks, new_figure, wrap_axes
+from pinndd.study.plots.style import WIDTH, Mark, log_axis, marks, new_figure, wrap_axes
 from pinndd.study.summary import SummaryRow
-from pinndd.study.words import shift_name
+from pinndd.study.words import shift_name, tick_percent
 
 
 def draw_errors(rows: Sequence[SummaryRow]) -> Figure:
@@ -64,7 +64,7 @@ def _panel(ax: Axes, rows: Sequence[SummaryRow], shifts: Sequence[str], style: d
             zorder=4 if method == DISTILLED else 3,
             **mark.keywords(8 if method == DISTILLED else 6),
         )
-    ax.set_xscale("log")
+    log_axis(ax.xaxis, tick_percent)
     ax.set_yticks(range(len(shifts)), [shift_name(s) for s in shifts])
     ax.set_ylim(len(shifts) - 0.5, -0.5)
     for between in range(1, len(shifts)):
@@ -79,4 +79,4 @@ def _verdict(rows: Sequence[SummaryRow]) -> str:
         return "not compared"
     won = sum(r.wins is True for r in compared)
     lost = sum(r.wins is False for r in compared)
-    return f"distilled wins under {won} of {len(compared)}" + (f", loses under {lost}" if lost else "")
+    return f"distilled wins under {won} of {len(compared)} families" + (f", loses under {lost}" if lost else "")

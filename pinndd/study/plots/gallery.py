@@ -14,7 +14,7 @@ from pinndd.pinn.pde import PDE
 from pinndd.pinn.solved_conditions import CONDITIONS
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.conditions import draw_conditions
-from pinndd.study.plots.curve import draw_curve
+from pinndd.study.plots.curve import draw_curve, shifts_with_sizes
 from pinndd.study.plots.errors import draw_errors
 from pinndd.study.plots.fields import draw_fields
 from pinndd.study.plots.history import draw_history
@@ -95,8 +95,7 @@ def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
             "stands above.",
             lambda: draw_pareto(rows),
         )
-    if outcome.curve:
-        yield _curve(outcome)
+    yield from _curve(outcome)
     if len({r.learner for r in rows}) > 1 and transfer_cells(rows, worst_shift=False):
         yield (
             "transfer",
@@ -141,21 +140,24 @@ def _conditions(pde: PDE, outcome: Outcome) -> Drawing:
     known = outcome.baseline_data is not None and CONDITIONS in outcome.baseline_data
     baseline = outcome.baseline_data[CONDITIONS] if known and outcome.baseline_data is not None else None
     caption = (
-        f"The distilled boundary conditions of the first seed and those of {outcome.best_baseline}, the best tuned baseline: "
-        "the functions that are handed to the solver."
+        f"The distilled boundary conditions of the first seed and those of {outcome.best_baseline}, the best tuned "
+        "baseline: the functions that are handed to the solver."
     )
     chosen = outcome.data[0][CONDITIONS]
     return "points", "conditions", caption, lambda: draw_conditions(pde, chosen, baseline, outcome.best_baseline)
 
 
-def _curve(outcome: Outcome) -> Drawing:
+def _curve(outcome: Outcome) -> Iterator[Drawing]:
+    if not outcome.curve:
+        return
     learner = own_learner(outcome)
     rows: list[SummaryRow] = summarise(r for r in (*outcome.results, *outcome.curve) if r.learner == learner)
     caption = (
         f"Mean error against size, trained by {learner}; the band is the 95 % interval of the distilled set. Dotted lines "
         "see more data."
     )
-    return "curve", "curve", caption, lambda: draw_curve(rows, outcome.protocol)
+    if shifts_with_sizes(rows):
+        yield "curve", "curve", caption, lambda: draw_curve(rows, outcome.protocol)
 
 
 def _fields(pde: PDE, example: FieldExample) -> Drawing:

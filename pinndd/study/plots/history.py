@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from pinndd.study.plots.style import WIDTH, new_figure
+from pinndd.study.plots.style import WIDTH, log_axis, new_figure
+from pinndd.study.words import tick_percent
 
 
 def draw_history(histories: Sequence[Sequence[Mapping[str, float]]]) -> Figure:
@@ -42,7 +43,7 @@ def draw_history(histories: Sequence[Sequence[Mapping[str, float]]]) -> Figure:
             ax.plot(*zip(*looks, strict=True), color=colour, linewidth=1.8, label=f"validation, seed {seed}")
             starts.append(looks[0][1])
             ends.append(min(v for _, v in looks))
-    ax.set_yscale("log")
+    log_axis(ax.yaxis, tick_percent)
     ax.set_xlabel("outer step")
     ax.set_ylabel("risk (relative L2 error)")
     ax.grid(axis="y", which="major")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pinndd.checkpoint import write_atomically
 from pinndd.pinn.pde import PDE
@@ -105,6 +108,23 @@ def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
     figure.savefig(picture, format="png", dpi=dots_per_inch, metadata={"Software": "pinndd"})
     with write_atomically(path) as file:
         file.write(picture.getvalue())
+
+
+def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
+    """Make an axis logarithmic, with ticks at powers of ten, and between them where the range is short.
+
+    Args:
+        axis: ``ax.xaxis`` or ``ax.yaxis``, after everything is drawn on it.
+        write: turns a tick into text.
+    """
+    scale = axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale
+    scale("log")
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low) if 0 < low < high else 1.0
+    subs = (1, 1.5, 2, 3, 5, 7) if decades < 0.8 else (1, 2, 5) if decades < 2.2 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, position: write(value)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def label(pde: PDE, name: str) -> str:
