@@ -227,11 +227,12 @@ def fake_distiller(monkeypatch):
     from pinndd.constraints import Box
 
     data = SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, {"pde": "heat"})
-    found = {"data": data, "failure": None}
+    found = {"data": data, "failure": None, "begun": True}
 
     def distiller(protocol):
         def distill(pde, settings, seed, progress, checkpoint=None, resume=False):
-            checkpoint.write_bytes(b"state")
+            if found["begun"]:
+                checkpoint.write_bytes(b"state")
             if found["failure"]:
                 raise found["failure"]
             return Distillation(data, 0.5, [], 1.0)
@@ -254,6 +255,9 @@ def test_distill_saves_a_set(run, fake_distiller, tmp_path):
 
 def test_an_interrupted_distillation_is_kept(run, fake_distiller):
     fake_distiller["failure"] = KeyboardInterrupt()
+    fake_distiller["begun"] = False
+    refused(run("distill", "heat"), "had not begun", code=130)
+    fake_distiller["begun"] = True
     refused(run("distill", "heat"), "stopped", "heat-retrain.checkpoint.npz", "--resume", code=130)
     fake_distiller["failure"] = None
     refused(run("distill", "heat"), "interrupted", "--resume", "--overwrite")

@@ -59,7 +59,12 @@ def distill_one(module: str, protocol: str, out: Path | None, options: Options, 
         chosen, skipped = choose_protocols(pde, [protocol])
         if not chosen:
             raise ValueError(f"--protocol {protocol}: {skipped[protocol]}; choose retrain or amortised")
-    hint = f"the state is kept in {checkpoint}; go on with the same command and --resume"
+
+    def hint() -> str:
+        if checkpoint.exists():
+            return f"the state is kept in {checkpoint}; go on with the same command and --resume"
+        return "the outer loop had not begun: start again with the same command"
+
     with working(hint), ProgressBars() as bars:
         try:
             found = distiller(protocol)(pde, settings, settings.seed, bars, checkpoint=checkpoint, resume=resume)

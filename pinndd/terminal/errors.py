@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -41,11 +41,11 @@ def checking_input() -> Iterator[None]:
 
 
 @contextmanager
-def working(resume: str) -> Iterator[None]:
+def working(resume: str | Callable[[], str]) -> Iterator[None]:
     """Run something long; Ctrl-C and failures end with one line.
 
     Args:
-        resume: what to tell somebody who pressed Ctrl-C.
+        resume: what to tell somebody who pressed Ctrl-C, or a function that finds out what is true by then.
     """
     from pinndd.checkpoint import CheckpointError
     from pinndd.data import DataFileError
@@ -56,7 +56,7 @@ def working(resume: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        fail(f"stopped; {resume}", INTERRUPTED)
+        fail(f"stopped; {resume if isinstance(resume, str) else resume()}", INTERRUPTED)
     except (CheckpointError, DataFileError, OutcomeFileError, RunConfigError, RunFolderError) as error:
         _reraise_if_asked()
         fail(error)
