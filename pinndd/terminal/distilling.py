@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from pinndd.study.outcome import Progress, StudySettings
 from pinndd.study.run import choose_protocols
 from pinndd.terminal.datafile import MODULE
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.exporting import write
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
 
@@ -73,8 +75,9 @@ def distill_one(module: str, protocol: str, out: Path | None, options: Options, 
             raise RuntimeError(f"{error} It is saved as {path}.") from error
         data = found.data.with_header(**{MODULE: module})
         data.save(path)
+        files = write(protocol, pde, data, path.with_suffix(".csv")) if protocol == "solved" else ()
         checkpoint.unlink(missing_ok=True)
-    _show(pde, protocol, data, path)
+    _show(pde, protocol, data, [path, *files])
     Console(highlight=False).print(
         f"validation risk {found.risk:.3g} (relative L2 error) after {words.seconds(found.seconds)}", soft_wrap=True
     )
@@ -102,8 +105,9 @@ def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool)
         raise ValueError(f"{path} exists: replace it with --overwrite, or choose another file with --out")
 
 
-def _show(pde: PDE, protocol: str, data: SyntheticData, path: Path) -> None:
+def _show(pde: PDE, protocol: str, data: SyntheticData, files: Sequence[Path]) -> None:
     sizes = ", ".join(f"{name} {tuple(data[name].shape)}" for name in data.learnable)
     console = Console(highlight=False)
     console.print(f"{pde.name}, {protocol}: distilled {sizes}", soft_wrap=True, markup=False)
-    console.print(f"saved: {path}", soft_wrap=True, markup=False)
+    for path in files:
+        console.print(f"saved: {path}", soft_wrap=True, markup=False)

@@ -21,6 +21,12 @@ from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
 
+FUNCTIONS = {
+    "retrain": ("pinndd.study.retrain", "evaluate_retrain"),
+    "amortised": ("pinndd.study.amortised", "evaluate_amortised"),
+    "solved": ("pinndd.study.solved_evaluation", "evaluate_solved"),
+}
+
 
 class Evaluator(Protocol):
     """Trains on one set, for one protocol: one result a boundary condition and shift."""
@@ -36,7 +42,7 @@ class Evaluator(Protocol):
 
 
 class SolutionsEvaluator(Protocol):
-    """Fits the conditioned model of the solved protocol to solutions that somebody else computed."""
+    """Fits the conditioned models of the solved protocol to solutions that somebody else computed."""
 
     def __call__(
         self,
@@ -45,19 +51,22 @@ class SolutionsEvaluator(Protocol):
         solutions: Path,
         settings: StudySettings,
         progress: Progress,
+        learner: str | None = None,
     ) -> Sequence[Result]: ...
 
 
 def evaluator(protocol: str) -> Evaluator:
     """Return the function that evaluates for a protocol (imported when it is needed)."""
-    found: Evaluator = getattr(importlib.import_module(f"pinndd.study.{protocol}"), f"evaluate_{protocol}")
+    module, name = FUNCTIONS[protocol]
+    found: Evaluator = getattr(importlib.import_module(module), name)
     return found
 
 
 def solutions_evaluator() -> SolutionsEvaluator:
-    """Return the function that takes solved fields back."""
-    found: SolutionsEvaluator = importlib.import_module("pinndd.study.solved").evaluate_solutions
-    return found
+    """Return the function that takes solved fields back (imported when it is needed)."""
+    from pinndd.study.solved_evaluation import evaluate_solutions
+
+    return evaluate_solutions
 
 
 def evaluate(
@@ -84,10 +93,10 @@ def evaluate(
             raise ValueError(f"--out {out} exists: choose another file")
     with working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         if solutions is not None:
-            results = solutions_evaluator()(file.pde, file.data, solutions, settings, bars)
+            found = solutions_evaluator()(file.pde, file.data, solutions, settings, bars, learner=learner)
         else:
-            results = evaluator(file.protocol)(file.pde, file.data, settings, bars, learner=learner)
-        results = [r for r in results if r.shift in wanted]
+            found = evaluator(file.protocol)(file.pde, file.data, settings, bars, learner=learner)
+        results = [r for r in found if r.shift in wanted]
         if out is not None:
             write_csv(results, out)
     show(results)

@@ -30,7 +30,7 @@ def export(path: Path, module: str | None, out: Path | None, overwrite: bool) ->
 def write(protocol: str, pde: PDE, data: SyntheticData, target: Path) -> list[Path]:
     """Write the CSV of a protocol, and return the files that were written."""
     if protocol == "solved":
-        from pinndd.study.solved import write_conditions
+        from pinndd.pinn.solution_files import write_conditions
 
         return list(write_conditions(pde, data, target))
     from pinndd.pinn.export import write_csv
