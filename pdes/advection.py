@@ -4,8 +4,8 @@
     u(0, t) = u(1, t),  u(x, 0) = start(x)
 
 In training the start is three waves. The shifts ``frequency`` (energy on the highest mode), ``sparse`` (one active
-coefficient) and ``uniform`` (uniform coefficients, flat spectrum) stay in the span of these functions; ``shape`` (a
-periodic Gaussian process), ``bump`` and ``steps`` leave it.
+coefficient) and ``uniform`` (uniform coefficients, flat spectrum) stay in the span of these functions; ``modes`` (waves
+four and five) and ``bump`` leave it.
 
 Reference: exact, ``u(x, t) = start(x - 0.5 t)``.
 """
@@ -44,8 +44,7 @@ pde = PDE(
         "frequency": {"start": replace(START, weights=(0.2, 0.4, 1.0))},
         "sparse": {"start": replace(START, active=1)},
         "uniform": {"start": replace(START, decay=0.0, amplitude=0.6, distribution="uniform")},
-        "shape": {"start": families.GaussianProcess(length=0.6, size=9, periodic=True)},
-        "bump": {"start": families.Bump(width=(0.05, 0.07), center=(0.35, 0.65))},
-        "steps": {"start": families.PiecewiseConstant(pieces=4, smoothing=0.03)},
+        "modes": {"start": families.Fourier(modes=(1, 4, 5), weights=(1.0, 0.25, 0.2))},
+        "bump": {"start": families.Bump(width=(0.08, 0.1), center=(0.4, 0.6))},
     },
 )

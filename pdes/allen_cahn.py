@@ -5,7 +5,7 @@
 
 In training the start is a constant plus three waves. The shifts ``amplitude`` (1.5 times as large, not trivial for a
 nonlinear equation), ``frequency`` (energy on the highest mode) and ``sparse`` (two active coefficients) stay in the
-span of these functions; ``shape`` (a periodic Gaussian process) and ``bump`` leave it.
+span of these functions; ``modes`` (waves four and five) and ``bump`` leave it.
 
 Reference: Fourier collocation in x and exponential collocation in t (Hochbruck and Ostermann, 2005,
 doi:10.1016/j.apnum.2004.08.005). The stand-in is the same on a coarse grid with a diffusivity of 0.0125.
@@ -57,7 +57,7 @@ pde = PDE(
         "amplitude": {"start": replace(START, amplitude=0.75)},
         "frequency": {"start": replace(START, weights=(0.2, 0.4, 1.0))},
         "sparse": {"start": replace(START, active=2)},
-        "shape": {"start": families.GaussianProcess(length=0.6, size=9, amplitude=0.7, periodic=True)},
+        "modes": {"start": families.Fourier(modes=(1, 4, 5), amplitude=0.5, weights=(1.0, 0.25, 0.2))},
         "bump": {"start": families.Bump(width=(0.05, 0.07), center=(0.35, 0.65))},
     },
 )

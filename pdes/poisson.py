@@ -5,7 +5,7 @@
 
 In training each edge is a sum of four sines, which vanish at the corners. The shifts ``frequency`` (energy on the
 highest modes), ``sparse`` (one active mode an edge) and ``correlated`` (opposite edges equal) stay in the span of these
-functions; ``shape`` (bumps and Gaussian processes, zero at the corners) and ``modes`` (sines 5 and 6) leave it.
+functions; ``shape`` (a bump on every edge) leaves it.
 
 Reference: exact, by separation of variables, each edge expanded in 256 sines; the source adds (5 / π²) sin(πx) sin(πy).
 """
@@ -52,12 +52,6 @@ pde = PDE(
         "frequency": {name: replace(EDGE, weights=(0.1, 0.2, 0.5, 1.0)) for name in EDGES},
         "sparse": {name: replace(EDGE, active=1) for name in EDGES},
         "correlated": {"right": families.Tied(to="left"), "top": families.Tied(to="bottom")},
-        "shape": {
-            "left": families.Bump(width=(0.06, 0.1)),
-            "right": families.GaussianProcess(length=0.2, size=8, pinned=True),
-            "bottom": families.GaussianProcess(length=0.2, size=8, pinned=True),
-            "top": families.Bump(width=(0.06, 0.1)),
-        },
-        "modes": {name: families.Sine(modes=(5, 6), amplitude=3.0) for name in EDGES},
+        "shape": {name: families.Bump(width=(0.12, 0.18)) for name in EDGES},
     },
 )

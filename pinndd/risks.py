@@ -45,3 +45,14 @@ class CVaR:
         ranks = losses.new_tensor(range(losses.numel()))
         shares = (budget - ranks).clamp(0, 1)
         return (shares * worst).sum() / shares.sum()
+
+
+@dataclass(frozen=True)
+class GeometricMean:
+    """Geometric mean over the episodes: easy and hard ones count alike, by their relative improvement.
+
+    The losses must be positive; the outer loop uses it where episodes of very different difficulty are mixed.
+    """
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        return losses.log().mean().exp()
