@@ -51,16 +51,16 @@ def test_a_failed_training_does_not_stop_the_pictures(heat, outcome, tmp_path):
 
 
 def test_points_of_a_steady_problem(tmp_path):
-    """A square with four conditions, weighted points and no baseline."""
+    """A square with four conditions and no baseline."""
     pde = load_pde("poisson")
     interior, boundary = sample_points(pde, "sobol", 20, 12, 1)
-    data = collocation_data(pde, interior, boundary, point_weights=True)
+    data = collocation_data(pde, interior, boundary)
     example = FieldExample("none", torch.rand(9, 7), {})
     figure = draw_points(pde, data, None, "", example)
     (ax,) = (a for a in figure.axes if a.get_title())
     assert ax.get_title() == "distilled: 20 interior, 12 boundary"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
-    assert "heavier" in figure.get_suptitle()
+    assert "baseline" not in figure.get_suptitle()
 
 
 def test_labels_have_units(heat, outcome):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.collocation import INTERIOR, weight_name
+from pinndd.pinn.collocation import INTERIOR
 from pinndd.pinn.pde import PDE
-from pinndd.study.bootstrap import Array
 from pinndd.study.outcome import FieldExample
 from pinndd.study.plots.fields import coordinates
 from pinndd.study.plots.style import CONDITION_COLOURS, FIELD_MAP, WIDTH, label, new_figure
@@ -21,7 +18,7 @@ _MARKERS = ("s", "^", "D", "P", "X", "v")
 def draw_points(
     pde: PDE, distilled: SyntheticData, baseline: SyntheticData | None, baseline_name: str, example: FieldExample | None
 ) -> Figure:
-    """Draw where the points lie; the size of a marker is the weight of its point, where points have weights.
+    """Draw where the points lie.
 
     Args:
         pde: of two coordinates.
@@ -45,8 +42,7 @@ def draw_points(
         figure.colorbar(image, ax=list(axes), label=f"solution {label(pde, 'u')} of one condition", fraction=0.04)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
-    weighted = any(weight_name(INTERIOR) in data for _, data in sets)
-    figure.suptitle("Where the points went, beside the best baseline" + ("; larger is heavier" if weighted else ""))
+    figure.suptitle("Where the points went, beside the best baseline" if baseline is not None else "Where the points went")
     return figure
 
 
@@ -55,7 +51,7 @@ def _scatter(pde: PDE, ax: Axes, data: SyntheticData) -> None:
     ax.scatter(
         interior[:, 0].numpy(),
         interior[:, 1].numpy(),
-        s=_sizes(data, INTERIOR),
+        s=26,
         color="black",
         edgecolor="white",
         linewidth=0.8,
@@ -68,7 +64,7 @@ def _scatter(pde: PDE, ax: Axes, data: SyntheticData) -> None:
         ax.scatter(
             points[:, 0].numpy(),
             points[:, 1].numpy(),
-            s=1.4 * _sizes(data, condition.name),
+            s=36,
             color=CONDITION_COLOURS[k % len(CONDITION_COLOURS)],
             marker=_MARKERS[k % len(_MARKERS)],
             edgecolor="black",
@@ -80,13 +76,3 @@ def _scatter(pde: PDE, ax: Axes, data: SyntheticData) -> None:
     low, high = pde.box.low, pde.box.high
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1], high[1])
-
-
-def _sizes(data: SyntheticData, name: str) -> Array:
-    """Areas of markers: 26 for the typical weight, between a quarter and four times that."""
-    if weight_name(name) not in data:
-        return np.full(data[name].shape[0], 26.0)
-    weights: Tensor = data[weight_name(name)].detach().cpu().double()
-    relative = (weights / weights.median()).sqrt().clamp(0.25, 4.0)
-    sizes: Array = 26.0 * relative.numpy()
-    return sizes
