@@ -44,11 +44,11 @@ class FittedConditionedMLP:
         axes = [(), *((a,) for a in range(points.shape[-1]))] if derivatives else [()]
         like = self.parameters
         chunks = []
-        for part in codes.split(max(1, _CHUNK // points.shape[0])):
+        for part in torch.split(codes, max(1, _CHUNK // points.shape[0])):
             place = points.repeat(part.shape[0], 1).to(like)
             extra = self.model.inputs(part).repeat_interleave(points.shape[0], 0).to(like)
             jets = torch.cat(self.model.network.jets(like, place, axes, extra), -1)
-            chunks.append(jets[0].unflatten(0, (part.shape[0], points.shape[0])).to(points))
+            chunks.append(jets[0].reshape(part.shape[0], points.shape[0], -1).to(points))
         return torch.cat(chunks)
 
 

@@ -60,14 +60,15 @@ def sensitivity_metric(training: Ensemble, solver: Reference, points: Tensor, se
             shift = torch.zeros_like(scales)
             shift[k] = 0.05 * scales[k]
             pair = torch.cat((base + shift, base - shift))
-            plus, minus = solver(BoundaryValues(training, pair), points).flatten(1).split(draws)
+            plus, minus = torch.split(solver(BoundaryValues(training, pair), points).flatten(1), draws)
             slopes.append((plus - minus) / (0.1 * scales[k]))
     jacobian = torch.stack(slopes)
     solved = jacobian.isfinite().all(-1).all(0)
     gram = torch.einsum("ibq,jbq->ij", jacobian[:, solved], jacobian[:, solved])
     values, vectors = torch.linalg.eigh(gram)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    return root * (training.size**0.5 / (scales[:, None] * root).norm())
+    metric: Tensor = root * (training.size**0.5 / (scales[:, None] * root).norm())
+    return metric
 
 
 def field_points(pde: PDE, count: int = LABEL_POINTS) -> Tensor:
@@ -104,7 +105,7 @@ class FittedField:
         """
         if derivatives or points.shape != self.points.shape or not bool((points == self.points).all()):
             raise ValueError("the kernel surrogate knows values at the points of its labels only: ask there, no derivatives")
-        return self.surrogate(codes @ self.metric).unflatten(1, (points.shape[0], -1))
+        return self.surrogate(codes @ self.metric).reshape(codes.shape[0], points.shape[0], -1)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,105 +10,31 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
 from pinndd.outer_loop import Distillation
-from pinndd.pinn.condition_code import encode
 from pinndd.pinn.condition_samplers import sample_conditions
 from pinndd.pinn.pde import PDE
-from pinndd.pinn.questions import Questions
+from pinndd.pinn.solution_files import read_solutions, write_conditions
 from pinndd.pinn.solutions import superposes
-from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, condition_data, field_points, grid_sides
+from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, condition_data, grid_sides
 from pinndd.pinn.stand_in import solve_each
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome, Progress, Result, StudySettings
 from pinndd.study.solved_distilling import distill_conditions, kernel_of
+from pinndd.study.solved_evaluation import evaluate_solutions, evaluate_solved
+from pinndd.study.solved_judge import KERNEL, LABEL_FREE, PINN_KERNEL, Judge, make_judge
 from pinndd.study.solved_pinn import train_label_free
-from pinndd.study.solved_tuning import PENALTY, Base, Exam, Tuned, base_fields, best_of, solve, tune_designs
+from pinndd.study.solved_tuning import Base, Exam, Tuned, best_of, tune_designs
 
-__all__ = ["distill_conditions", "run_solved"]
+__all__ = [
+    "distill_conditions",
+    "evaluate_solutions",
+    "evaluate_solved",
+    "read_solutions",
+    "run_solved",
+    "write_conditions",
+]
 
-KERNEL, PINN_KERNEL, LABEL_FREE = "kernel-ridge", "pinn-kernel", "label-free"
 CURVE = (4, 8, 16, 32, 64)
-_VALIDATION = 30
-_TEST_SEED, _VALIDATION_SEED, _TUNING_SEED = 910_000, 920_000, 930_000
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Fits surrogates to labels of the fine solver and asks them about test conditions.
-
-    Attributes:
-        pde: the equation.
-        tests: questions of every shift in the span of the training family; touched once.
-        validation: other conditions of the same families, which tune the baselines.
-        metric: of the inputs of the kernel.
-        outside: shifts that leave the span, which no function of the coefficients can see.
-    """
-
-    pde: PDE
-    tests: Mapping[str, Questions]
-    validation: Sequence[Questions]
-    metric: Tensor
-    outside: Sequence[str]
-
-    @cached_property
-    def points(self) -> Tensor:
-        """Where labels are taken and questions asked, ``(Q, d)``."""
-        return next(iter(self.tests.values())).points
-
-    def label(self, codes: Tensor) -> Tensor:
-        """Solve conditions with the fine solver, ``(m, Q, outputs)``."""
-        return solve(self.pde, solve_each(self.pde.reference), codes, self.points)
-
-    def fields(self, kernel: Kernel, codes: Tensor, base: Base | None, asked: Tensor) -> Tensor:
-        """Fit to the labels of ``codes`` and predict for the conditions ``asked``, ``(B, Q, outputs)``."""
-        labels = self.label(codes) - base_fields(base, self.points, codes)
-        surrogate = fit_surrogate(kernel, codes @ self.metric, labels.flatten(1), PENALTY)
-        predicted = surrogate(asked @ self.metric).unflatten(1, (self.points.shape[0], -1))
-        return predicted + base_fields(base, self.points, asked)
-
-    def judge(
-        self, row: Result, kernel: Kernel, codes: Tensor, exams: Mapping[str, Exam], base: Base | None
-    ) -> list[Result]:
-        """Return one result a test condition, as ``row`` with shift, episode, error and seconds filled in."""
-        labels = (self.label(codes) - base_fields(base, self.points, codes)).flatten(1)
-        started = time.perf_counter()
-        surrogate = fit_surrogate(kernel, codes @ self.metric, labels, PENALTY)
-        errors = {s: exam.errors(surrogate(exam.questions.codes @ self.metric)) for s, exam in exams.items()}
-        seconds = row.seconds + (time.perf_counter() - started) / sum(len(e) for e in errors.values())
-        return [
-            replace(row, shift=shift, episode=k, relative_l2=float(error), seconds=seconds)
-            for shift, values in errors.items()
-            for k, error in enumerate(values)
-        ]
-
-
-def make_judge(pde: PDE, settings: StudySettings, metric: Tensor) -> Judge:
-    """Draw test and validation conditions of every shift in the span of the training family, and solve them finely."""
-    points, fine = field_points(pde), solve_each(pde.reference)
-    tests: dict[str, Questions] = {}
-    validation: list[Questions] = []
-    outside: list[str] = []
-    for k, shift in enumerate((NO_SHIFT, *pde.shifts)):
-        drawn = [_codes(pde, shift, count, seed + k) for count, seed in _sizes(settings)]
-        if drawn[0] is None or drawn[1] is None:
-            outside.append(shift)
-            continue
-        test, held_out = (Questions(c, points, solve(pde, fine, c, points), seed=0) for c in drawn if c is not None)
-        tests[shift] = test
-        validation.append(held_out)
-    return Judge(pde, tests, validation, metric, outside)
-
-
-def _sizes(settings: StudySettings) -> tuple[tuple[int, int], tuple[int, int]]:
-    validation = min(_VALIDATION, settings.test_conditions)
-    return (settings.test_conditions, _TEST_SEED), (validation, _VALIDATION_SEED)
-
-
-def _codes(pde: PDE, shift: str, count: int, seed: int) -> Tensor | None:
-    """Draw conditions of a shift as coefficients of the training family; None if they leave its span."""
-    ensemble = pde.ensemble(shift)
-    code = encode(pde.ensemble(), ensemble, ensemble.sample(count, torch.Generator().manual_seed(seed)))
-    return code.coefficients if code.in_span else None
+_TUNING_SEED = 930_000
 
 
 def run_solved(pde: PDE, settings: StudySettings, progress: Progress) -> Outcome:
@@ -152,7 +77,7 @@ def run_solved(pde: PDE, settings: StudySettings, progress: Progress) -> Outcome
         _examples(judge, found[0].data, baseline, best),
         curve,
         _settings(tuned, found[0].data),
-        _notes(judge, settings),
+        _notes(judge),
     )
 
 
@@ -185,13 +110,13 @@ class _Study:
                 seed = self.settings.seed + k
                 own = kernel_of(distillation.data) if learner == KERNEL else best_of(tuned[learner]).kernel
                 row = replace(self._row(DISTILLED, learner, count, seed), distilled_with=KERNEL)
-                results += self.judge.judge(row, own, distillation.data[CONDITIONS], self.exams[learner], base)
+                results += self.judge.results(row, own, distillation.data[CONDITIONS], base, self.exams[learner])
             for design in tuned[learner].values():
                 for k in range(self.settings.seeds):
                     seed = self.settings.seed + k
                     codes = sample_conditions(self.judge.pde.ensemble(), design.sampler, count, seed, design.width)
                     row = self._row(design.sampler, learner, count, seed)
-                    results += self.judge.judge(row, design.kernel, codes, self.exams[learner], base)
+                    results += self.judge.results(row, design.kernel, codes, base, self.exams[learner])
         return results, tuned
 
     def _tune(self, learner: str, base: Base | None, count: int) -> Mapping[str, Tuned]:
@@ -248,7 +173,7 @@ def _settings(tuned: Mapping[str, Mapping[str, Tuned]], data: SyntheticData) -> 
     return found
 
 
-def _notes(judge: Judge, settings: StudySettings) -> list[str]:
+def _notes(judge: Judge) -> list[str]:
     notes = [
         "The outer loop worked on the stand-in and on a broadened training family only; labels for judging come from the "
         "fine reference. Widths and kernels of the baselines were tuned on fine validation conditions of all shifts.",

@@ -26,9 +26,9 @@ from pinndd.study.outcome import Progress, StudySettings
 from pinndd.study.solved_tuning import PENALTY, Exam, best_of, mean_error, solve, tune_designs
 from pinndd.tasks.zero_shot import ZeroShot
 
-STEPS = 240
+STEPS = 360
 _POINTS = 225
-_POOL, _HELD_OUT = 1000, 200
+_POOL, _HELD_OUT = 2500, 300
 _STARTS = 6
 _METRIC_SEED = 20251
 
@@ -130,7 +130,7 @@ def kernel_of(data: SyntheticData) -> Kernel:
 def _start(pde: PDE, tools: Workshop, sampler: str, width: float, kernel: Kernel, count: int, seed: int) -> SyntheticData:
     """Return the best of a few draws of a design."""
     draws = [sample_conditions(pde.ensemble(), sampler, count, _STARTS * seed + k, width) for k in range(_STARTS)]
-    labels = solve(pde, tools.solver, torch.cat(draws), tools.held_out.points).split(count)
+    labels = torch.split(solve(pde, tools.solver, torch.cat(draws), tools.held_out.points), count)
     exams = [Exam.of(tools.held_out)]
     errors = [
         mean_error(kernel, codes @ tools.metric, label, tools.metric, exams)

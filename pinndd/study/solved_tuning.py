@@ -17,8 +17,8 @@ from pinndd.pinn.questions import Questions
 
 PENALTY = 1e-6
 WIDTHS = (0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
-LENGTHS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
-TRENDS = (0.1, 0.3, 1.0, 3.0)
+LENGTHS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0)
+TRENDS = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 Base = Callable[[Tensor, Tensor], Tensor]
 """``(points (Q, d), coefficients (B, C)) -> u (B, Q, outputs)``: what is known without labels; labels correct it."""
@@ -74,7 +74,7 @@ def base_fields(base: Base | None, points: Tensor, codes: Tensor) -> Tensor:
 def solve(pde: PDE, solver: Reference, codes: Tensor, points: Tensor, *, chunk: int = 64) -> Tensor:
     """Solve conditions of the training family off the graph, a chunk at a time: ``(B, Q, outputs)``."""
     with torch.no_grad():
-        parts = [solver(BoundaryValues(pde.ensemble(), part), points) for part in codes.split(chunk)]
+        parts = [solver(BoundaryValues(pde.ensemble(), part), points) for part in torch.split(codes, chunk)]
     return torch.cat(parts).reshape(codes.shape[0], points.shape[0], -1)
 
 
@@ -124,7 +124,7 @@ def tune_designs(
         grid = [(w, s) for w in WIDTHS for s in seeds]
         codes = torch.cat([sample_conditions(training, sampler, count, s, w) for w, s in grid])
         fields = solve(pde, solver, codes, points) - base_fields(base, points, codes)
-        labels, inputs = fields.split(count), (codes @ metric).split(count)
+        labels, inputs = torch.split(fields, count), torch.split(codes @ metric, count)
         best = Tuned(sampler, WIDTHS[0], Kernel(), math.inf)
         for width in WIDTHS:
             chosen = [k for k, (w, _) in enumerate(grid) if w == width]
