@@ -15,6 +15,7 @@ from pinndd.hypergradients import Exact
 from pinndd.learners.kernel_ridge import Kernel, KernelRidge
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.broadened import broadened_sample
+from pinndd.pinn.condition_code import require_linear
 from pinndd.pinn.condition_samplers import sample_conditions
 from pinndd.pinn.pde import PDE, Reference
 from pinndd.pinn.questions import Questions
@@ -96,6 +97,7 @@ def distill_conditions(
         ValueError: the training family is not linear, or the stand-in fails on most conditions.
         DivergedError: the stand-in stopped solving the conditions on the way.
     """
+    require_linear(pde.ensemble())
     started, count, total = time.perf_counter(), settings.conditions, max(2, round(STEPS * settings.budget))
     progress("solved: preparing the stand-in", 0, total, None)
     tools = workshop(pde, seed)
