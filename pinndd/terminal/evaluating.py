@@ -105,8 +105,8 @@ def evaluate(
 def show(results: Sequence[Result]) -> None:
     """Print mean error with interval, median and seconds by learner and shift."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("trained by", "conditions", "mean error", "95 % interval", "median", "trainings", "seconds of one"):
-        table.add_column(column)
+    for column in ("trained by", "conditions", "mean error", "95 %", "median", "models", "time of one"):
+        table.add_column(column, no_wrap=True)
     for row in summarise(results):
         cells = (words.percent(row.mean), words.interval(row), words.percent(row.median))
         table.add_row(row.learner, words.shift_name(row.shift), *cells, str(row.models), words.seconds(row.seconds))
