@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,9 @@ from pinndd.pinn.questions import Questions
 CONDITIONS = "conditions"
 METRIC = "metric"
 LABEL_POINTS = 600
+
+Base = Callable[[Tensor, Tensor], Tensor]
+"""``(points (Q, d), coefficients (B, C)) -> u (B, Q, outputs)``: what is known without labels; labels correct it."""
 
 
 def condition_data(pde: PDE, coefficients: Tensor, metric: Tensor, *, reach: float = 2.5) -> SyntheticData:
@@ -91,11 +95,13 @@ class FittedField:
         surrogate: from conditions in the metric to the field.
         metric: ``(C, C)``.
         points: where it knows the field, ``(Q, d)``.
+        base: what the surrogate corrects (None: zero).
     """
 
     surrogate: KernelSurrogate
     metric: Tensor
     points: Tensor
+    base: Base | None = None
 
     def __call__(self, points: Tensor, codes: Tensor, derivatives: int = 0) -> Tensor:
         """Predict for coefficients ``(B, C)``: ``(B, Q, outputs)``.
@@ -105,7 +111,8 @@ class FittedField:
         """
         if derivatives or points.shape != self.points.shape or not bool((points == self.points).all()):
             raise ValueError("the kernel surrogate knows values at the points of its labels only: ask there, no derivatives")
-        return self.surrogate(codes @ self.metric).reshape(codes.shape[0], points.shape[0], -1)
+        correction = self.surrogate(codes @ self.metric).reshape(codes.shape[0], points.shape[0], -1)
+        return correction if self.base is None else correction + self.base(points, codes)
 
 
 @dataclass(frozen=True)
@@ -117,17 +124,22 @@ class ConditionToField:
     Args:
         pde: the equation.
         solver: who solves: the stand-in in the outer loop, the expensive reference in the end.
+        base: what the labels correct, differentiable in the coefficients (None: zero).
     """
 
     pde: PDE
     solver: Reference
+    base: Base | None = None
 
     def examples(self, data: SyntheticData, episodes: Questions) -> tuple[Tensor, Tensor]:
-        """Return the conditions in the metric ``(m, C)``, and their fields ``(m, Q · outputs)``."""
+        """Return the conditions in the metric ``(m, C)``, and their fields less the base ``(m, Q · outputs)``."""
         codes = data[CONDITIONS]
         labels = self.solver(BoundaryValues(self.pde.ensemble(), codes), episodes.points)
+        labels = labels.reshape(codes.shape[0], episodes.points.shape[0], -1)
+        if self.base is not None:
+            labels = labels - self.base(episodes.points, codes)
         return codes @ data[METRIC], labels.flatten(1)
 
     def fitted(self, surrogate: KernelSurrogate, data: SyntheticData, episodes: Questions) -> FittedField:
         """Return the surrogate as a predictor of fields."""
-        return FittedField(surrogate, data[METRIC], episodes.points)
+        return FittedField(surrogate, data[METRIC], episodes.points, self.base)

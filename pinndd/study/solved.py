@@ -15,14 +15,14 @@ from pinndd.pinn.condition_samplers import sample_conditions
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.solution_files import read_solutions, write_conditions
 from pinndd.pinn.solutions import superposes
-from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, condition_data, grid_sides
+from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, Base, condition_data, grid_sides
 from pinndd.pinn.stand_in import solve_each
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome, Progress, Result, StudySettings
-from pinndd.study.solved_distilling import distill_conditions, kernel_of
+from pinndd.study.solved_distilling import KERNEL, PINN_KERNEL, distill_conditions, kernel_of
 from pinndd.study.solved_evaluation import evaluate_solutions, evaluate_solved
-from pinndd.study.solved_judge import KERNEL, LABEL_FREE, PINN_KERNEL, Judge, make_judge
+from pinndd.study.solved_judge import LABEL_FREE, Judge, make_judge
 from pinndd.study.solved_pinn import train_label_free
-from pinndd.study.solved_tuning import Base, Exam, Tuned, best_of, tune_designs
+from pinndd.study.solved_tuning import Exam, Tuned, best_of, tune_designs
 
 __all__ = [
     "distill_conditions",
@@ -55,21 +55,22 @@ def run_solved(pde: PDE, settings: StudySettings, progress: Progress) -> Outcome
     if superposes(pde, pde.ensemble()):
         note = f"{pde.name} is linear: one solved condition a coefficient gives every solution, so nothing is to be chosen."
         return Outcome("solved", [], [], "", None, [], [], [], notes=[note])
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    found = [distill_conditions(pde, settings, seed, progress) for seed in seeds]
-    judge = make_judge(pde, settings, found[0].data[METRIC])
     progress("solved: training the PINN without labels", 0, 1, None)
     pinn = train_label_free(pde, settings)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    found = [distill_conditions(pde, settings, seed, progress) for seed in seeds]
+    corrections = [distill_conditions(pde, settings, seed, progress, base=pinn.base) for seed in seeds]
+    judge = make_judge(pde, settings, found[0].data[METRIC])
     study = _Study(judge, settings, pinn.base, pinn.seconds)
     progress(f"solved: judging {settings.conditions} conditions", 0, 1, None)
-    results, tuned = study.compare(settings.conditions, found)
+    results, tuned = study.compare(settings.conditions, {KERNEL: found, PINN_KERNEL: corrections})
     curve = _curve(study, settings, progress) if settings.curve else []
     best = best_of(tuned[KERNEL])
     baseline = sample_conditions(pde.ensemble(), best.sampler, settings.conditions, settings.seed, best.width)
     return Outcome(
         "solved",
         results,
-        [f.data for f in found],
+        [f.data for f in (*found, *corrections)],
         best.sampler,
         condition_data(pde, baseline, judge.metric),
         [f.history for f in found],
@@ -88,29 +89,34 @@ class _Study:
     base: Base
     pinn_seconds: float
 
+    @property
+    def bases(self) -> dict[str, Base | None]:
+        """What the labels correct, by learner."""
+        return {KERNEL: None, PINN_KERNEL: self.base}
+
     @cached_property
     def exams(self) -> dict[str, dict[str, Exam]]:
         """Test exams by learner and shift."""
-        bases = {KERNEL: None, PINN_KERNEL: self.base}
-        return {n: {s: Exam.of(q, base) for s, q in self.judge.tests.items()} for n, base in bases.items()}
+        return {n: {s: Exam.of(q, base) for s, q in self.judge.tests.items()} for n, base in self.bases.items()}
 
     @cached_property
     def validation(self) -> dict[str, list[Exam]]:
         """Validation exams by learner."""
-        bases = {KERNEL: None, PINN_KERNEL: self.base}
-        return {n: [Exam.of(q, base) for q in self.judge.validation] for n, base in bases.items()}
+        return {n: [Exam.of(q, base) for q in self.judge.validation] for n, base in self.bases.items()}
 
-    def compare(self, count: int, found: Sequence[Distillation]) -> tuple[list[Result], dict[str, Mapping[str, Tuned]]]:
-        """Judge distilled sets, one a seed, and as many draws of every design, with both learners."""
+    def compare(
+        self, count: int, sets: Mapping[str, Sequence[Distillation]]
+    ) -> tuple[list[Result], dict[str, Mapping[str, Tuned]]]:
+        """Judge distilled sets, one a seed and learner, and as many draws of every design as seeds, with both learners."""
         results = self._label_free(count)
         tuned: dict[str, Mapping[str, Tuned]] = {}
-        for learner, base in ((KERNEL, None), (PINN_KERNEL, self.base)):
+        for learner, base in self.bases.items():
             tuned[learner] = self._tune(learner, base, count)
-            for k, distillation in enumerate(found):
-                seed = self.settings.seed + k
-                own = kernel_of(distillation.data) if learner == KERNEL else best_of(tuned[learner]).kernel
-                row = replace(self._row(DISTILLED, learner, count, seed), distilled_with=KERNEL)
-                results += self.judge.results(row, own, distillation.data[CONDITIONS], base, self.exams[learner])
+            for own, found in sets.items():
+                for k, distillation in enumerate(found):
+                    kernel = kernel_of(distillation.data) if learner == own else best_of(tuned[learner]).kernel
+                    row = replace(self._row(DISTILLED, learner, count, self.settings.seed + k), distilled_with=own)
+                    results += self.judge.results(row, kernel, distillation.data[CONDITIONS], base, self.exams[learner])
             for design in tuned[learner].values():
                 for k in range(self.settings.seeds):
                     seed = self.settings.seed + k
@@ -141,9 +147,13 @@ def _curve(study: _Study, settings: StudySettings, progress: Progress) -> list[R
     """Repeat the comparison with other numbers of conditions, distilling once for each."""
     results: list[Result] = []
     for count in (m for m in CURVE if m != settings.conditions):
-        found = distill_conditions(study.judge.pde, replace(settings, conditions=count), settings.seed, progress)
+        smaller = replace(settings, conditions=count)
+        sets = {
+            learner: [distill_conditions(study.judge.pde, smaller, settings.seed, progress, base=base)]
+            for learner, base in study.bases.items()
+        }
         progress(f"solved: judging {count} conditions", 0, 1, None)
-        results += study.compare(count, [found])[0]
+        results += study.compare(count, sets)[0]
     return results
 
 
@@ -178,7 +188,8 @@ def _notes(judge: Judge) -> list[str]:
         "The outer loop worked on the stand-in and on a broadened training family only; labels for judging come from the "
         "fine reference. Widths and kernels of the baselines were tuned on fine validation conditions of all shifts.",
         "The kernel of a distilled set is the one that served the best baseline on the stand-in. The PINN without labels "
-        "was trained once, with fresh tuples at every step, and is shared by all rows that correct it.",
+        "was trained once, with fresh tuples at every step, and is shared by all rows that correct it; its sets of "
+        "conditions are distilled for the correction.",
     ]
     if judge.outside:
         notes.append(

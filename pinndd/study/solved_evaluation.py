@@ -9,13 +9,13 @@ import torch
 from pinndd.data import SyntheticData
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.solution_files import Solutions, read_solutions
-from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, field_points
+from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, Base, field_points
 from pinndd.pinn.stand_in import solve_each
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
-from pinndd.study.solved_distilling import kernel_of
-from pinndd.study.solved_judge import KERNEL, PINN_KERNEL, fit_and_ask, test_questions
+from pinndd.study.solved_distilling import KERNEL, PINN_KERNEL, kernel_of
+from pinndd.study.solved_judge import fit_and_ask, test_questions
 from pinndd.study.solved_pinn import train_label_free
-from pinndd.study.solved_tuning import Base, Exam, base_fields, solve
+from pinndd.study.solved_tuning import Exam, base_fields, solve
 
 _MOST_POINTS = 2000
 _PINN = "mlp-adam"
@@ -77,8 +77,9 @@ def _evaluate(
         trained = train_label_free(pde, settings)
         bases[PINN_KERNEL] = trained.base, trained.seconds
     results: list[Result] = []
+    own = str(data.header["learner"])
     for name, (base, seconds) in bases.items():
-        row = Result(pde.name, "solved", DISTILLED, name, len(codes), 0, NO_SHIFT, settings.seed, 0, 0.0, seconds, KERNEL)
+        row = Result(pde.name, "solved", DISTILLED, name, len(codes), 0, NO_SHIFT, settings.seed, 0, 0.0, seconds, own)
         labels = solutions.fields - base_fields(base, points, codes)
         exams = {shift: Exam.of(questions, base) for shift, questions in tests.items()}
         results += fit_and_ask(row, kernel_of(data), data[METRIC], codes, labels, exams)

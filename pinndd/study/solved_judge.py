@@ -14,12 +14,12 @@ from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
 from pinndd.pinn.condition_code import encode
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.questions import Questions
-from pinndd.pinn.solved_conditions import field_points
+from pinndd.pinn.solved_conditions import Base, field_points
 from pinndd.pinn.stand_in import solve_each
 from pinndd.study.outcome import NO_SHIFT, Result, StudySettings
-from pinndd.study.solved_tuning import PENALTY, Base, Exam, base_fields, solve
+from pinndd.study.solved_tuning import PENALTY, Exam, base_fields, solve
 
-KERNEL, PINN_KERNEL, LABEL_FREE = "kernel-ridge", "pinn-kernel", "label-free"
+LABEL_FREE = "label-free"
 _VALIDATION = 30
 _TEST_SEED, _VALIDATION_SEED = 910_000, 920_000
 

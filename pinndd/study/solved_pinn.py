@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from pinndd.learners.adam import Adam
@@ -33,9 +32,8 @@ class LabelFree:
     seconds: float
 
     def base(self, points: Tensor, codes: Tensor) -> Tensor:
-        """Predict at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``."""
-        with torch.no_grad():
-            return self.network(points, codes)
+        """Predict at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``, differentiable in the coefficients."""
+        return self.network(points, codes)
 
 
 def train_label_free(pde: PDE, settings: StudySettings) -> LabelFree:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,14 +14,12 @@ from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
 from pinndd.pinn.condition_samplers import CONDITION_SAMPLERS, sample_conditions
 from pinndd.pinn.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.questions import Questions
+from pinndd.pinn.solved_conditions import Base
 
 PENALTY = 1e-6
 WIDTHS = (0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
 LENGTHS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0)
 TRENDS = (0.03, 0.1, 0.3, 1.0, 3.0)
-
-Base = Callable[[Tensor, Tensor], Tensor]
-"""``(points (Q, d), coefficients (B, C)) -> u (B, Q, outputs)``: what is known without labels; labels correct it."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,8 @@ def test_the_outcome_holds_what_the_report_needs(pde, outcome):
     assert {e.shift for e in outcome.examples} == {r.shift for r in outcome.results}
     assert all(set(e.predictions) == {"distilled", outcome.best_baseline} for e in outcome.examples)
     assert outcome.baseline_data["conditions"].shape == outcome.data[0]["conditions"].shape
-    assert len(outcome.data) == len(outcome.histories) == len(outcome.distill_seconds) == 2
+    assert [d.header["learner"] for d in outcome.data] == ["kernel-ridge"] * 2 + ["pinn-kernel"] * 2
+    assert len(outcome.histories) == len(outcome.distill_seconds) == 2
     assert any(note.startswith("Not judged: ") and "bump." in note for note in outcome.notes)
 
 
