@@ -39,7 +39,7 @@ def condition_data(pde: PDE, coefficients: Tensor, metric: Tensor, *, reach: flo
     return SyntheticData(fields, constraints)
 
 
-def sensitivity_metric(training: Ensemble, solver: Reference, points: Tensor, seed: int, *, draws: int = 48) -> Tensor:
+def sensitivity_metric(training: Ensemble, solver: Reference, points: Tensor, seed: int, *, draws: int) -> Tensor:
     """Return the coordinates in which equally long steps change the solution equally much, on average.
 
     ``A = (E ∂uᵀ∂u)^½``, the average over conditions of the training family and over the points, scaled so that the inputs
