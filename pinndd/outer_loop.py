@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ class OuterSettings:
             a hundredth along half a cosine.
         rates: factors on the learning rate of single fields.
         validate_every: steps between two looks at the validation risk.
-        clip: largest norm of the gradient of one field, relative to its running average.
         seed: of the episodes.
     """
 
@@ -108,6 +107,21 @@ def distill(
     return loop.run(progress)
 
 
+@dataclass(frozen=True)
+class _State:
+    """Everything that the next step depends on. A step makes a new state, so an interrupt never leaves half a step."""
+
+    step: int
+    free: Mapping[str, Tensor]
+    first: Mapping[str, Tensor]
+    second: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+    generator: Tensor
+    risk: float = math.nan
+    best_risk: float = math.inf
+    history: tuple[dict[str, float], ...] = ()
+
+
 class _Loop:
     def __init__(
         self,
@@ -120,16 +134,11 @@ class _Loop:
     ) -> None:
         self.problem, self.data, self.hypergradient = problem, data, hypergradient
         self.validation, self.settings, self.checkpoint = validation, settings, checkpoint
-        self.generator = torch.Generator().manual_seed(settings.seed)
-        self.free = {n: data.constraints[n].to_free(data[n]).detach().clone() for n in data.learnable}
-        if not self.free:
+        free = {n: data.constraints[n].to_free(data[n]).detach().clone() for n in data.learnable}
+        if not free:
             raise ValueError("the data has no learnable field: nothing to distil")
-        self.first = {n: torch.zeros_like(v) for n, v in self.free.items()}
-        self.second = {n: torch.zeros_like(v) for n, v in self.free.items()}
-        self.best = {n: v.clone() for n, v in self.free.items()}
-        self.best_risk = math.inf
-        self.step = 0
-        self.history: list[dict[str, float]] = []
+        zero = {n: torch.zeros_like(v) for n, v in free.items()}
+        self.state = _State(0, free, zero, zero, free, torch.Generator().manual_seed(settings.seed).get_state())
         self.elapsed = 0.0
 
     def current(self, free: Mapping[str, Tensor]) -> SyntheticData:
@@ -138,51 +147,59 @@ class _Loop:
     def run(self, progress: Callable[[int, float], None] | None) -> Distillation:
         started = time.perf_counter() - self.elapsed
         try:
-            risk = math.nan
-            while self.step < self.settings.steps:
-                if self.step % self.settings.validate_every == 0:
-                    self._validate(risk, time.perf_counter() - started)
+            while True:
+                last = self.state.step >= self.settings.steps
+                if last or self.state.step % self.settings.validate_every == 0:
+                    self.state = self._validated(self.state, time.perf_counter() - started)
                     self._save()
                     if progress:
-                        progress(self.step, self.best_risk)
-                risk = self._advance()
-                self.step += 1
-            self._validate(risk, time.perf_counter() - started)
-        except KeyboardInterrupt:
-            self.elapsed = time.perf_counter() - started
+                        progress(self.state.step, self.state.best_risk)
+                if last:
+                    break
+                self.state = self._advanced(self.state)
+        except (KeyboardInterrupt, DivergedError):
             self._save()
             raise
-        self.elapsed = time.perf_counter() - started
-        self._save()
-        if progress:
-            progress(self.step, self.best_risk)
-        return Distillation(self.current(self.best), self.best_risk, self.history, self.elapsed)
+        seconds = time.perf_counter() - started
+        return Distillation(self.current(self.state.best), self.state.best_risk, list(self.state.history), seconds)
 
-    def _advance(self) -> float:
-        episodes = self.problem.task.episodes(self.settings.batch, self.generator)
-        risk, gradient = self.hypergradient(self.problem, self.current(self.free), episodes)
+    def _advanced(self, state: _State) -> _State:
+        generator = torch.Generator()
+        generator.set_state(state.generator)
+        episodes = self.problem.task.episodes(self.settings.batch, generator)
+        risk, gradient = self.hypergradient(self.problem, self.current(state.free), episodes)
         finite = torch.stack([g.isfinite().all() for g in (risk, *gradient.values())]).all()
         if not bool(finite):
-            self._save()
             raise DivergedError(
-                f"the risk or its gradient is not finite at outer step {self.step}: the best set so far is kept; lower the "
+                f"the risk or its gradient is not finite at outer step {state.step}: the best set so far is kept; lower the "
                 "learning rate or raise the penalty of the learner",
-                self.current(self.best),
+                self.current(state.best),
             )
-        self._adam(gradient)
-        return float(risk)
+        free, first, second = self._adam(state, gradient)
+        return replace(
+            state,
+            step=state.step + 1,
+            free=free,
+            first=first,
+            second=second,
+            generator=generator.get_state(),
+            risk=float(risk),
+        )
 
-    def _adam(self, gradient: Mapping[str, Tensor]) -> None:
-        t, fraction = self.step + 1, self.step / self.settings.steps
+    def _adam(self, state: _State, gradient: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], ...]:
+        """Return the free parameters and the two running averages after one projected step of Adam."""
+        t, fraction = state.step + 1, state.step / self.settings.steps
         decay = 0.01 + 0.99 * (1 + math.cos(math.pi * fraction)) / 2
-        for name, free in self.free.items():
+        moved, first, second = {}, {}, {}
+        for name, free in state.free.items():
             rate = self.settings.learning_rate * decay * self.settings.rates.get(name, 1.0)
             slope = self._pull_back(name, free, gradient[name])
-            self.first[name] = 0.9 * self.first[name] + 0.1 * slope
-            self.second[name] = 0.99 * self.second[name] + 0.01 * slope.square()
-            mean = self.first[name] / (1 - 0.9**t)
-            size = (self.second[name] / (1 - 0.99**t)).sqrt() + 1e-12
-            self.free[name] = self.data.constraints[name].project(free - rate * mean / size)
+            first[name] = 0.9 * state.first[name] + 0.1 * slope
+            second[name] = 0.99 * state.second[name] + 0.01 * slope.square()
+            mean = first[name] / (1 - 0.9**t)
+            size = (second[name] / (1 - 0.99**t)).sqrt() + 1e-12
+            moved[name] = self.data.constraints[name].project(free - rate * mean / size)
+        return moved, first, second
 
     def _pull_back(self, name: str, free: Tensor, gradient: Tensor) -> Tensor:
         """Return the derivative in the free parameters, from that in the value."""
@@ -192,46 +209,56 @@ class _Loop:
             (slope,) = torch.autograd.grad(value, leaf, gradient)
         return slope
 
-    def _validate(self, risk: float, seconds: float) -> None:
-        if self.history and self.history[-1]["step"] == self.step:
-            return
+    def _validated(self, state: _State, seconds: float) -> _State:
+        """Return the state with the validation risk of this step in its history (once a step, also after resuming)."""
+        if state.history and state.history[-1]["step"] == state.step:
+            return state
         with torch.no_grad():
-            losses = torch.cat([self.problem.losses(self.current(self.free), e) for e in self.validation])
+            losses = torch.cat([self.problem.losses(self.current(state.free), e) for e in self.validation])
             validation = float(self.problem.risk(losses))
-        if math.isfinite(validation) and validation < self.best_risk:
-            self.best_risk = validation
-            self.best = {n: v.clone() for n, v in self.free.items()}
-        self.history.append({"step": self.step, "risk": risk, "validation": validation, "seconds": seconds})
+        row = {"step": state.step, "risk": state.risk, "validation": validation, "seconds": seconds}
+        state = replace(state, history=(*state.history, row))
+        if math.isfinite(validation) and validation < state.best_risk:
+            return replace(state, best_risk=validation, best=state.free)
+        return state
 
     def _configuration(self) -> dict[str, Any]:
         shapes = {n: list(v.shape) for n, v in self.data.fields.items()}
-        return {"settings": {**vars(self.settings), "rates": dict(self.settings.rates)}, "shapes": shapes, "header": dict(self.data.header)}
+        settings = {**vars(self.settings), "rates": dict(self.settings.rates)}
+        return {"settings": settings, "shapes": shapes, "header": dict(self.data.header)}
 
     def _save(self) -> None:
         if self.checkpoint is None:
             return
-        groups = {"free": self.free, "first": self.first, "second": self.second, "best": self.best}
+        state = self.state
+        groups = {"free": state.free, "first": state.first, "second": state.second, "best": state.best}
         tensors = {f"{group}/{n}": v for group, values in groups.items() for n, v in values.items()}
-        tensors["generator"] = self.generator.get_state()
-        # JSON has no NaN: the risk before the first step is left out
-        history = [{k: v for k, v in row.items() if math.isfinite(v)} for row in self.history]
-        state = {
-            "step": self.step,
-            "best_risk": self.best_risk if math.isfinite(self.best_risk) else None,
-            "history": history,
-            "elapsed": self.elapsed or (self.history[-1]["seconds"] if self.history else 0.0),
+        tensors["generator"] = state.generator
+        # JSON has no NaN and no infinity: what is not finite is left out
+        numbers = {
+            "step": state.step,
+            "history": [_finite(row) for row in state.history],
+            **_finite({"risk": state.risk, "best_risk": state.best_risk}),
         }
-        Checkpoint(self._configuration(), state, tensors).save(self.checkpoint)
+        Checkpoint(self._configuration(), numbers, tensors).save(self.checkpoint)
 
     def restore(self) -> None:
         assert self.checkpoint is not None
         stored = Checkpoint.load(self.checkpoint, self._configuration())
-        for group, values in (("free", self.free), ("first", self.first), ("second", self.second), ("best", self.best)):
-            for name in values:
-                values[name] = stored.tensors[f"{group}/{name}"].to(self.free[name])
-        self.generator.set_state(stored.tensors["generator"])
-        self.step = int(stored.state["step"])
-        best = stored.state["best_risk"]
-        self.best_risk = math.inf if best is None else float(best)
-        self.history = [{"risk": math.nan, **row} for row in stored.state["history"]]
-        self.elapsed = float(stored.state["elapsed"])
+        groups = {
+            group: {n: stored.tensors[f"{group}/{n}"].to(v) for n, v in self.state.free.items()}
+            for group in ("free", "first", "second", "best")
+        }
+        self.state = _State(
+            step=int(stored.state["step"]),
+            generator=stored.tensors["generator"],
+            risk=float(stored.state.get("risk", math.nan)),
+            best_risk=float(stored.state.get("best_risk", math.inf)),
+            history=tuple({"risk": math.nan, **row} for row in stored.state["history"]),
+            **groups,
+        )
+        self.elapsed = self.state.history[-1]["seconds"] if self.state.history else 0.0
+
+
+def _finite(row: Mapping[str, float]) -> dict[str, float]:
+    return {k: v for k, v in row.items() if math.isfinite(v)}

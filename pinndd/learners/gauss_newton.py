@@ -57,7 +57,7 @@ class GaussNewton:
     penalty: float = 1e-8
     iterations: int = 12
     halvings: int = 4
-    tolerance: float = 1e-9
+    tolerance: float = 1e-7
 
     def __post_init__(self) -> None:
         if self.penalty <= 0 or self.iterations < 1:

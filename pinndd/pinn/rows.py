@@ -91,13 +91,16 @@ class Rows:
 
     def interior(self, slopes: Tensor) -> Tensor:
         """Return ``scale · Σ_k ∂r/∂jet_k · ∂jet_k/∂θ``, ``(..., N · equations, outputs · P)``, from slopes ``(..., N, eq, K)``."""
+        scaled = self.interior_scale[:, None, None] * slopes
         blocks = []
         for component in range(self.outputs):
-            mine = [k for k, (c, _) in enumerate(self.residual.terms) if c == component]
-            jets = self.jets[[self.residual.axes.index(self.residual.terms[k][1]) for k in mine]]
-            blocks.append(torch.einsum("...nqk,knp->...nqp", slopes[..., mine], jets))
-        rows = self.interior_scale[:, None, None] * torch.cat(blocks, -1)
-        return rows.flatten(-3, -2)
+            # a sum over the few terms: a contraction would become a batch of N tiny products
+            total = torch.zeros((), dtype=slopes.dtype, device=slopes.device)
+            for k, (of, axes) in enumerate(self.residual.terms):
+                if of == component:
+                    total = total + scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
+            blocks.append(total)
+        return torch.cat(blocks, -1).flatten(-3, -2)
 
     def boundary(self) -> Tensor:
         """Return the derivative of the boundary rows in the weights, ``(M, outputs · P)``."""

@@ -15,15 +15,25 @@ from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.collocation import point_counts
 from pinndd.pinn.pde import PDE
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Outcome, Progress, Result, StudySettings
-from pinndd.study.retrain_baselines import Tuned, best_of_k, sampled, tune_baselines, tune_scale, tune_weights, weighted
+from pinndd.study.retrain_baselines import (
+    LEVELS,
+    RATIOS,
+    Tuned,
+    best_of_k,
+    sampled,
+    tune_baselines,
+    tune_scale,
+    tune_weights,
+    weighted,
+)
 from pinndd.study.retrain_judges import judge_results
 from pinndd.study.retrain_pictures import field_examples
 from pinndd.study.retrain_setup import Setup, learner_settings, make_learner, make_setup, test_episodes
 
 PROTOCOL = "retrain"
 CEILING = "dense"
-DENSE = (900, 150)
-"""Interior and boundary points of the ceiling."""
+DENSE = {"ridge": (900, 150), "gauss-newton": (324, 66)}
+"""Interior and boundary points of the ceiling, by learner."""
 
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
@@ -32,7 +42,7 @@ LIFTS = (1.0, 1e3)
 """Factors on the tuned weights of a start: less smoothing may suit better points."""
 
 CURVE = ((16, 15), (36, 21), (100, 36), (144, 45), (196, 54))
-LARGER = ((100, 36), (144, 45), (196, 54), (324, 66))
+LARGER = ((100, 36), (144, 45), (196, 54))
 """Sizes at which the baselines alone are repeated, so that the report knows what the same error costs without distilling."""
 
 
@@ -73,8 +83,9 @@ def distill_from(
     """Race a few starts for a short time, then distil from the best of them."""
     started = time.perf_counter()
     sets = [t for t in tuned if t.method in STARTS]
-    starts = [weighted(t.data, *(w * f for w in t.weights)).with_header(**_header(setup)) for t in sets for f in LIFTS]
-    short = replace(setup.outer, steps=max(5, setup.outer.steps // 10), learning_rate=setup.outer.learning_rate / 2)
+    lifts = LIFTS if setup.name == "ridge" else LIFTS[:1]
+    starts = [weighted(t.data, *(w * f for w in t.weights)).with_header(**_header(setup)) for t in sets for f in lifts]
+    short = replace(setup.outer, steps=max(5, setup.outer.steps // 20), learning_rate=setup.outer.learning_rate / 2)
     validation = [setup.validation]
     raced = []
     for k, data in enumerate(starts):
@@ -111,7 +122,14 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         found = distill_from(setup, tuned, progress)
         tuned.append(best_of_k(setup, tuned, setup.outer, settings.points, settings.boundary_points, progress))
         runs.append((setup, found, tuned))
-        dense = tune_weights(setup, CEILING, sampled(setup, "sobol", *DENSE, setup.seed + 1), setup.plain)
+        dense = tune_weights(
+            setup,
+            CEILING,
+            sampled(setup, "sobol", *DENSE.get(setup.name, (324, 66)), setup.seed + 1),
+            setup.plain[:8],
+            RATIOS[1:6],
+            LEVELS[:2],
+        )
         results += compare(setup, found.data, [*tuned, dense], settings, progress)
         curve += _curve(setup, settings, progress)
     results += judge_results([(s, f.data, t) for s, f, t in runs], settings, progress)
@@ -128,7 +146,10 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         examples=field_examples(setup, {DISTILLED: found.data, best.method: best.data}),
         curve=curve,
         settings={
-            f"seed {s.seed}": {**learner_settings(s.learner), "interior and boundary weights": {t.method: t.weights for t in tuned_sets}}
+            f"seed {s.seed}": {
+                **learner_settings(s.learner),
+                "interior and boundary weights": {t.method: t.weights for t in tuned_sets},
+            }
             for s, _, tuned_sets in runs
         },
         notes=_notes(setup),
@@ -217,7 +238,8 @@ def _curve(setup: Setup, settings: StudySettings, progress: Progress) -> list[Re
         tuned = tune_baselines(setup, points, boundary_points, quiet) if settings.curve else []
         if not settings.curve:
             for method in ("hammersley", "midpoint-grid"):
-                tuned.append(tune_weights(setup, method, sampled(setup, method, points, boundary_points, 0), setup.plain))
+                candidate = sampled(setup, method, points, boundary_points, 0)
+                tuned.append(tune_weights(setup, method, candidate, setup.plain[:8], RATIOS[1:6], LEVELS[:2]))
         for t in tuned:
             results += train_and_judge(setup, t.method, t.data, NO_SHIFT, episodes, "")
         if settings.curve:
@@ -237,5 +259,7 @@ def _notes(setup: Setup) -> list[str]:
         "there.",
     ]
     if setup.name == "ridge":
-        notes.append("The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial.")
+        notes.append(
+            "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."
+        )
     return notes

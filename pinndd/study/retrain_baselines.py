@@ -94,7 +94,8 @@ def tune_scale(setup: Setup, points: int, boundary_points: int) -> Setup:
     ratios, levels = (RATIOS[2:5], LEVELS[:2]) if slow else (RATIOS[1:6], LEVELS)
     episodes = setup.plain[:8] if slow else setup.plain
     candidates = [
-        setup.with_learner(replace(learner, model=learner.model.with_settings(learner.model.width, scale))) for scale in SCALES
+        setup.with_learner(replace(learner, model=learner.model.with_settings(learner.model.width, scale)))
+        for scale in SCALES
     ]
     errors = [min(tune_weights(c, "", data, episodes, ratios, levels).error for data in sets) for c in candidates]
     return candidates[errors.index(min(errors))]
@@ -103,9 +104,10 @@ def tune_scale(setup: Setup, points: int, boundary_points: int) -> Setup:
 def tune_baselines(setup: Setup, points: int, boundary_points: int, progress: Progress) -> list[Tuned]:
     """Return every usual design with its tuned weights."""
     tuned = []
+    ratios, levels = (RATIOS[1:6], LEVELS[:2]) if isinstance(setup.learner, GaussNewton) else (RATIOS, LEVELS)
     for k, method in enumerate(INTERIOR_SAMPLERS):
         data = sampled(setup, method, points, boundary_points, design_seed(method, setup.seed))
-        tuned.append(tune_weights(setup, method, data, setup.plain))
+        tuned.append(tune_weights(setup, method, data, setup.plain, ratios, levels))
         progress("retrain: tuning baselines", k + 1, len(INTERIOR_SAMPLERS), min(t.error for t in tuned))
     return tuned
 

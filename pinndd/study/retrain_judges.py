@@ -12,7 +12,7 @@ from pinndd.pinn.mlp_model import MLPModel
 from pinndd.pinn.pde import PDE
 from pinndd.problem import Learner
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
-from pinndd.study.retrain_baselines import Tuned, tune_weights, weighted
+from pinndd.study.retrain_baselines import Tuned, tune_weights
 from pinndd.study.retrain_setup import Setup, test_episodes
 
 JUDGED = ("midpoint-grid", "hammersley", "sobol")
@@ -69,7 +69,9 @@ def _network_results(
 
     own = replace(setup, name=judge).with_learner(network_learner(setup.pde, judge))
     sets = judged_sets(setup, data, tuned)
-    weighted = [tune_weights(own, method, candidate, setup.plain[:_TUNING], JUDGE_RATIOS, (1.0,)) for method, candidate in sets]
+    weighted = [
+        tune_weights(own, method, candidate, setup.plain[:_TUNING], JUDGE_RATIOS, (1.0,)) for method, candidate in sets
+    ]
     shifts = [NO_SHIFT, *setup.pde.shifts]
     results: list[Result] = []
     for k, shift in enumerate(shifts):

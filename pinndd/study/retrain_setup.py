@@ -31,7 +31,9 @@ from pinndd.tasks.boundary import BoundaryGeneralisation
 QUESTIONS = 600
 """Points at which the outer loop compares the solutions."""
 
-ROUGHENING = Roughening()
+ROUGH = Roughening()
+MILD = Roughening(length=0.2, amplitude=0.4, share=0.35)
+"""For nonlinear equations, where rough data of full size lead into another regime, such as shocks."""
 
 _TRAIN, _VALIDATION, _TEST = 11, 22, 33
 """Offsets that keep the draws of training, validation and test conditions apart."""
@@ -88,14 +90,15 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int) -> Setup:
     generator = torch.Generator().manual_seed(seed * 100 + _TRAIN)
     check = torch.Generator().manual_seed(seed * 100 + _VALIDATION)
     points = pde.box.scale(sobol(QUESTIONS, pde.box.dimension, _TRAIN))
-    rough = roughened(pde, ROUGHENING)
+    roughening = ROUGH if superposes(pde, pde.ensemble()) else MILD
+    rough = roughened(pde, roughening)
     count, validation_count = (512, 128) if name == "ridge" else (256, 32)
-    pool = boundary_episodes(pde, rough, roughened_sample(rough, count, ROUGHENING.share, generator), points, seed=seed)
+    pool = boundary_episodes(pde, rough, roughened_sample(rough, count, roughening.share, generator), points, seed=seed)
     validation = boundary_episodes(
-        pde, rough, roughened_sample(rough, validation_count, ROUGHENING.share, check), points, seed=seed
+        pde, rough, roughened_sample(rough, validation_count, roughening.share, check), points, seed=seed
     )
     pool, validation = pool.to(settings.device), validation.to(settings.device)
-    plain = validation[: validation_count - round(ROUGHENING.share * validation_count)]
+    plain = validation[: validation_count - round(roughening.share * validation_count)]
     learner = make_learner(pde, name)
     task = BoundaryGeneralisation(pool, (seed,))
     problem = DistillationProblem(learner, task, RelativeL2(), GeometricMean())
@@ -143,13 +146,13 @@ def hypergradient_of(name: str) -> Hypergradient:
 
 def outer_settings(name: str, budget: float, seed: int) -> OuterSettings:
     """Return the settings of the outer loop for a learner; ``budget`` scales the number of steps."""
-    steps, batch, rate = {"ridge": (500, 64, 0.01), "gauss-newton": (250, 12, 0.01)}.get(name, (60, 8, 0.01))
+    steps, batch, rate = {"ridge": (400, 64, 0.01), "gauss-newton": (200, 12, 0.01)}.get(name, (60, 8, 0.01))
     return OuterSettings(
         steps=max(10, round(steps * budget)),
         batch=batch,
         learning_rate=rate,
         rates={BOUNDARY_WEIGHT: 5.0, INTERIOR_WEIGHT: 5.0},
-        validate_every=10,
+        validate_every=20,
         seed=seed,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.pde import PDE
-from pinndd.pinn.residual import PointwiseResidual
+from pinndd.pinn.solutions import superposes
 from pinndd.study.outcome import Outcome, Progress, StudySettings
 from pinndd.study.plots.gallery import Picture, draw_gallery
 from pinndd.study.report import write_report
@@ -38,8 +38,7 @@ def choose_protocols(pde: PDE, asked: Sequence[str] = PROTOCOLS) -> tuple[list[s
 
 def is_linear(pde: PDE) -> bool:
     """Whether solutions are affine in the coefficients of the boundary conditions."""
-    residual = PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name)
-    return residual.is_linear() and pde.ensemble().linear
+    return superposes(pde, pde.ensemble())
 
 
 def runner(protocol: str) -> Runner:
