@@ -63,7 +63,7 @@ class Checkpoint:
         text = json.dumps({"configuration": self.configuration, "state": self.state}, sort_keys=True)
         arrays = {f"tensor.{name}": value.detach().cpu().numpy() for name, value in self.tensors.items()}
         with write_atomically(path) as file:
-            np.savez(file, __state__=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
+            np.savez(file, allow_pickle=False, __state__=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
 
     @classmethod
     def load(cls, path: Path, configuration: Mapping[str, Any]) -> Checkpoint:

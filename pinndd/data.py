@@ -48,7 +48,7 @@ class SyntheticData:
                 raise ValueError(f"SyntheticData: field {name!r} holds a value that is not finite")
             worst = self.constraints[name].violation(value.detach())
             if worst > 1e-6:
-                raise ValueError(f"SyntheticData: field {name!r} violates its constraint {self.constraints[name]} by {worst:.3g}")
+                raise ValueError(f"SyntheticData: field {name!r} violates {self.constraints[name]} by {worst:.3g}")
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.fields:
@@ -87,7 +87,8 @@ class SyntheticData:
         }
         text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
         with write_atomically(Path(path)) as file:
-            np.savez(file, __header__=text, **{f"field.{name}": array for name, array in arrays.items()})
+            named = {f"field.{name}": array for name, array in arrays.items()}
+            np.savez(file, allow_pickle=False, __header__=text, **named)
 
     @classmethod
     def load(cls, path: Path | str) -> SyntheticData:

@@ -62,4 +62,5 @@ def relative_norm(answer: Tensor, truth: Tensor) -> Tensor:
     if bool((size == 0).any()):
         episode = int((size == 0).nonzero()[0])
         raise ValueError(f"the truth of episode {episode} is zero everywhere: a relative error has no meaning; leave it out")
-    return (answer - truth).flatten(1).norm(dim=1) / size
+    error: Tensor = (answer - truth).flatten(1).norm(dim=1) / size
+    return error

@@ -104,7 +104,8 @@ class GaussNewton:
             _, jacobian = self.model.linearise(prepared, parameters)
             hessian = jacobian.mT @ jacobian + self.model.curvature(prepared, parameters)
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
-            return torch.linalg.solve(hessian, right)
+            adjoint: Tensor = torch.linalg.solve(hessian, right)
+        return adjoint
 
     def _loss(self, prepared: Any, theta: Tensor) -> Tensor:
         rows = self.model.residuals(prepared, theta)
@@ -144,6 +145,9 @@ class GaussNewton:
 def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:
     """Solve by Cholesky, or by LU where rounding has made a matrix indefinite."""
     factor, info = torch.linalg.cholesky_ex(matrix)
-    if bool((info > 0).any()):
-        return torch.linalg.solve(matrix, right)
-    return torch.cholesky_solve(right[..., None], factor)[..., 0]
+    solution: Tensor = (
+        torch.linalg.solve(matrix, right)
+        if bool((info > 0).any())
+        else torch.cholesky_solve(right[..., None], factor)[..., 0]
+    )
+    return solution

@@ -73,7 +73,9 @@ def ridge_solve(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:
     if rows >= columns:
         identity = torch.eye(columns, dtype=matrix.dtype, device=matrix.device)
         q, r = torch.linalg.qr(torch.cat((matrix, root * identity)))
-        return torch.linalg.solve_triangular(r, q[:rows].T @ targets.T, upper=True).T
+        solution: Tensor = torch.linalg.solve_triangular(r, q[:rows].T @ targets.T, upper=True).T
+        return solution
     identity = torch.eye(rows, dtype=matrix.dtype, device=matrix.device)
     q, r = torch.linalg.qr(torch.cat((matrix.T, root * identity)))
-    return (q[:columns] @ torch.linalg.solve_triangular(r.T, targets.T, upper=False)).T
+    shortest: Tensor = q[:columns] @ torch.linalg.solve_triangular(r.T, targets.T, upper=False)
+    return shortest.T

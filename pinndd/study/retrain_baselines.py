@@ -93,12 +93,16 @@ def tune_scale(setup: Setup, points: int, boundary_points: int) -> Setup:
     slow = isinstance(learner, GaussNewton)
     ratios, levels = (RATIOS[2:5], LEVELS[:2]) if slow else (RATIOS[1:6], LEVELS)
     episodes = setup.plain[:8] if slow else setup.plain
-    candidates = [
-        setup.with_learner(replace(learner, model=learner.model.with_settings(learner.model.width, scale)))
-        for scale in SCALES
-    ]
+    candidates = [setup.with_learner(with_scale(learner, scale)) for scale in SCALES]
     errors = [min(tune_weights(c, "", data, episodes, ratios, levels).error for data in sets) for c in candidates]
     return candidates[errors.index(min(errors))]
+
+
+def with_scale(learner: Ridge | GaussNewton, scale: float) -> Ridge | GaussNewton:
+    """Return the learner with another scale of its random features."""
+    assert isinstance(learner.model, FeatureModel)
+    model = learner.model.with_settings(learner.model.width, scale)
+    return Ridge(model, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=model)
 
 
 def tune_baselines(setup: Setup, points: int, boundary_points: int, progress: Progress) -> list[Tuned]:

@@ -69,14 +69,12 @@ def _network_results(
 
     own = replace(setup, name=judge).with_learner(network_learner(setup.pde, judge))
     sets = judged_sets(setup, data, tuned)
-    weighted = [
-        tune_weights(own, method, candidate, setup.plain[:_TUNING], JUDGE_RATIOS, (1.0,)) for method, candidate in sets
-    ]
+    judged = [tune_weights(own, name, each, setup.plain[:_TUNING], JUDGE_RATIOS, (1.0,)) for name, each in sets]
     shifts = [NO_SHIFT, *setup.pde.shifts]
     results: list[Result] = []
     for k, shift in enumerate(shifts):
         episodes = test_episodes(setup.pde, shift, settings.judge_conditions, setup.seed, setup.device)
-        for t in weighted:
+        for t in judged:
             results += train_and_judge(own, t.method, t.data, shift, episodes, setup.name)
         if judge == "mlp-adam" and shift == NO_SHIFT:
             free = own.with_learner(network_learner(setup.pde, judge, fresh=True))

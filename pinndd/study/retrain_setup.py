@@ -141,7 +141,8 @@ def learner_settings(learner: Learner) -> dict[str, float]:
 
 def hypergradient_of(name: str) -> Hypergradient:
     """Return the estimator that fits a learner."""
-    return {"ridge": Exact(), "gauss-newton": Implicit()}.get(name, UnrolledAdjoint())
+    estimators: dict[str, Hypergradient] = {"ridge": Exact(), "gauss-newton": Implicit()}
+    return estimators.get(name, UnrolledAdjoint())
 
 
 def outer_settings(name: str, budget: float, seed: int) -> OuterSettings:
