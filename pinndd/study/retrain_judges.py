@@ -12,7 +12,7 @@ from pinndd.pinn.mlp_model import MLPModel
 from pinndd.pinn.pde import PDE
 from pinndd.problem import Learner
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
-from pinndd.study.retrain_baselines import Tuned, tune_weights
+from pinndd.study.retrain_baselines import Tuned, tune_weights, weighted
 from pinndd.study.retrain_setup import Setup, test_episodes
 
 JUDGED = ("midpoint-grid", "hammersley", "sobol")
