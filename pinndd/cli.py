@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -228,6 +229,8 @@ def main() -> None:
     """Run the command line; wrong usage ends like any other bad input, with one line and the exit code 2."""
     from pinndd.terminal.errors import BAD_INPUT, INTERRUPTED, report
 
+    # read when torch is imported: the matrices are small, and a second thread costs more than it brings
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     arguments = sys.argv[1:] or ["--help"]
     usage_error: type[Exception] = typer.BadParameter.__mro__[1]
     try:
