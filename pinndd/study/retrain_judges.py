@@ -15,7 +15,7 @@ from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySet
 from pinndd.study.retrain_baselines import Tuned, tune_weights, weighted
 from pinndd.study.retrain_setup import Setup, test_episodes
 
-JUDGED = ("midpoint-grid", "hammersley", "sobol")
+JUDGED = ("midpoint-grid",)
 """Baselines that the slow judges train on, beside the best one of the set's own learner."""
 
 JUDGE_RATIOS = (1.0, 10.0, 100.0)
@@ -24,7 +24,7 @@ JUDGE_RATIOS = (1.0, 10.0, 100.0)
 FRESH = "fresh-samples"
 """The ceiling of a first-order learner: as many points, drawn anew at every step."""
 
-_TUNING = 6
+_TUNING = 4
 
 
 def judge_results(
@@ -73,7 +73,8 @@ def _network_results(
     shifts = [NO_SHIFT, *setup.pde.shifts]
     results: list[Result] = []
     for k, shift in enumerate(shifts):
-        episodes = test_episodes(setup.pde, shift, settings.judge_conditions, setup.seed, setup.device)
+        count = settings.judge_conditions if shift == NO_SHIFT else max(2, settings.judge_conditions // 2)
+        episodes = test_episodes(setup.pde, shift, count, setup.seed, setup.device)
         for t in judged:
             results += train_and_judge(own, t.method, t.data, shift, episodes, setup.name)
         if judge == "mlp-adam" and shift == NO_SHIFT:
