@@ -22,6 +22,10 @@ _HOMES = {
     "distill": "pinndd.outer_loop",
     "Distillation": "pinndd.outer_loop",
     "families": "pinndd.pinn.families",
+    "load_pde": "pinndd.pinn.loading",
+    "StudySettings": "pinndd.study.outcome",
+    "distill_retrain": "pinndd.study.retrain",
+    "evaluate_retrain": "pinndd.study.retrain",
 }
 
 __all__ = sorted(_HOMES)
