@@ -133,7 +133,7 @@ def distill_conditions(
         data,
         hypergradient=Exact(),
         validation=[tools.held_out],
-        settings=OuterSettings(steps=total, batch=128, learning_rate=0.015, validate_every=max(1, total // 12), seed=seed),
+        settings=OuterSettings(steps=total, batch=256, learning_rate=0.03, validate_every=max(1, total // 12), seed=seed),
         checkpoint=checkpoint,
         resume=resume,
         progress=lambda step, risk: progress(f"solved: distilling {count} conditions for {name}", step, total, risk),
