@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +13,16 @@ from torch import Tensor
 from pinndd.pinn.domain import Domain
 
 Axes = tuple[int, ...]
+
+
+class Inputs(Protocol):
+    """What features are functions of: inputs z(x), which may depend on more than x, and their derivatives in x."""
+
+    def derivative(self, points: Tensor, axes: Axes) -> Tensor:
+        """Differentiate the inputs along ``axes``: ``(..., d)`` to ``(..., size)``."""
+
+    def vanishes(self, axes: Axes) -> bool:
+        """Whether that derivative of all inputs is zero everywhere."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ class RandomFeatures:
         bias: ``(P,)``.
     """
 
-    encoding: Encoding
+    encoding: Inputs
     weight: Tensor
     bias: Tensor
 
@@ -105,7 +116,13 @@ class RandomFeatures:
 
 
 def draw_features(
-    encoding: Encoding, width: int, scale: float, seed: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64
+    encoding: Encoding,
+    width: int,
+    scale: float,
+    seed: int,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
 ) -> RandomFeatures:
     """Draw random features whose steep parts lie in the domain.
 

@@ -1,0 +1,49 @@
+"""Episodes of the amortised protocol: one training, and many boundary conditions that the trained network is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Questions:
+    """One training of a conditioned network, and B conditions at which it is asked. It counts as one episode.
+
+    Attributes:
+        codes: the conditions, as coefficients of the training family, ``(B, C)``.
+        points: where the solution is asked, ``(Q, d)``.
+        truth: the solution there, ``(B, Q, outputs)``.
+        seed: of the network's initial weights or random features.
+    """
+
+    codes: Tensor
+    points: Tensor
+    truth: Tensor
+    seed: int
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def conditions(self) -> int:
+        """Number of conditions B."""
+        return self.codes.shape[0]
+
+    def select(self, conditions: Tensor, points: Tensor) -> Questions:
+        """Return the questions about some of the conditions at some of the points (indices)."""
+        return replace(
+            self, codes=self.codes[conditions], points=self.points[points], truth=self.truth[conditions][:, points]
+        )
+
+    def with_seed(self, seed: int) -> Questions:
+        """Return the same questions to another draw of the network."""
+        return replace(self, seed=seed)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Questions:
+        """Return the questions on another device or in another floating dtype."""
+        return replace(
+            self, codes=self.codes.to(device, dtype), points=self.points.to(device, dtype), truth=self.truth.to(device, dtype)
+        )
