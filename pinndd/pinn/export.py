@@ -1,0 +1,200 @@
+"""A distilled set for other programs: a ``dde.data`` object for DeepXDE, and plain CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinndd.checkpoint import write_atomically
+from pinndd.constraints import Box
+from pinndd.data import SyntheticData
+from pinndd.pinn.collocation import INTERIOR, row_scales
+from pinndd.pinn.condition_code import code_scales
+from pinndd.pinn.deepxde import import_deepxde
+from pinndd.pinn.features import Encoding
+from pinndd.pinn.pde import PDE, BoundaryValues
+from pinndd.pinn.residual import PointwiseResidual
+
+INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
+
+
+def to_deepxde(pde: PDE, data: SyntheticData, values: BoundaryValues | None = None, index: int = 0) -> Any:
+    """Turn a distilled set into a DeepXDE problem: ``dde.Model(to_deepxde(...), net)`` trains on its points.
+
+    The interior points are its anchors, every condition a ``PointSetBC``; nothing else is sampled. DeepXDE puts the points of
+    the conditions before the anchors and evaluates the residual at all of them, but cuts those rows off before it takes the
+    mean (``dde.data.PDE.losses``, DeepXDE 1.15): with `loss_weights` its loss is ours. Points and values are rounded to the float
+    type of DeepXDE at the time of the call. Give the network the inputs of `feature_transform`: a periodic axis has no
+    condition.
+
+    A set of the amortised protocol becomes a ``dde.data.PDE`` over the hypercube of positions and coefficients, d + C inputs. The
+    residual works unchanged, as long as it names its coordinates from the front (``x[:, 1:2]``, not ``x[:, -1:]``).
+
+    Args:
+        pde: the equation that the set was distilled for.
+        data: a set of the retrain or of the amortised protocol.
+        values: boundary conditions (retrain); None for the amortised protocol, whose tuples have their own.
+        index: which of them.
+
+    Returns:
+        A ``dde.data.TimePDE`` if the domain has time and the protocol is retrain, else a ``dde.data.PDE``.
+
+    Raises:
+        ValueError: the set has no interior points, its tuples have no box, or values are missing, or given where there should
+            be none.
+    """
+    dde, amortised = import_deepxde(), is_amortised(pde, data)
+    if amortised == (values is not None):
+        raise ValueError(
+            f"PDE {pde.name!r}: the set is of the amortised protocol, its tuples hold their conditions; leave values out"
+            if amortised
+            else f"PDE {pde.name!r}: the set is of the retrain protocol; give the boundary values of the condition to train for"
+        )
+    points = boundary_points(pde, data)
+    bcs = []
+    for condition in pde.valued:
+        local = data[condition.name].detach().double().cpu()
+        k = pde.patches[condition.name].dimension
+        if values is None:
+            target = pde.ensemble().value(condition.name, local[:, k:], local[:, :k])
+        else:
+            target = BoundaryValues(values.ensemble, values.coefficients[index : index + 1].cpu())[condition.name](local)[0]
+        place = points[condition.name].numpy()
+        bcs.append(dde.icbc.PointSetBC(place, target.detach().numpy()[:, None], component=condition.component))
+    anchors = data[INTERIOR].detach().double().cpu().numpy()
+    if amortised:
+        box = data.constraints[INTERIOR]
+        if not isinstance(box, Box):
+            raise ValueError(f"PDE {pde.name!r}: the interior tuples have the constraint {box}; expected a Box")
+        geometry = dde.geometry.Hypercube(list(box.low), list(box.high))
+        return dde.data.PDE(geometry, pde.residual, bcs, num_domain=0, num_boundary=0, anchors=anchors)
+    if pde.box.has_time:
+        return dde.data.TimePDE(pde.domain, pde.residual, bcs, num_domain=0, num_boundary=0, anchors=anchors)
+    return dde.data.PDE(pde.domain, pde.residual, bcs, num_domain=0, num_boundary=0, anchors=anchors)
+
+
+def loss_weights(pde: PDE, data: SyntheticData) -> list[float]:
+    """Return the ``loss_weights`` of ``dde.Model.compile`` for `to_deepxde`: the weighted loss of DeepXDE is then ours.
+
+    DeepXDE takes a mean for every equation and every condition: the former weigh ``interior_weight`` each, a condition with n of
+    all M boundary points ``boundary_weight · n / M``.
+
+    Raises:
+        ValueError: the set has no interior points.
+    """
+    is_amortised(pde, data)
+    scales = row_scales(pde, data)
+    weights = {name: float(scale.detach().double().square().sum()) for name, scale in scales.items()}
+    return [weights[INTERIOR]] * equation_count(pde) + [weights[c.name] for c in pde.valued]
+
+
+def term_names(pde: PDE) -> list[str]:
+    """Return what each of DeepXDE's losses is about, in its order: the equations, then the conditions."""
+    count = equation_count(pde)
+    equations = ["the equation"] if count == 1 else [f"equation {k}" for k in range(count)]
+    return equations + [f"condition {c.name!r}" for c in pde.valued]
+
+
+def equation_count(pde: PDE) -> int:
+    """Return the number of equations."""
+    return PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name).equations
+
+
+def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32, 32)) -> Any:
+    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs; drawn by torch's global generator.
+
+    Raises:
+        ValueError: the set has no interior points.
+    """
+    transform, inputs = feature_transform(pde, pde.ensemble().size if is_amortised(pde, data) else 0)
+    network = import_deepxde().nn.FNN([inputs, *hidden, pde.outputs], "tanh", "Glorot normal")
+    network.apply_feature_transform(transform)
+    return network
+
+
+def feature_transform(pde: PDE, extra: int = 0) -> tuple[Callable[[Tensor], Tensor], int]:
+    """Return what ``net.apply_feature_transform`` takes, and the number of inputs that it makes.
+
+    Coordinates are scaled to [-1, 1], a periodic one becomes cosine and sine, and coefficients come in units of their standard
+    deviation in training, as in the networks of pinndd.
+
+    Args:
+        pde: gives domain and periodic axes.
+        extra: number C of coefficients that follow the coordinates (amortised protocol).
+    """
+    encoding, d = Encoding(pde.box, pde.periodic_axes), pde.box.dimension
+    if not extra:
+        return lambda x: encoding.derivative(x, ()), encoding.size
+    scales = code_scales(pde.ensemble())
+    return lambda x: torch.cat((encoding.derivative(x[:, :d], ()), x[:, d:] / scales.to(x)), -1), encoding.size + extra
+
+
+def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
+    """Write a distilled set as CSV, atomically: one row a point.
+
+    Columns: ``condition`` (``interior``, or the name of the condition), ``kind`` (``interior``, ``boundary``, ``initial``), the
+    coordinates, for the amortised protocol the coefficients (``start[0]``, …), and ``weight``: the training loss is the sum
+    over the rows of weight × squared residual, or of weight × squared error of the boundary value.
+
+    Args:
+        pde: the equation that the set was distilled for.
+        data: a set of the retrain or of the amortised protocol.
+        path: the file; its folder is made if it is not there.
+
+    Raises:
+        ValueError: the set has no interior points.
+    """
+    names = list(pde.box.names)
+    if is_amortised(pde, data):
+        names += [f"{name}[{k}]" for name, family in pde.ensemble().families.items() for k in range(family.size)]
+    kinds = {INTERIOR: INTERIOR_KIND}
+    for condition in pde.valued:
+        initial = pde.box.has_time and pde.patches[condition.name].fixed.get(pde.box.dimension - 1) == pde.box.low[-1]
+        kinds[condition.name] = INITIAL_KIND if initial else BOUNDARY_KIND
+    points = {INTERIOR: data[INTERIOR].detach().double().cpu(), **boundary_points(pde, data)}
+    scales = row_scales(pde, data)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("condition", "kind", *names, "weight"))
+    for name, kind in kinds.items():
+        weights = scales[name].detach().double().square().tolist()
+        for place, weight in zip(points[name].tolist(), weights, strict=True):
+            writer.writerow((name, kind, *map(repr, place), repr(weight)))
+    with write_atomically(Path(path)) as file:
+        file.write(text.getvalue().encode())
+
+
+def boundary_points(pde: PDE, data: SyntheticData) -> dict[str, Tensor]:
+    """Return the points of every condition in the domain, ``(n, d)``, or ``(n, d + C)`` with coefficients; float64, on the CPU."""
+    points: dict[str, Tensor] = {}
+    for condition in pde.valued:
+        patch, local = pde.patches[condition.name], data[condition.name].detach().double().cpu()
+        points[condition.name] = torch.cat((patch.points(local[:, : patch.dimension]), local[:, patch.dimension :]), -1)
+    return points
+
+
+def is_amortised(pde: PDE, data: SyntheticData) -> bool:
+    """Whether the points of a set come with the coefficients of a condition.
+
+    Raises:
+        ValueError: the set has no interior points, they have another number of columns, or a condition has no points.
+    """
+    if INTERIOR not in data:
+        raise ValueError(
+            f"PDE {pde.name!r}: the set has no interior points; a set of the solved protocol is exported by "
+            "pinndd.pinn.solution_files.write_conditions"
+        )
+    d, size = pde.box.dimension, pde.ensemble().size
+    empty = [name for name in (INTERIOR, *(c.name for c in pde.valued)) if not data[name].shape[0]]
+    if empty:
+        raise ValueError(f"PDE {pde.name!r}: the set has no points for {empty[0]!r}; DeepXDE's mean over them is not defined")
+    columns = data[INTERIOR].shape[1]
+    if columns not in (d, d + size):
+        raise ValueError(f"PDE {pde.name!r}: interior points have {columns} columns; expected {d}, or {d + size} with coefficients")
+    return columns > d
