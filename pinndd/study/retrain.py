@@ -26,7 +26,7 @@ from pinndd.study.retrain_baselines import (
     tune_weights,
     weighted,
 )
-from pinndd.study.retrain_judges import judge_results
+from pinndd.study.retrain_judges import evaluate_network, judge_results
 from pinndd.study.retrain_pictures import field_examples
 from pinndd.study.retrain_setup import Setup, learner_settings, make_learner, make_setup, test_episodes
 
@@ -159,10 +159,24 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
 def evaluate_retrain(
     pde: PDE, data: SyntheticData, settings: StudySettings, progress: Progress = quiet, learner: str | None = None
 ) -> list[Result]:
-    """Train on a distilled set for every test condition of every shift; the learner is that of the set's header by default."""
+    """Train on a distilled set for every test condition of every shift.
+
+    Args:
+        pde: the equation that the set was distilled for.
+        data: the set.
+        settings: number of test conditions, device, and the seed where the header has none.
+        progress: called often.
+        learner: any learner, the judges ``mlp-lm``, ``mlp-adam`` and ``deepxde`` included (None: that of the set's header).
+    """
+    if learner == "deepxde":
+        from pinndd.study.retrain_deepxde import evaluate_deepxde
+
+        return evaluate_deepxde(pde, data, settings, progress)
     setup = make_setup(pde, settings, int(data.header.get("seed", settings.seed)))
     name = learner or str(data.header.get("learner", setup.name))
     own = name == data.header.get("learner")
+    if not own and name in ("mlp-lm", "mlp-adam"):
+        return evaluate_network(setup, data.to(settings.device), name, settings, progress)
     setup = replace(setup, name=name).with_learner(make_learner(pde, name, data.header if own else None))
     return compare(setup, data.to(settings.device), [], settings, progress)
 

@@ -62,6 +62,23 @@ def judged_sets(setup: Setup, data: SyntheticData, tuned: Sequence[Tuned]) -> li
     return [(DISTILLED, data), *((t.method, t.data) for t in tuned if t.method in (*JUDGED, best))]
 
 
+def evaluate_network(
+    setup: Setup, data: SyntheticData, judge: str, settings: StudySettings, progress: Progress
+) -> list[Result]:
+    """Train ``mlp-lm`` or ``mlp-adam`` on a distilled set for every test condition, the boundary weight tuned as in a study."""
+    from pinndd.study.retrain import train_and_judge
+
+    own = replace(setup, name=judge).with_learner(network_learner(setup.pde, judge))
+    tuned = tune_weights(own, DISTILLED, data, setup.plain[:_TUNING], JUDGE_RATIOS, (1.0,))
+    shifts = [NO_SHIFT, *setup.pde.shifts]
+    results: list[Result] = []
+    for k, shift in enumerate(shifts):
+        episodes = test_episodes(setup.pde, shift, settings.test_conditions, setup.seed, setup.device)
+        results += train_and_judge(own, DISTILLED, tuned.data, shift, episodes, str(data.header.get("learner", "")))
+        progress(f"retrain: training {judge}", k + 1, len(shifts), None)
+    return results
+
+
 def _network_results(
     setup: Setup, data: SyntheticData, tuned: Sequence[Tuned], judge: str, settings: StudySettings, progress: Progress
 ) -> list[Result]:
