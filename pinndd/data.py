@@ -105,7 +105,7 @@ class SyntheticData:
             with np.load(path, allow_pickle=False) as archive:
                 contents = {name: archive[name] for name in archive.files}
         except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
-            raise DataFileError(f"{path} is damaged or not an .npz file ({error}): distil it again") from error
+            raise DataFileError(f"{path} is damaged or not an .npz file: distil it again") from error
         try:
             header = json.loads(bytes(contents.pop("__header__")).decode())
             described = header["format"], header["version"], header["checksum"]
