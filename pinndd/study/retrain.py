@@ -16,14 +16,12 @@ from pinndd.pinn.collocation import point_counts
 from pinndd.pinn.pde import PDE
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Outcome, Progress, Result, StudySettings
 from pinndd.study.retrain_baselines import (
-    LEVELS,
-    RATIOS,
     Tuned,
     best_of_k,
     sampled,
     tune_baselines,
+    tune_design,
     tune_scale,
-    tune_weights,
     weighted,
 )
 from pinndd.study.retrain_judges import evaluate_network, judge_results
@@ -122,15 +120,9 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         found = distill_from(setup, tuned, progress)
         tuned.append(best_of_k(setup, tuned, setup.outer, settings.points, settings.boundary_points, progress))
         runs.append((setup, found, tuned))
-        dense = tune_weights(
-            setup,
-            CEILING,
-            sampled(setup, "sobol", *DENSE.get(setup.name, (324, 66)), setup.seed + 1),
-            setup.plain[:8],
-            RATIOS[1:6],
-            LEVELS[:2],
-        )
-        results += compare(setup, found.data, [*tuned, dense], settings, progress)
+        dense = sampled(setup, "sobol", *DENSE.get(setup.name, (324, 66)), setup.seed + 1)
+        ceiling = tune_design(setup, CEILING, dense)
+        results += compare(setup, found.data, [*tuned, ceiling], settings, progress)
         curve += _curve(setup, settings, progress)
     results += judge_results([(s, f.data, t) for s, f, t in runs], settings, progress)
     setup, found, tuned = runs[0]
@@ -253,7 +245,7 @@ def _curve(setup: Setup, settings: StudySettings, progress: Progress) -> list[Re
         if not settings.curve:
             for method in ("hammersley", "midpoint-grid"):
                 candidate = sampled(setup, method, points, boundary_points, 0)
-                tuned.append(tune_weights(setup, method, candidate, setup.plain[:8], RATIOS[1:6], LEVELS[:2]))
+                tuned.append(tune_design(setup, method, candidate))
         for t in tuned:
             results += train_and_judge(setup, t.method, t.data, NO_SHIFT, episodes, "")
         if settings.curve:

@@ -83,6 +83,13 @@ def tune_weights(
     return min(tuned, key=lambda t: t.error)
 
 
+def tune_design(setup: Setup, method: str, data: SyntheticData) -> Tuned:
+    """Return the set with its best weights for the learner that sets are distilled with, on the grid that its speed allows."""
+    if isinstance(setup.learner, GaussNewton):
+        return tune_weights(setup, method, data, setup.plain[:12], RATIOS[1:6], LEVELS[:2])
+    return tune_weights(setup, method, data, setup.plain)
+
+
 def tune_scale(setup: Setup, points: int, boundary_points: int) -> Setup:
     """Choose the feature scale of the learner on the baselines that are usually best (a learner without features is left)."""
     learner = setup.learner
@@ -108,10 +115,9 @@ def with_scale(learner: Ridge | GaussNewton, scale: float) -> Ridge | GaussNewto
 def tune_baselines(setup: Setup, points: int, boundary_points: int, progress: Progress) -> list[Tuned]:
     """Return every usual design with its tuned weights."""
     tuned = []
-    ratios, levels = (RATIOS[1:6], LEVELS[:2]) if isinstance(setup.learner, GaussNewton) else (RATIOS, LEVELS)
     for k, method in enumerate(INTERIOR_SAMPLERS):
         data = sampled(setup, method, points, boundary_points, design_seed(method, setup.seed))
-        tuned.append(tune_weights(setup, method, data, setup.plain, ratios, levels))
+        tuned.append(tune_design(setup, method, data))
         progress("retrain: tuning baselines", k + 1, len(INTERIOR_SAMPLERS), min(t.error for t in tuned))
     return tuned
 
