@@ -21,9 +21,9 @@ COMPARED = "midpoint-grid"
 """The baseline that is hardest to beat for a network, beside the best one of the set's own learner."""
 
 STUDY_STEPS = (400, 250)
-"""Steps of Adam and of L-BFGS in a study, where some twenty networks are trained: 3 to 6 s each."""
+"""Steps of Adam and of L-BFGS in a study, where some twenty networks are trained."""
 
-EVALUATION_STEPS = (1500, 500)
+EVALUATION_STEPS = (600, 300)
 """Steps where one set is evaluated."""
 
 
@@ -54,10 +54,9 @@ def evaluate_deepxde(pde: PDE, data: SyntheticData, settings: StudySettings, pro
     made_with = str(data.header.get("learner", ""))
     for shift in shifts:
         episodes = test_episodes(pde, shift, settings.test_conditions, seed, "cpu")
-        rows = _train(pde, DISTILLED, data, shift, episodes, made_with, EVALUATION_STEPS)
-        results += rows
-        error = sum(r.relative_l2 for r in rows) / len(rows)
-        progress(f"retrain: training {LEARNER}", len(results), len(shifts) * len(episodes), error)
+        for k in range(len(episodes)):
+            results += _train(pde, DISTILLED, data, shift, episodes[k : k + 1], made_with, EVALUATION_STEPS, k)
+            progress(f"retrain: training {LEARNER}", len(results), len(shifts) * len(episodes), results[-1].relative_l2)
     return results
 
 
@@ -69,11 +68,12 @@ def _train(
     episodes: BoundaryEpisodes,
     distilled_with: str,
     steps: tuple[int, int],
+    first: int = 0,
 ) -> list[Result]:
-    """Train once for every condition and return one row each."""
+    """Train once for every condition, numbered from ``first``, and return one row each."""
     adam_steps, lbfgs_steps = steps
     errors, seconds = judge(
-        pde, weighted(data, 1.0, RATIO), episodes, adam_steps=adam_steps, lbfgs_steps=lbfgs_steps, seed=episodes.seed
+        pde, weighted(data, 1.0, RATIO), episodes, adam_steps=adam_steps, lbfgs_steps=lbfgs_steps, seed=episodes.seed, first=first
     )
     return [
         Result(
@@ -84,7 +84,7 @@ def _train(
             *point_counts(pde, data),
             shift,
             episodes.seed,
-            k,
+            first + k,
             error,
             spent,
             distilled_with if method == DISTILLED else "",
