@@ -22,10 +22,10 @@ Setting = tuple[PDE, SyntheticData, BoundaryEpisodes]
 def setting() -> Callable[..., Setting]:
     """Build ``(pde, data, episodes)`` of a named PDE: few points, a smooth field in place of the true solution."""
 
-    def build(name: str, conditions: int, points: int, boundary_points: int, *, point_weights: bool = True) -> Setting:
+    def build(name: str, conditions: int, points: int, boundary_points: int) -> Setting:
         pde = load_pde(name)
         interior, boundary = sample_points(pde, "sobol", points, boundary_points, seed=3)
-        data = collocation_data(pde, interior, boundary, 3.0, point_weights=point_weights)
+        data = collocation_data(pde, interior, boundary, 3.0, interior_weight=0.5)
         ensemble = pde.ensemble()
         values = BoundaryValues(ensemble, ensemble.sample(conditions, torch.Generator().manual_seed(0)))
         asked = pde.box.scale(torch.rand((12, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64))

@@ -66,7 +66,7 @@ def test_the_compiled_step_is_the_eager_one(setting: Callable[..., Any], monkeyp
 
 
 def test_fresh_samples_forget_the_points_and_are_drawn_from_the_seed(setting: Callable[..., Any]) -> None:
-    pde, data, episodes = setting("heat", 2, 6, 5, point_weights=False)
+    pde, data, episodes = setting("heat", 2, 6, 5)
     learner = Adam(MLPModel(pde, (4,)), steps=5, dtype=torch.float64, fresh=True)
     moved = data.with_fields({"interior": 1 - data["interior"], "left": 1 - data["left"]})
     first = learner.fit(data, episodes).parameters
