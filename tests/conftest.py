@@ -39,6 +39,7 @@ def setting() -> Callable[..., Setting]:
 def central_differences() -> Callable[..., Tensor]:
     """Differentiate a function of one tensor, entry by entry, to fourth order in the step."""
 
+    @torch.no_grad()
     def differentiate(function: Callable[[Tensor], Tensor], at: Tensor, step: float = 1e-4) -> Tensor:
         gradient = torch.zeros_like(at)
         for k in range(at.numel()):

@@ -1,0 +1,91 @@
+"""Gauss-Newton: convergence on Burgers, agreement with ridge on a linear PDE, the implicit gradient."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import Implicit
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.ridge import Ridge
+from pinndd.pinn.feature_model import FeatureModel
+from pinndd.problem import DistillationProblem
+from pinndd.risks import Mean
+from pinndd.tasks.boundary import BoundaryGeneralisation
+
+
+def slope_norm(learner: GaussNewton, data: Any, episodes: Any, parameters: Tensor) -> Tensor:
+    leaf = parameters.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(learner.training_loss(leaf, data, episodes).sum(), leaf)
+    return slope.norm(dim=-1)
+
+
+@pytest.mark.parametrize("width", [8, 24], ids=["more rows than weights", "fewer rows"])
+def test_it_reaches_a_stationary_point(width: int, setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("burgers", 3, 9, 6)
+    learner = GaussNewton(FeatureModel(pde, width=width, scale=1.0), penalty=1e-4, iterations=60)
+    parameters = learner.parameters(learner.fit(data, episodes))
+    start = slope_norm(learner, data, episodes, torch.zeros_like(parameters))
+    assert bool((slope_norm(learner, data, episodes, parameters) < 1e-6 * start).all())
+
+
+def test_convergence_is_faster_than_linear_where_the_rows_vanish(setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("burgers", 1, 5, 4)
+    model = FeatureModel(pde, width=40, scale=1.0)
+    norms = []
+    for iterations in range(1, 6):
+        learner = GaussNewton(model, penalty=1e-13, iterations=iterations)
+        norms.append(float(slope_norm(learner, data, episodes, learner.parameters(learner.fit(data, episodes)))))
+    assert all(after < before**1.4 for before, after in pairwise(norms))
+    assert norms[-1] < 1e-7
+
+
+def test_on_a_linear_pde_it_is_ridge(setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("heat", 2, 9, 6)
+    model = FeatureModel(pde, width=30, scale=1.0)
+    # the penalty of Gauss-Newton stands beside half the squared rows, as does that of ridge beside the whole
+    expected = Ridge(model, 1e-5).fit(data, episodes).weights
+    found = GaussNewton(model, 1e-5).fit(data, episodes).weights
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("width", [6, 24], ids=["more rows than weights", "fewer rows"])
+def test_the_implicit_gradient_of_the_risk(
+    width: int, setting: Callable[..., Any], central_differences: Callable[..., Tensor]
+) -> None:
+    pde, data, episodes = setting("burgers", 1, 4, 4)
+    learner = GaussNewton(FeatureModel(pde, width=width, scale=1.0), penalty=1e-3, iterations=30)
+    problem = DistillationProblem(learner, BoundaryGeneralisation(episodes, [0]), RelativeL2(), Mean())
+    _, gradient = Implicit()(problem, data, episodes)
+    assert set(gradient) == set(data.learnable)
+    for name, slope in gradient.items():
+        expected = central_differences(
+            lambda v, name=name: problem.evaluate(data.with_fields({name: v}), episodes), data[name]
+        )
+        assert float((slope - expected).norm()) < 1e-4 * float(expected.norm()) + 1e-9, name
+
+
+def test_the_hessian_is_that_of_the_training_loss(setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("burgers", 2, 6, 5)
+    learner = GaussNewton(FeatureModel(pde, width=7, scale=1.0), penalty=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    parameters = torch.randn((2, 7), generator=generator, dtype=torch.float64)
+    right = torch.randn((2, 7), generator=generator, dtype=torch.float64)
+    solved = learner.solve_hessian(parameters, data, episodes, right)
+    for e in range(2):
+
+        def loss(theta: Tensor, e: int = e) -> Tensor:
+            return learner.training_loss(theta[None].expand(2, -1), data, episodes)[e]
+
+        hessian = torch.autograd.functional.hessian(loss, parameters[e])  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(hessian @ solved[e], right[e], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("settings", [{"penalty": 0.0}, {"iterations": 0}])
+def test_odd_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="GaussNewton: penalty="):
+        GaussNewton(None, **settings)  # type: ignore[arg-type]
