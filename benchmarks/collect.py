@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ def collect(run: Path) -> None:
     rows = json.loads((run / "summary.json").read_text())
     name = f"{rows[0]['pde']}-{'-'.join(dict.fromkeys(r['protocol'] for r in rows))}"
     shutil.copyfile(run / "summary.json", RESULTS / f"{name}.json")
-    shutil.copyfile(run / "config.toml", RESULTS / f"{name}.toml")
+    # the folder of the run is a path of one machine
+    config = re.sub(r" --out \S+| --overwrite", "", (run / "config.toml").read_text())
+    (RESULTS / f"{name}.toml").write_text(config)
 
 
 def table() -> str:
