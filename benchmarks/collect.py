@@ -22,7 +22,7 @@ def collect(run: Path) -> None:
     name = f"{rows[0]['pde']}-{'-'.join(dict.fromkeys(r['protocol'] for r in rows))}"
     shutil.copyfile(run / "summary.json", RESULTS / f"{name}.json")
     # the folder of the run is a path of one machine
-    config = re.sub(r" --out \S+| --overwrite", "", (run / "config.toml").read_text())
+    config = re.sub(r" --out [^\s\"]+| --overwrite", "", (run / "config.toml").read_text())
     (RESULTS / f"{name}.toml").write_text(config)
 
 
