@@ -73,11 +73,12 @@ class Checkpoint:
             CheckpointError: the file is damaged, or was written under another configuration (the first difference is named).
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # numpy does not close a file that it cannot read
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 contents = {name: archive[name] for name in archive.files}
             described = json.loads(bytes(contents.pop("__state__")).decode())
             stored, state = described["configuration"], described["state"]
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+        except (zipfile.BadZipFile, ValueError, TypeError, OSError, EOFError, KeyError) as error:
             raise CheckpointError(f"checkpoint {path} is damaged ({error}): delete it to start anew") from error
         wanted = json.loads(json.dumps(configuration))
         for name in sorted(set(stored) | set(wanted)):

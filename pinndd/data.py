@@ -102,9 +102,10 @@ class SyntheticData:
         if not path.exists():
             raise FileNotFoundError(f"no data file {path}: distil one with 'pinndd distill', or check the path")
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # numpy does not close a file that it cannot read
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 contents = {name: archive[name] for name in archive.files}
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+        except (zipfile.BadZipFile, ValueError, TypeError, OSError, EOFError, KeyError) as error:
             raise DataFileError(f"{path} is damaged or not an .npz file: distil it again") from error
         try:
             header = json.loads(bytes(contents.pop("__header__")).decode())

@@ -1,0 +1,148 @@
+"""The outer loop on a quadratic toy problem: convergence, resuming bit for bit, divergence, refusals."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinndd.checkpoint import CheckpointError
+from pinndd.constraints import Box, Fixed, Positive
+from pinndd.data import SyntheticData
+from pinndd.hypergradients.protocol import Gradient
+from pinndd.outer_loop import DivergedError, OuterSettings, distill
+from pinndd.problem import DistillationProblem
+from pinndd.risks import Mean
+
+TARGET = torch.tensor([0.3, 0.8], dtype=torch.float64)
+SETTINGS = OuterSettings(steps=24, batch=4, learning_rate=0.05, rates={"weight": 2.0}, validate_every=5, seed=7)
+VALIDATION = [torch.zeros((1, 2), dtype=torch.float64)]
+
+
+class Copy:
+    """The trained model is the data."""
+
+    differentiation = "closed form"
+
+    def fit(self, data: SyntheticData, episodes: Tensor) -> Tensor:
+        return torch.cat((data["point"], data["weight"].log()))
+
+
+class NoisyTarget:
+    """Asks for the model; the truth is the target plus a little noise."""
+
+    def episodes(self, count: int, generator: torch.Generator) -> Tensor:
+        return 0.05 * torch.randn((count, 2), generator=generator, dtype=torch.float64)
+
+    def answer(self, fitted: Tensor, episodes: Tensor, derivatives: int) -> Tensor:
+        return fitted.expand(len(episodes), 1, 2)
+
+    def truth(self, episodes: Tensor, derivatives: int) -> Tensor:
+        return (TARGET + episodes)[:, None]
+
+
+class Squares:
+    derivatives = 0
+
+    def __call__(self, answer: Tensor, truth: Tensor) -> Tensor:
+        return (answer - truth).square().sum((1, 2))
+
+
+PROBLEM = DistillationProblem(Copy(), NoisyTarget(), Squares(), Mean())
+
+
+def start() -> SyntheticData:
+    fields = {"point": torch.tensor([0.9], dtype=torch.float64), "weight": torch.ones(1, dtype=torch.float64)}
+    fields["label"] = torch.tensor([2.0], dtype=torch.float64)
+    return SyntheticData(fields, {"point": Box((0.0,), (1.0,)), "weight": Positive(), "label": Fixed()})
+
+
+def autograd(problem: DistillationProblem, data: SyntheticData, episodes: Any) -> tuple[Tensor, Gradient]:
+    fields = {n: data[n].clone().requires_grad_() for n in data.learnable}
+    risk = problem.evaluate(data.with_fields(fields), episodes)
+    return risk.detach(), dict(zip(fields, torch.autograd.grad(risk, list(fields.values())), strict=True))
+
+
+def failing_at(call: int, fail: Callable[[], Tensor]) -> Any:
+    """Return an estimator whose risk comes from ``fail`` at one call."""
+    calls = 0
+
+    def estimate(problem: DistillationProblem, data: SyntheticData, episodes: Any) -> tuple[Tensor, Gradient]:
+        nonlocal calls
+        calls += 1
+        risk, gradient = autograd(problem, data, episodes)
+        return (fail() if calls == call else risk), gradient
+
+    return estimate
+
+
+def interrupt() -> Tensor:
+    raise KeyboardInterrupt
+
+
+def run(estimator: Any = autograd, settings: OuterSettings = SETTINGS, **options: Any) -> Any:
+    return distill(PROBLEM, start(), hypergradient=estimator, validation=VALIDATION, settings=settings, **options)
+
+
+def test_it_converges_and_leaves_fixed_fields_alone() -> None:
+    found = run(settings=replace(SETTINGS, steps=300))
+    reached = torch.cat((found.data["point"], found.data["weight"].log()))
+    torch.testing.assert_close(reached, TARGET, rtol=0, atol=0.02)
+    assert float(found.data["label"]) == 2.0
+    assert found.risk == min(row["validation"] for row in found.history)
+    assert [row["step"] for row in found.history] == list(range(0, 301, 5))
+
+
+def test_iterates_stay_feasible() -> None:
+    problem = replace(PROBLEM, task=NoisyTarget())
+    outside = replace(SETTINGS, learning_rate=10.0)
+    found = distill(problem, start(), hypergradient=autograd, validation=VALIDATION, settings=outside)
+    assert 0 <= float(found.data["point"]) <= 1
+
+
+@pytest.mark.parametrize("call", [1, 2, 5, 6, 13, 24])
+def test_a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(call: int, tmp_path: Path) -> None:
+    whole, state = run(), tmp_path / "state.npz"
+    with pytest.raises(KeyboardInterrupt):
+        run(failing_at(call, interrupt), checkpoint=state)
+    resumed = run(checkpoint=state, resume=True)
+    for name in whole.data.fields:
+        assert torch.equal(resumed.data[name], whole.data[name])
+    assert resumed.risk == whole.risk
+    for mine, other in zip(resumed.history, whole.history, strict=True):
+        assert (mine["step"], mine["validation"]) == (other["step"], other["validation"])
+        assert mine["step"] == 0 or mine["risk"] == other["risk"]
+
+
+def test_a_finished_run_is_resumed_at_its_end(tmp_path: Path) -> None:
+    whole = run(checkpoint=tmp_path / "state.npz")
+    again = run(failing_at(1, interrupt), checkpoint=tmp_path / "state.npz", resume=True)
+    assert torch.equal(again.data["point"], whole.data["point"])
+    assert again.history == whole.history
+
+
+def test_what_is_not_finite_stops_it_with_the_best_set(tmp_path: Path) -> None:
+    diverging = failing_at(13, lambda: torch.tensor(torch.nan, dtype=torch.float64))
+    with pytest.raises(DivergedError, match="not finite at outer step 12: the best set so far is kept") as error:
+        run(diverging, checkpoint=tmp_path / "state.npz")
+    before = PROBLEM.evaluate(start(), VALIDATION[0])
+    assert float(PROBLEM.evaluate(error.value.best, VALIDATION[0])) < float(before)
+    assert (tmp_path / "state.npz").exists()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
+    run(checkpoint=tmp_path / "state.npz")
+    with pytest.raises(CheckpointError, match="belongs to another configuration: settings was"):
+        run(settings=replace(SETTINGS, batch=5), checkpoint=tmp_path / "state.npz", resume=True)
+
+
+def test_misuse_is_refused() -> None:
+    for name in ("steps", "batch", "learning_rate", "validate_every"):
+        with pytest.raises(ValueError, match=f"{name}=0 must be positive"):
+            OuterSettings(**{name: 0})
+    fixed = SyntheticData({"label": torch.ones(1)}, {"label": Fixed()})
+    with pytest.raises(ValueError, match="no learnable field"):
+        distill(PROBLEM, fixed, hypergradient=autograd, validation=VALIDATION)
