@@ -121,9 +121,7 @@ class PointwiseResidual:
     def _slope(values: Tensor, jets: Tensor, create_graph: bool) -> Tensor:
         if not values.requires_grad:
             return torch.zeros_like(jets)
-        (slope,) = torch.autograd.grad(
-            values.sum(), jets, create_graph=create_graph, retain_graph=True, allow_unused=True
-        )
+        (slope,) = torch.autograd.grad(values.sum(), jets, create_graph=create_graph, retain_graph=True, allow_unused=True)
         return torch.zeros_like(jets) if slope is None else slope
 
     def _missing(self, term: Term) -> Tensor:
@@ -132,9 +130,7 @@ class PointwiseResidual:
             "derivatives whatever the values"
         )
 
-    def _run(
-        self, points: Tensor, known: dict[Term, Tensor], missing: Callable[[Term], Tensor]
-    ) -> tuple[Tensor, _Jet]:
+    def _run(self, points: Tensor, known: dict[Term, Tensor], missing: Callable[[Term], Tensor]) -> tuple[Tensor, _Jet]:
         with torch.set_grad_enabled(torch.is_grad_enabled() or self._on_graph):
             jet = _Jet(points, known, missing, self._on_graph)
             values = self._evaluate(points, jet)
@@ -166,9 +162,7 @@ _PROBE = 64
 class _Jet:
     """The derivatives of u at hand, and what DeepXDE's jacobian and hessian answer from them."""
 
-    def __init__(
-        self, points: Tensor, known: dict[Term, Tensor], missing: Callable[[Term], Tensor], on_graph: bool
-    ) -> None:
+    def __init__(self, points: Tensor, known: dict[Term, Tensor], missing: Callable[[Term], Tensor], on_graph: bool) -> None:
         self.on_graph = on_graph
         # a clone: the derivative in the points must not reach u through the points that u was computed from
         self.points = self._leaf(points.clone())

@@ -90,7 +90,9 @@ def allocate(pde: PDE, total: int) -> dict[str, int]:
     """
     names = [c.name for c in pde.valued]
     if total < len(names):
-        raise ValueError(f"PDE {pde.name!r}: {total} boundary points for {len(names)} conditions; give at least {len(names)}")
+        raise ValueError(
+            f"PDE {pde.name!r}: {total} boundary points for {len(names)} conditions; give at least {len(names)}"
+        )
     return {name: total // len(names) + (k < total % len(names)) for k, name in enumerate(names)}
 
 
@@ -114,7 +116,9 @@ def sample_points(
     interior = pde.box.scale(draw(points, pde.box.dimension, seed))
     shares = allocation or allocate(pde, boundary_points)
     boundary = {
-        name: draw(count, pde.patches[name].dimension, seed * 1009 + k + 1) if seed else draw(count, pde.patches[name].dimension, 0)
+        name: draw(count, pde.patches[name].dimension, seed * 1009 + k + 1)
+        if seed
+        else draw(count, pde.patches[name].dimension, 0)
         for k, (name, count) in enumerate(shares.items())
     }
     return interior, boundary

@@ -9,7 +9,7 @@ import torch
 
 from pinndd.hypergradients import Implicit
 from pinndd.learners.gauss_newton import GaussNewton
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR
+from pinndd.pinn.collocation import INTERIOR
 from pinndd.pinn.conditioned import ConditionedModel
 from pinndd.pinn.loading import load_pde
 from pinndd.pinn.pde import BoundaryValues
@@ -57,11 +57,11 @@ def test_another_learner_is_refused():
         evaluate_amortised(pde, data, TINY, learner="deepxde")
 
 
-@pytest.mark.parametrize("field", [INTERIOR, "start", BOUNDARY_WEIGHT])
+@pytest.mark.parametrize("field", [INTERIOR, "start"])
 def test_the_gradient_agrees_with_central_differences(field: str):
     pde = load_pde("burgers")
     setup = make_setup(pde, TINY, 0)
-    learner = GaussNewton(ConditionedModel(pde, width=20), penalty=1e-3, iterations=60, tolerance=1e-13)
+    learner = GaussNewton(ConditionedModel(pde, width=40), penalty=1e-4, iterations=60, tolerance=1e-13)
     problem = replace(setup.problem, learner=learner)
     data = tuple_data(pde, *sample_tuples(pde, "sobol", 24, 9, 1, reach=1.0), 3.0)
     training = pde.ensemble()
@@ -70,8 +70,8 @@ def test_the_gradient_agrees_with_central_differences(field: str):
     questions = Questions(codes, points, solutions(pde, BoundaryValues(training, codes), points), 0)
     _, gradient = Implicit()(problem, data, questions)
     direction = torch.randn(data[field].shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    direction = direction * 0.1 if field != BOUNDARY_WEIGHT else torch.ones_like(data[field])
-    step = 1e-4 if field == BOUNDARY_WEIGHT else 1e-5
+    direction = 0.1 * direction
+    step = 1e-5
     ends = []
     for sign in (1, -1):
         moved = {**data.fields, field: data[field] + sign * step * direction}
