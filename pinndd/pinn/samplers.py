@@ -62,7 +62,7 @@ def _grid(count: int, dimension: int, seed: int, nodes: Callable[[int], np.ndarr
 
 def grid_sides(count: int, dimension: int) -> list[int]:
     """Numbers of nodes along each axis: as equal as they can be, the product at most ``count`` and as large as possible."""
-    sides = [max(1, int(round(count ** (1 / dimension) + 1e-9)))] * dimension
+    sides = [max(1, round(count ** (1 / dimension) + 1e-9))] * dimension
     while math.prod(sides) > count:
         sides[sides.index(max(sides))] -= 1
     for axis in range(dimension):
