@@ -187,7 +187,8 @@ class ConditionedModel:
     def _inputs(self, codes: Tensor) -> ConditionedInputs:
         encoding = Encoding(self.pde.box, self.pde.periodic_axes)
         basis = self.picard.basis(codes)
-        weights = self.picard.weights(codes) if self.iterates else codes.new_zeros((0, *codes.shape[:-1], basis.width * self.pde.outputs))
+        none = codes.new_zeros((0, *codes.shape[:-1], basis.width * self.pde.outputs))
+        weights = self.picard.weights(codes) if self.iterates else none
         return ConditionedInputs(encoding, codes / self._code_scales.to(codes), weights, basis, self.pde.outputs)
 
     @cached_property
