@@ -39,7 +39,10 @@ DESIGNS = ("uniform", "latin-hypercube", "sobol", "hammersley", FAMILY)
 WEIGHTS = (1e-2, 1e-1, 1.0, 1e1, 1e2)
 CURVE = (2, 4, 8)
 CEILING = 8
-BOX = 6.0
+REACHES = (1.0, 1.7)
+"""Half widths of the box of conditions of a design, in standard deviations, that every baseline is tuned over."""
+
+BOX = 3.0
 """Half width of the box of distilled coefficients, in standard deviations."""
 
 ADAM_STEPS = 4000
@@ -84,7 +87,7 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int, name: str | None = 
     if name == "ridge":
         learner = Ridge(LinearConditionedModel(pde))
     elif name == "gauss-newton":
-        learner = GaussNewton(ConditionedModel(pde, width=500, code_scale=0.03), iterations=6)
+        learner = GaussNewton(ConditionedModel(pde, width=500, code_scale=0.03), iterations=8, tolerance=1e-6)
     else:
         raise ValueError(f"learner {name!r}: the amortised protocol distils with ridge or gauss-newton")
     training = pde.ensemble()
@@ -93,16 +96,17 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int, name: str | None = 
     pool, validation = (
         _ask(pde, training, broadened_sample(training, n, generator), points, seed).to(settings.device) for n in (200, 40)
     )
-    problem = DistillationProblem(learner, ZeroShot(pool, (seed,)), RelativeL2(), GeometricMean())
-    steps = max(4, round((200 if name == "ridge" else 60) * settings.budget))
-    outer = OuterSettings(steps, 48, 0.02, {BOUNDARY_WEIGHT: 3.0}, 10, seed)
+    problem = DistillationProblem(learner, ZeroShot(pool, (seed,), points=48), RelativeL2(), GeometricMean())
+    steps = max(4, round((200 if name == "ridge" else 40) * settings.budget))
+    outer = OuterSettings(steps, 32, 0.02, {BOUNDARY_WEIGHT: 5.0}, 5, seed)
     return Setup(pde, name, problem, validation, outer, seed)
 
 
 def tune(setup: Setup, design: str, factor: int, device: str, learner: Learner | None = None) -> Tuned:
     """Draw a design and choose its boundary weight, and the reach of its conditions, on validation conditions."""
     found = []
-    for reach in (1.0, 2.0):
+    # the family is drawn as it is: a factor above 1 would leave the box
+    for reach in REACHES if design != FAMILY else (1.0,):
         drawn = sample_tuples(setup.pde, design, TUPLES * factor, BOUNDARY_TUPLES * factor, setup.seed + 1, reach=reach)
         for weight in WEIGHTS:
             data = tuple_data(setup.pde, *drawn, weight, reach=BOX).to(device)
