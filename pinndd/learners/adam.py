@@ -65,7 +65,7 @@ class Adam:
 
     model: TrainableModel
     steps: int = 2000
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     final: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     tiny: float = 1e-16
