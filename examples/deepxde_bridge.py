@@ -1,6 +1,6 @@
 """Take a set to DeepXDE and train its own ``Model`` on it, for one boundary condition.
 
-Prints 0.07: the relative L2 error after 500 steps of Adam on a midpoint grid of 64 points, with 30 points on the boundary. Give the
+Prints 0.08: the relative L2 error after 500 steps of Adam on a midpoint grid of 64 points, with 30 points on the boundary. Give the
 path of a set to train on that instead: python examples/deepxde_bridge.py heat-retrain.npz
 """
 

@@ -1,0 +1,30 @@
+"""The module that docs/pde-modules.md writes is fit for use, with each of its variations."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pinndd.pinn.check import check_pde
+from pinndd.pinn.loading import load_pde
+
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "pde-modules.md"
+
+
+def variations():
+    """Texts of the module: as it stands, and as section 5 changes it."""
+    script, module, solver = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert "model.train" in script
+    before, after = module.index("def cool"), module.index("ROOT =")
+    nonlinear, count = re.subn(r"LOSS \* u$", "LOSS * u**3", module, flags=re.MULTILINE)
+    assert count == 2
+    own_solver = f"{module[:before]}{solver}\n\n{module[after:]}"
+    return {"building block": module, "own solver": own_solver, "nonlinear": nonlinear}
+
+
+@pytest.mark.parametrize("name", ["building block", "own solver", "nonlinear"])
+def test_module_of_the_guide_is_fit_for_use(tmp_path, name):
+    (tmp_path / "fin.py").write_text(variations()[name])
+    findings = check_pde(load_pde(tmp_path / "fin.py"))
+    assert {f.level for f in findings} == {"ok"}
+    assert (f"{'nonlinear' if name == 'nonlinear' else 'linear'}, 1 equation") in findings[0].message
