@@ -187,7 +187,9 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this shift (none: in distribution); may be given several times."),
     ] = None,
-    test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40.")] = None,
+    test_conditions: Annotated[
+        int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40; 4 with --judge deepxde.")
+    ] = None,
     solutions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Solved fields of the exported conditions (protocol solved).")
     ] = None,

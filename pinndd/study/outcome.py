@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -115,6 +115,7 @@ class StudySettings:
         conditions: m, the number of conditions of the solved protocol.
         device: of the computation.
         seed: the first seed.
+        shifts: test these only, ``none`` among them if it is wanted (empty: all).
     """
 
     points: int = 64
@@ -129,3 +130,8 @@ class StudySettings:
     conditions: int = 16
     device: str = "cpu"
     seed: int = 0
+    shifts: Sequence[str] = ()
+
+    def tested(self, shifts: Iterable[str]) -> list[str]:
+        """Return those of the training family and the ``shifts`` of a PDE that are to be tested, in order."""
+        return [shift for shift in (NO_SHIFT, *shifts) if not self.shifts or shift in self.shifts]

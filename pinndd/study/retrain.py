@@ -178,7 +178,7 @@ def compare(
 ) -> list[Result]:
     """Return the errors of models trained on the distilled set and on each baseline, for every test condition."""
     results = []
-    shifts = [NO_SHIFT, *setup.pde.shifts]
+    shifts = settings.tested(setup.pde.shifts)
     for k, shift in enumerate(shifts):
         episodes = test_episodes(setup.pde, shift, settings.test_conditions, setup.seed, setup.device)
         for method, candidate in [(DISTILLED, data), *((t.method, t.data) for t in baselines)]:

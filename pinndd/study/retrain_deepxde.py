@@ -50,7 +50,7 @@ def deepxde_results(
 
 def evaluate_deepxde(pde: PDE, data: SyntheticData, settings: StudySettings, progress: Progress) -> list[Result]:
     """Train DeepXDE on a distilled set for every test condition of every shift, with the weights 1 and `RATIO`."""
-    seed, results, shifts = int(data.header.get("seed", settings.seed)), [], [NO_SHIFT, *pde.shifts]
+    seed, results, shifts = int(data.header.get("seed", settings.seed)), [], settings.tested(pde.shifts)
     made_with = str(data.header.get("learner", ""))
     for shift in shifts:
         episodes = test_episodes(pde, shift, settings.test_conditions, seed, "cpu")

@@ -70,7 +70,7 @@ def evaluate_network(
 
     own = replace(setup, name=judge).with_learner(network_learner(setup.pde, judge))
     tuned = tune_weights(own, DISTILLED, data, setup.plain[:_TUNING], JUDGE_RATIOS, (1.0,))
-    shifts = [NO_SHIFT, *setup.pde.shifts]
+    shifts = settings.tested(setup.pde.shifts)
     results: list[Result] = []
     for k, shift in enumerate(shifts):
         episodes = test_episodes(setup.pde, shift, settings.test_conditions, setup.seed, setup.device)

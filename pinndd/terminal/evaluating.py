@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +22,9 @@ from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
+
+DEEPXDE_CONDITIONS = 4
+"""Test conditions a shift where DeepXDE trains and nothing was said: it takes seconds for each."""
 
 FUNCTIONS = {
     "retrain": ("pinndd.study.retrain", "evaluate_retrain"),
@@ -85,6 +90,9 @@ def evaluate(
         wanted = list(shifts) or ["none", *file.pde.shifts]
         for shift in wanted:
             file.pde.ensemble(shift)
+        settings = replace(settings, shifts=tuple(wanted))
+        if learner == "deepxde" and options.test_conditions is None:
+            settings = replace(settings, test_conditions=DEEPXDE_CONDITIONS)
         if solutions is not None and file.protocol != "solved":
             raise ValueError(f"--solutions: {path} is of the protocol {file.protocol}; only solved takes solutions back")
         if solutions is not None and not solutions.exists():
@@ -110,4 +118,6 @@ def show(results: Sequence[Result]) -> None:
     for row in summarise(results):
         cells = (words.percent(row.mean), words.interval(row), words.percent(row.median))
         table.add_row(row.learner, words.shift_name(row.shift), *cells, str(row.models), words.seconds(row.seconds))
-    Console(highlight=False).print(table)
+    # a file or a pipe has no width: columns are not cut there
+    width = None if sys.stdout.isatty() else 120
+    Console(highlight=False, width=width).print(table)
