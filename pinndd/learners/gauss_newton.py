@@ -38,6 +38,13 @@ class LeastSquaresModel(Protocol):
         """Return the weights ``(E, P)`` of trained models."""
 
 
+_PRECISION = 1e-7
+"""Relative size of the remainder at which conjugate gradients stop."""
+
+_MOST_PRODUCTS = 200
+"""Most Hessian-vector products of one solve, after which a dense one is cheaper."""
+
+
 @dataclass(frozen=True)
 class GaussNewton:
     """Fit ``min_θ ½ ‖ρ(θ)‖² + ½ penalty ‖θ‖²``, a batch of episodes at a time, by Gauss-Newton with step halving.
@@ -98,14 +105,61 @@ class GaussNewton:
         return self._loss(self.model.prepare(data, episodes), parameters)
 
     def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
-        """Solve ``(JᵀJ + Σ ρ ∇²ρ + penalty I) v = right`` for every episode, ``(E, P)``."""
+        """Solve ``(JᵀJ + Σ ρ ∇²ρ + penalty I) v = right`` for every episode, ``(E, P)``.
+
+        With fewer rows than weights: by conjugate gradients on exact Hessian-vector products, preconditioned by the Gauss-Newton
+        part, whose inverse needs a matrix of the size of the rows only. Where that does not converge, and otherwise: densely.
+        """
         with torch.no_grad():
             prepared = self.model.prepare(data, episodes)
             _, jacobian = self.model.linearise(prepared, parameters)
+            if jacobian.shape[-2] < jacobian.shape[-1]:
+                found = self._conjugate_gradients(prepared, parameters, jacobian, right)
+                if found is not None:
+                    return found
             hessian = jacobian.mT @ jacobian + self.model.curvature(prepared, parameters)
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             adjoint: Tensor = torch.linalg.solve(hessian, right)
         return adjoint
+
+    def _conjugate_gradients(self, prepared: Any, theta: Tensor, jacobian: Tensor, right: Tensor) -> Tensor | None:
+        """Solve with the exact Hessian, ``(E, P)``; None where rounding or curvature keeps it from converging."""
+        gram = jacobian @ jacobian.mT
+        gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
+        factor, info = torch.linalg.cholesky_ex(gram)
+        if bool((info > 0).any()):
+            return None
+        with torch.enable_grad():
+            leaf = theta.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self._loss(prepared, leaf).sum(), leaf, create_graph=True)
+
+        def precondition(vector: Tensor) -> Tensor:
+            # (JᵀJ + penalty I)⁻¹ by the Woodbury identity
+            seen = torch.cholesky_solve((jacobian @ vector[..., None]), factor)
+            return (vector - (jacobian.mT @ seen)[..., 0]) / self.penalty
+
+        def dot(one: Tensor, other: Tensor) -> Tensor:
+            return (one * other).sum(-1, keepdim=True)
+
+        solution = precondition(right)
+        (product,) = torch.autograd.grad(slope, leaf, solution, retain_graph=True)
+        rest = right - product
+        search = improved = precondition(rest)
+        size = dot(rest, improved)
+        goal = _PRECISION * right.norm(dim=-1, keepdim=True)
+        for _ in range(_MOST_PRODUCTS):
+            if bool((rest.norm(dim=-1, keepdim=True) <= goal).all()):
+                return solution
+            (product,) = torch.autograd.grad(slope, leaf, search, retain_graph=True)
+            along = dot(search, product)
+            if not bool((along > 0).all()):
+                return None
+            step = size / along
+            solution, rest = solution + step * search, rest - step * product
+            improved = precondition(rest)
+            size, before = dot(rest, improved), size
+            search = improved + size / before * search
+        return None
 
     def _loss(self, prepared: Any, theta: Tensor) -> Tensor:
         rows = self.model.residuals(prepared, theta)

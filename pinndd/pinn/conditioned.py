@@ -77,7 +77,7 @@ def _subsets(axes: Axes) -> set[Axes]:
 class ConditionedModel:
     """Random-feature PINN u(x; condition) of the amortised protocol, a model for `pinndd.learners.gauss_newton.GaussNewton`.
 
-    ``u = u_K + Σ_p θ_p tanh(w_p · z + b_p)``, where u_K is the last Picard iterate and z holds the point, the code of the
+    ``u = u_0 + Σ_p θ_p tanh(w_p · z + b_p)``, where u_0 is the first Picard iterate, the solution of the linearised PDE, and z holds the point, the code of the
     condition (coefficients in standard deviations), and all iterates with their gradients, each divided by its standard
     deviation over the training family. With ``iterates=0`` the network sees point and code only, and nothing is added.
 
@@ -89,12 +89,11 @@ class ConditionedModel:
     """
 
     pde: PDE
-    width: int = 1000
+    width: int = 1200
     place_scale: float = 1.0
-    code_scale: float = 0.1
+    code_scale: float = 0.03
     iterate_scale: float = 0.3
     iterates: int = 3
-    offset: int = 0
 
     @cached_property
     def residual(self) -> PointwiseResidual:
@@ -152,7 +151,7 @@ class ConditionedModel:
         weight, bias = self._inner_weights(seed, points)
         jets = RandomFeatures(inputs, weight, bias).jets(points, axes)
         if self.iterates:
-            return jets, [inputs.iterate(tuple(sorted(a)))[self.offset] for a in axes]
+            return jets, [inputs.iterate(tuple(sorted(a)))[0] for a in axes]
         return jets, [torch.zeros_like(jet[..., :1]).expand(*jet.shape[:-1], self.pde.outputs) for jet in jets]
 
     def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:

@@ -25,7 +25,10 @@ _BOUNDARY_WEIGHT = 100.0
 
 @dataclass(frozen=True)
 class PicardIterates:
-    """Solve ``L u_k = L u_{k-1} - r(u_{k-1})`` from ``u_{-1} = 0``, under the conditions of the PDE, by ridge on random features.
+    """Solve ``L v = L u_{k-1} - r(u_{k-1})`` under the conditions of the PDE, by ridge on random features, and step towards v.
+
+    The first iterate u₀ starts from zero and takes the whole step; later ones are damped, ``u_k = u_{k-1} + damping (v - u_{k-1})``,
+    since whole steps grow without bound where the equation is far from linear.
 
     L is the residual r linearised about the values that the conditions of the training family take, on average over them
     (statistical linearisation; Roberts and Spanos 1990, Random Vibration and Statistical Linearization). Its factorisation is
@@ -33,7 +36,9 @@ class PicardIterates:
 
     Args:
         pde: the equation.
-        count: number of iterates, u₀ included.
+        count: number of iterates returned, u₀ included.
+        damping: share of each step that is taken.
+        between: steps from one returned iterate to the next.
         width: features an output.
         scale: standard deviation of the inner weights.
         points, boundary_points: Sobol points of the ridge fit.
@@ -41,10 +46,12 @@ class PicardIterates:
 
     pde: PDE
     count: int = 3
-    width: int = 200
+    damping: float = 0.5
+    between: int = 2
+    width: int = 160
     scale: float = 2.0
-    points: int = 400
-    boundary_points: int = 120
+    points: int = 300
+    boundary_points: int = 100
 
     def basis(self, like: Tensor) -> RandomFeatures:
         """Return the features that the iterates are combinations of."""
@@ -55,9 +62,12 @@ class PicardIterates:
         operator = self._operator(coefficients)
         flat = coefficients.reshape(-1, coefficients.shape[-1])
         boundary = flat @ operator.from_conditions
-        iterates = [operator.correct(boundary, torch.zeros_like(boundary))]
+        current = boundary + operator.from_rest
+        iterates = [current]
         while len(iterates) < self.count:
-            iterates.append(operator.correct(boundary, iterates[-1]))
+            for _ in range(self.between):
+                current = current + self.damping * (operator.correct(boundary, current) - current)
+            iterates.append(current)
         return torch.stack(iterates).reshape(self.count, *coefficients.shape[:-1], -1)
 
     @cached_property
@@ -86,7 +96,8 @@ class PicardIterates:
         matrix, _ = rows.system(slopes)
         inverse = ridge_solve(matrix, torch.eye(matrix.shape[0], dtype=like.dtype, device=like.device), _PENALTY)
         split = matrix.shape[0] - rows.targets.shape[-1]
-        return _Operator(rows, slopes, rows.targets @ inverse[split:], inverse[:split])
+        rest = -(rows.interior_scale[:, None] * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1])))
+        return _Operator(rows, slopes, rows.targets @ inverse[split:], inverse[:split], rest.flatten() @ inverse[:split])
 
     def _average_slopes(self, rows: Rows, draws: int = 64) -> Tensor:
         """Return the mean derivative of the residual in the jet, ``(N, equations, K)``, over constant states of the family."""
@@ -111,15 +122,17 @@ class _Operator:
         slopes: derivative of the residual in the jet, ``(N, equations, K)``.
         from_conditions: weights for unit coefficients, ``(C, outputs · width)``.
         from_source: weights for unit right-hand sides, ``(N · equations, outputs · width)``.
+        from_rest: weights that balance the residual of zero, ``(outputs · width,)``.
     """
 
     rows: Rows
     slopes: Tensor
     from_conditions: Tensor
     from_source: Tensor
+    from_rest: Tensor
 
     def correct(self, boundary: Tensor, weights: Tensor) -> Tensor:
-        """Return the iterate after ``weights``, ``(E, outputs · width)`` each."""
+        """Return the whole step from ``weights``, ``(E, outputs · width)`` each."""
         jets = self.rows.jet_values(weights)
         source = torch.einsum("nqk,enk->enq", self.slopes, jets) - self.rows.residual(self.rows.points, jets)
         return boundary + (self.rows.interior_scale[:, None] * source).flatten(1) @ self.from_source

@@ -15,7 +15,7 @@ from pinndd.distances import RelativeL2
 from pinndd.hypergradients import Exact, Implicit
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
-from pinndd.learners.ridge import Ridge
+from pinndd.learners.product_ridge import ProductRidge
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.broadened import broadened_sample
 from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR
@@ -26,7 +26,7 @@ from pinndd.pinn.conditioned_mlp import ConditionedMLP
 from pinndd.pinn.pde import PDE, BoundaryValues, Ensemble
 from pinndd.pinn.questions import Questions
 from pinndd.pinn.samplers import sobol
-from pinndd.pinn.solutions import solutions
+from pinndd.pinn.solutions import solutions, superposes
 from pinndd.pinn.tuples import FAMILY, sample_tuples, tuple_data
 from pinndd.problem import DistillationProblem, Learner
 from pinndd.risks import GeometricMean
@@ -36,8 +36,8 @@ from pinndd.tasks.zero_shot import ZeroShot
 PROTOCOL = "amortised"
 TUPLES, BOUNDARY_TUPLES = 280, 70
 DESIGNS = ("uniform", "latin-hypercube", "sobol", "hammersley", FAMILY)
-WEIGHTS = (1e-2, 1.0, 1e2)
-CURVE = (2, 4, 8)
+WEIGHTS = (1e-2, 1e-1, 1.0, 1e1, 1e2)
+CURVE = (2, 4, 5, 8)
 CEILING = 8
 REACHES = (1.0, 1.7)
 """Half widths of the box of conditions of a design, in standard deviations, that every baseline is tuned over."""
@@ -45,13 +45,16 @@ REACHES = (1.0, 1.7)
 BOX = 3.0
 """Half width of the box of distilled coefficients, in standard deviations."""
 
+NETWORKS = 16
+"""Draws of the network that a set is distilled for; it is tested on a draw that is none of them."""
+
 ADAM_STEPS = 4000
 _GRID = 64
 
 
 @dataclass(frozen=True)
 class Setup:
-    """One distillation seed: the problem, its validation conditions, and the learner's name."""
+    """One distillation seed: the problem, its validation conditions, the learner's name, and the network that is tested."""
 
     pde: PDE
     name: str
@@ -59,6 +62,11 @@ class Setup:
     validation: Questions
     outer: OuterSettings
     seed: int
+
+    @property
+    def network(self) -> int:
+        """Seed of the draw of the network that is tested, which no distillation has seen."""
+        return 1000 * self.seed + 900
 
     def error(self, data: SyntheticData, learner: Learner | None = None) -> float:
         """Return the geometric mean error on the validation conditions."""
@@ -69,11 +77,12 @@ class Setup:
 
 @dataclass(frozen=True)
 class Tuned:
-    """A design with its tuned weight, and its validation error."""
+    """A design with its tuned weight, its validation error, and how far its conditions reach (0: distilled)."""
 
     method: str
     data: SyntheticData
     error: float
+    reach: float = 0.0
 
 
 def quiet(what: str, done: int, total: int, error: float | None) -> None:
@@ -82,35 +91,45 @@ def quiet(what: str, done: int, total: int, error: float | None) -> None:
 
 def make_setup(pde: PDE, settings: StudySettings, seed: int, name: str | None = None) -> Setup:
     """Draw training and validation conditions, solve them, and put the problem together."""
-    name = name or settings.learner or "gauss-newton"
+    name = name or settings.learner or ("ridge" if superposes(pde, pde.ensemble()) else "gauss-newton")
     learner: Learner
     if name == "ridge":
-        learner = Ridge(LinearConditionedModel(pde))
+        learner = ProductRidge(LinearConditionedModel(pde), penalty=1e-6)
     elif name == "gauss-newton":
-        learner = GaussNewton(ConditionedModel(pde, width=500, code_scale=0.03), iterations=8, tolerance=1e-6)
+        learner = GaussNewton(ConditionedModel(pde), penalty=1e-6, iterations=6, tolerance=1e-5)
     else:
         raise ValueError(f"learner {name!r}: the amortised protocol distils with ridge or gauss-newton")
     training = pde.ensemble()
     points = pde.box.scale(sobol(256, pde.box.dimension, seed + 1))
     generator = torch.Generator().manual_seed(100 * seed + 5)
+    first = 1000 * seed
     pool, validation = (
-        _ask(pde, training, broadened_sample(training, n, generator), points, seed).to(settings.device) for n in (200, 40)
+        _ask(pde, training, broadened_sample(training, n, generator), points, first + 500).to(settings.device) for n in (300, 40)
     )
-    problem = DistillationProblem(learner, ZeroShot(pool, (seed,), points=48), RelativeL2(), GeometricMean())
-    steps = max(4, round((200 if name == "ridge" else 40) * settings.budget))
-    outer = OuterSettings(steps, 32, 0.02, {BOUNDARY_WEIGHT: 5.0}, 5, seed)
+    networks = tuple(range(first + 1, first + 1 + NETWORKS))
+    problem = DistillationProblem(learner, ZeroShot(pool, networks, points=48), RelativeL2(), GeometricMean())
+    steps, rate = (1200, 0.02) if name == "ridge" else (90, 0.01)
+    steps = max(4, round(steps * settings.budget))
+    outer = OuterSettings(steps, 48, rate, {BOUNDARY_WEIGHT: 3.0}, max(1, steps // 12), seed)
     return Setup(pde, name, problem, validation, outer, seed)
 
 
-def tune(setup: Setup, design: str, factor: int, device: str, learner: Learner | None = None) -> Tuned:
+def tune(
+    setup: Setup,
+    design: str,
+    factor: int,
+    device: str,
+    learner: Learner | None = None,
+    reaches: Sequence[float] = REACHES,
+) -> Tuned:
     """Draw a design and choose its boundary weight, and the reach of its conditions, on validation conditions."""
     found = []
     # the family is drawn as it is: a factor above 1 would leave the box
-    for reach in REACHES if design != FAMILY else (1.0,):
+    for reach in reaches if design != FAMILY else (1.0,):
         drawn = sample_tuples(setup.pde, design, TUPLES * factor, BOUNDARY_TUPLES * factor, setup.seed + 1, reach=reach)
         for weight in WEIGHTS:
             data = tuple_data(setup.pde, *drawn, weight, reach=BOX).to(device)
-            found.append(Tuned(design, data, setup.error(data, learner)))
+            found.append(Tuned(design, data, setup.error(data, learner), reach))
     return min(found, key=lambda t: t.error)
 
 
@@ -145,7 +164,8 @@ def run_amortised(pde: PDE, settings: StudySettings, progress: Progress = quiet)
         for t in (Tuned(DISTILLED, found.data, found.risk), *tuned):
             results += _judge(setup, t.method, t.data, tests)
         for factor in CURVE if settings.budget >= 1 else ():
-            larger = tune(setup, "sobol", factor, settings.device)
+            reach = next(t.reach for t in tuned if t.method == "sobol")
+            larger = tune(setup, "sobol", factor, settings.device, reaches=(reach,))
             curve += _judge(setup, "sobol", larger.data, tests)
             if factor == CEILING:
                 results += _judge(setup, "dense", larger.data, tests, ceiling=True)
@@ -240,7 +260,7 @@ def _judge(
     """Train once; return one row a shift and condition."""
     learner, started = setup.problem.learner, time.perf_counter()
     with torch.no_grad():
-        fitted = learner.fit(data, tests[NO_SHIFT].with_seed(setup.seed))
+        fitted = learner.fit(data, tests[NO_SHIFT].with_seed(setup.network))
     seconds = time.perf_counter() - started
     points = data[INTERIOR].shape[0]
     boundary = sum(data[c.name].shape[0] for c in setup.pde.valued)
@@ -281,7 +301,7 @@ def _examples(setup: Setup, sets: dict[str, SyntheticData], shifts: Sequence[str
     for number, shift in enumerate(shifts):
         ensemble = pde.ensemble(shift)
         drawn = ensemble.sample(1, torch.Generator().manual_seed(14_000 + number))
-        asked = _ask(pde, ensemble, drawn, grid, setup.seed)
+        asked = _ask(pde, ensemble, drawn, grid, setup.network)
         with torch.no_grad():
             fields = {
                 name: setup.problem.learner.fit(data, asked.to(data[INTERIOR].device))(
