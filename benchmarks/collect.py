@@ -1,7 +1,7 @@
 """Collect the summaries of study runs under benchmarks/results/, and print the table that the README quotes.
 
-    python benchmarks/collect.py runs/heat runs/burgers ...   # copy the summaries of these runs, then print
-    python benchmarks/collect.py                              # print from what is committed
+python benchmarks/collect.py runs/heat runs/burgers ...   # copy the summaries of these runs, then print
+python benchmarks/collect.py                              # print from what is committed
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-OWN = ("ridge", "gauss-newton", "kernel-ridge")
 
 
 def collect(run: Path) -> None:
@@ -35,7 +34,7 @@ def table() -> str:
     for path in sorted(RESULTS.glob("*-*.json")):
         rows = json.loads(path.read_text())
         for row in rows:
-            if row["method"] != "distilled" or row["learner"] not in OWN or row["ratio"] is None:
+            if row["method"] != "distilled" or row["learner"] != row["distilled_with"] or row["ratio"] is None:
                 continue
             terms = ("protocol", "learner", "shift", "points", "boundary_points")
             rival = next(r for r in rows if r["method"] == row["baseline"] and all(r[t] == row[t] for t in terms))
