@@ -63,7 +63,7 @@ class GaussNewton:
     model: LeastSquaresModel
     penalty: float = 1e-8
     iterations: int = 12
-    halvings: int = 4
+    halvings: int = 10
     tolerance: float = 1e-7
 
     def __post_init__(self) -> None:

@@ -36,8 +36,9 @@ DENSE = {"ridge": (900, 150), "gauss-newton": (324, 66)}
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
 
-LIFTS = (1.0, 1e3)
-"""Factors on the tuned weights of a start: less smoothing may suit better points."""
+LIFTS = {"ridge": ((1.0, 1.0), (1e3, 1e3)), "gauss-newton": ((1.0, 1.0), (1.0, 1e2))}
+"""Factors on the tuned interior and boundary weights of the starts, by learner: better points may bear less smoothing, or data that
+are met more closely."""
 
 CURVE = ((16, 15), (36, 21), (100, 36), (144, 45), (196, 54))
 LARGER = ((100, 36), (144, 45), (196, 54))
@@ -81,8 +82,11 @@ def distill_from(
     """Race a few starts for a short time, then distil from the best of them."""
     started = time.perf_counter()
     sets = [t for t in tuned if t.method in STARTS]
-    lifts = LIFTS if setup.name == "ridge" else LIFTS[:1]
-    starts = [weighted(t.data, *(w * f for w in t.weights)).with_header(**_header(setup)) for t in sets for f in lifts]
+    starts = [
+        weighted(t.data, t.weights[0] * inner, t.weights[1] * outer).with_header(**_header(setup))
+        for t in sets
+        for inner, outer in LIFTS.get(setup.name, ((1.0, 1.0),))
+    ]
     short = replace(setup.outer, steps=max(5, setup.outer.steps // 20), learning_rate=setup.outer.learning_rate / 2)
     validation = [setup.validation]
     raced = []
