@@ -77,9 +77,10 @@ def _subsets(axes: Axes) -> set[Axes]:
 class ConditionedModel:
     """Random-feature PINN u(x; condition) of the amortised protocol, a model for `pinndd.learners.gauss_newton.GaussNewton`.
 
-    ``u = u_0 + Σ_p θ_p tanh(w_p · z + b_p)``, where u_0 is the first Picard iterate, the solution of the linearised PDE, and z holds the point, the code of the
-    condition (coefficients in standard deviations), and all iterates with their gradients, each divided by its standard
-    deviation over the training family. With ``iterates=0`` the network sees point and code only, and nothing is added.
+    ``u = u_0 + Σ_p θ_p tanh(w_p · z + b_p)``, where u_0 is the first Picard iterate, the solution of the linearised PDE, and
+    z holds the point, the code of the condition (coefficients in standard deviations), and all iterates with their
+    gradients, each divided by its standard deviation over the training family. With ``iterates=0`` the network sees point
+    and code only, and nothing is added.
 
     Args:
         pde: the equation.
