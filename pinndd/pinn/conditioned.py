@@ -91,7 +91,7 @@ class ConditionedModel:
 
     pde: PDE
     width: int = 1200
-    place_scale: float = 1.0
+    place_scale: float = 0.5
     code_scale: float = 0.03
     iterate_scale: float = 0.3
     iterates: int = 3

@@ -96,7 +96,7 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int, name: str | None = 
     if name == "ridge":
         learner = ProductRidge(LinearConditionedModel(pde), penalty=1e-6)
     elif name == "gauss-newton":
-        learner = GaussNewton(ConditionedModel(pde), penalty=1e-6, iterations=6, tolerance=1e-5)
+        learner = GaussNewton(ConditionedModel(pde), penalty=1e-4, iterations=8, tolerance=1e-5)
     else:
         raise ValueError(f"learner {name!r}: the amortised protocol distils with ridge or gauss-newton")
     training = pde.ensemble()
