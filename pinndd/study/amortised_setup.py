@@ -1,0 +1,184 @@
+"""What the amortised protocol distils with: the network, its questions, and designs with tuned weights to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.distances import RelativeL2
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.product_ridge import ProductRidge
+from pinndd.outer_loop import OuterSettings
+from pinndd.pinn.broadened import broadened_sample
+from pinndd.pinn.collocation import BOUNDARY_WEIGHT
+from pinndd.pinn.condition_code import encode
+from pinndd.pinn.conditioned import ConditionedModel
+from pinndd.pinn.conditioned_linear import LinearConditionedModel
+from pinndd.pinn.pde import PDE, BoundaryValues, Ensemble
+from pinndd.pinn.questions import Questions
+from pinndd.pinn.samplers import sobol
+from pinndd.pinn.solutions import solutions, superposes
+from pinndd.pinn.tuples import FAMILY, sample_tuples, tuple_data
+from pinndd.problem import DistillationProblem, Learner
+from pinndd.risks import GeometricMean
+from pinndd.study.outcome import NO_SHIFT, StudySettings
+from pinndd.tasks.zero_shot import ZeroShot
+
+PROTOCOL = "amortised"
+TUPLES, BOUNDARY_TUPLES = 280, 70
+DESIGNS = ("uniform", "latin-hypercube", "sobol", "hammersley", FAMILY)
+WEIGHTS = (1e-2, 1e-1, 1.0, 1e1, 1e2)
+REACHES = (1.0, 1.7)
+"""Half widths of the box of conditions of a design, in standard deviations, that every baseline is tuned over."""
+
+BOX = 3.0
+"""Half width of the box of distilled coefficients, in standard deviations."""
+
+NETWORKS = 16
+"""Draws of the network that a set is distilled for; it is tested on a draw that is none of them."""
+
+RIDGE_SETTINGS: Mapping[str, Any] = {"width": 400, "scale": 1.0, "penalty": 1e-6}
+GAUSS_NEWTON_SETTINGS: Mapping[str, Any] = {
+    "width": 1200,
+    "place_scale": 0.5,
+    "code_scale": 0.03,
+    "iterate_scale": 0.3,
+    "iterates": 3,
+    "penalty": 1e-4,
+}
+"""Settings of the learners, chosen on Sobol tuples."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One distillation seed: the problem, its validation conditions, the learner's name, and the network that is tested."""
+
+    pde: PDE
+    name: str
+    problem: DistillationProblem
+    validation: Questions
+    outer: OuterSettings
+    seed: int
+
+    @property
+    def network(self) -> int:
+        """Seed of the draw of the network that is tested, which no distillation has seen."""
+        return 1000 * self.seed + 900
+
+    def error(self, data: SyntheticData, learner: Learner | None = None) -> float:
+        """Return the geometric mean error on the validation conditions."""
+        problem = self.problem if learner is None else replace(self.problem, learner=learner)
+        with torch.no_grad():
+            return float(problem.evaluate(data, self.validation))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A design with its tuned weight, its validation error, and how far its conditions reach (0: distilled)."""
+
+    method: str
+    data: SyntheticData
+    error: float
+    reach: float = 0.0
+
+
+def quiet(what: str, done: int, total: int, error: float | None) -> None:
+    """Report nothing."""
+
+
+def make_setup(
+    pde: PDE, settings: StudySettings, seed: int, name: str | None = None, header: Mapping[str, Any] | None = None
+) -> Setup:
+    """Draw training and validation conditions, solve them, and put the problem together.
+
+    Args:
+        pde: the equation.
+        settings: device, budget, and the learner where ``name`` is None.
+        seed: of the distillation.
+        name: of the learner.
+        header: of a data set that was distilled with that learner, whose settings are taken from there.
+
+    Raises:
+        ValueError: nothing is distilled with such a learner.
+    """
+    name = name or settings.learner or ("ridge" if superposes(pde, pde.ensemble()) else "gauss-newton")
+    learner = make_learner(pde, name, header)
+    training = pde.ensemble()
+    points = pde.box.scale(sobol(256, pde.box.dimension, seed + 1))
+    generator = torch.Generator().manual_seed(100 * seed + 5)
+    first = 1000 * seed
+    pool, validation = (
+        ask(pde, training, broadened_sample(training, n, generator), points, first + 500).to(settings.device) for n in (300, 40)
+    )
+    networks = tuple(range(first + 1, first + 1 + NETWORKS))
+    problem = DistillationProblem(learner, ZeroShot(pool, networks, points=48), RelativeL2(), GeometricMean())
+    steps, rate = (1000, 0.02) if name == "ridge" else (90, 0.01)
+    steps = max(4, round(steps * settings.budget))
+    outer = OuterSettings(steps, 48, rate, {BOUNDARY_WEIGHT: 3.0}, max(1, steps // 12), seed)
+    return Setup(pde, name, problem, validation, outer, seed)
+
+
+def make_learner(pde: PDE, name: str, header: Mapping[str, Any] | None = None) -> Learner:
+    """Build a learner that can be distilled with, from the settings stored in a data set if there are any.
+
+    Raises:
+        ValueError: nothing is distilled with such a learner.
+    """
+    stored = dict((header or {}).get("learner_settings", {}))
+    own = {"ridge": RIDGE_SETTINGS, "gauss-newton": GAUSS_NEWTON_SETTINGS}.get(name)
+    if own is None:
+        raise ValueError(f"learner {name!r}: the amortised protocol distils with ridge or gauss-newton")
+    chosen = {key: type(value)(stored.get(key, value)) for key, value in own.items()}
+    penalty = chosen.pop("penalty")
+    if name == "ridge":
+        return ProductRidge(LinearConditionedModel(pde, **chosen), penalty)
+    return GaussNewton(ConditionedModel(pde, **chosen), penalty, iterations=8, tolerance=1e-5)
+
+
+def learner_settings(name: str) -> dict[str, Any]:
+    """Return the settings that `make_learner` takes where no data set says otherwise."""
+    return dict(RIDGE_SETTINGS if name == "ridge" else GAUSS_NEWTON_SETTINGS)
+
+
+def tune(
+    setup: Setup,
+    design: str,
+    factor: int,
+    device: str,
+    learner: Learner | None = None,
+    reaches: Sequence[float] = REACHES,
+) -> Tuned:
+    """Draw a design and choose its boundary weight, and the reach of its conditions, on validation conditions."""
+    found = []
+    # the family is drawn as it is: a factor above 1 would leave the box
+    for reach in reaches if design != FAMILY else (1.0,):
+        drawn = sample_tuples(setup.pde, design, TUPLES * factor, BOUNDARY_TUPLES * factor, setup.seed + 1, reach=reach)
+        for weight in WEIGHTS:
+            data = tuple_data(setup.pde, *drawn, weight, reach=BOX).to(device)
+            found.append(Tuned(design, data, setup.error(data, learner), reach))
+    return min(found, key=lambda t: t.error)
+
+
+def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed: int) -> Questions:
+    """Solve conditions of any family in the span of the training family: questions to the network of draw ``seed``."""
+    code = encode(pde.ensemble(), ensemble, coefficients)
+    return Questions(code.coefficients, points, solutions(pde, BoundaryValues(ensemble, coefficients), points), seed)
+
+
+def test_questions(pde: PDE, settings: StudySettings) -> tuple[dict[str, Questions], list[str]]:
+    """Return the test questions of every shift in the span, the same for every seed, and the shifts outside."""
+    tests, outside = {}, []
+    points = pde.box.scale(sobol(512, pde.box.dimension, 33))
+    for number, shift in enumerate((NO_SHIFT, *pde.shifts)):
+        ensemble = pde.ensemble(shift)
+        drawn = ensemble.sample(settings.test_conditions, torch.Generator().manual_seed(13_300 + number))
+        if encode(pde.ensemble(), ensemble, drawn).in_span:
+            tests[shift] = ask(pde, ensemble, drawn, points, settings.seed).to(settings.device)
+        else:
+            outside.append(shift)
+    return tests, outside
