@@ -54,5 +54,6 @@ class ProductRidge:
         left, right, targets = self.model.factors(data, episodes)
         gram = (left @ left.T) * (right @ right.T)
         gram = gram + self.penalty * torch.eye(gram.shape[0], dtype=gram.dtype, device=gram.device)
-        dual = torch.cholesky_solve(targets.T, torch.linalg.cholesky(gram))
+        # LU, not Cholesky: its derivative is one more solve
+        dual = torch.linalg.solve(gram, targets.T)
         return self.model.fitted(((dual * left).T @ right).reshape(1, -1), episodes)

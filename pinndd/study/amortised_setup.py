@@ -117,7 +117,7 @@ def make_setup(
     )
     networks = tuple(range(first + 1, first + 1 + NETWORKS))
     problem = DistillationProblem(learner, ZeroShot(pool, networks, points=48), RelativeL2(), GeometricMean())
-    steps, rate = (1000, 0.02) if name == "ridge" else (90, 0.01)
+    steps, rate = (800, 0.02) if name == "ridge" else (90, 0.01)
     steps = max(4, round(steps * settings.budget))
     outer = OuterSettings(steps, 48, rate, {BOUNDARY_WEIGHT: 3.0}, max(1, steps // 12), seed)
     return Setup(pde, name, problem, validation, outer, seed)
