@@ -26,7 +26,7 @@ from pinndd.study.amortised_setup import (
 )
 from pinndd.study.outcome import DISTILLED, FieldExample, Outcome, Progress, Result, StudySettings
 
-CURVE = (2, 4, 5, 8)
+CURVE = (2, 4, 8)
 """Sobol designs with that many times the tuples, for the error against their number."""
 
 CEILING = 8
