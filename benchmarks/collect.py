@@ -6,13 +6,16 @@ python benchmarks/collect.py                              # print from what is c
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+SIZE_COLUMNS = ("protocol", "learner", "method", "points", "shift")
 
 
 def collect(run: Path) -> None:
@@ -23,6 +26,25 @@ def collect(run: Path) -> None:
     # the folder of the run is a path of one machine
     config = re.sub(r" --out [^\s\"]+| --overwrite", "", (run / "config.toml").read_text())
     (RESULTS / f"{name}.toml").write_text(config)
+    sizes = errors_by_size(run)
+    if len({row["points"] for row in sizes}) > 1:
+        (RESULTS / "curves").mkdir(exist_ok=True)
+        (RESULTS / "curves" / f"{name}.json").write_text(json.dumps(sizes, indent=1) + "\n")
+
+
+def errors_by_size(run: Path) -> list[dict[str, Any]]:
+    """Return the mean error of every learner, method, number of points and shift of a run, its other sizes included."""
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for file in (run / "results.csv", run / "curve.csv"):
+        with file.open(newline="") as lines:
+            for row in csv.DictReader(lines):
+                key = tuple(row[name] for name in SIZE_COLUMNS)
+                groups.setdefault(key, []).append(float(row["relative_l2"]))
+    rows = [dict(zip(SIZE_COLUMNS, key, strict=True)) for key in groups]
+    return [
+        {**row, "points": int(row["points"]), "mean": sum(errors) / len(errors), "models": len(errors)}
+        for row, errors in zip(rows, groups.values(), strict=True)
+    ]
 
 
 def table() -> str:
