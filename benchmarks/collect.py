@@ -60,12 +60,17 @@ def table() -> str:
                 continue
             terms = ("protocol", "learner", "shift", "points", "boundary_points")
             rival = next(r for r in rows if r["method"] == row["baseline"] and all(r[t] == row[t] for t in terms))
-            best = f"{100 * rival['mean']:.2g} ({rival['method']})"
+            best = f"{percent(rival['mean'])} ({rival['method']})"
             lines.append(
-                f"| {row['pde']} | {row['protocol']} | {row['learner']} | {row['shift']} | {100 * row['mean']:.2g} | {best} | "
+                f"| {row['pde']} | {row['protocol']} | {row['learner']} | {row['shift']} | {percent(row['mean'])} | {best} | "
                 f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f}) |"
             )
     return "\n".join(lines)
+
+
+def percent(error: float) -> str:
+    """Two significant digits, in per cent, without an exponent."""
+    return f"{100 * error:.2g}" if error < 0.995 else f"{100 * error:.0f}"
 
 
 def main() -> None:
