@@ -1,0 +1,69 @@
+"""The cross table: what is varied, what is evaluated, and that a set serves best what it was distilled for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pinndd.constraints import Box
+from pinndd.data import SyntheticData
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import Exact
+from pinndd.learners.linear import LinearRidge
+from pinndd.outer_loop import OuterSettings
+from pinndd.problem import DistillationProblem
+from pinndd.risks import CVaR, Mean
+from pinndd.study import sensitivity
+from pinndd.study.plots.style import WIDTH
+from pinndd.tasks.prediction import Prediction
+
+
+@pytest.fixture(scope="module")
+def table():
+    x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
+    truth = torch.sin(3 * x) + 2
+    left, right = x[:, 0] < 0, x[:, 0] >= 0
+    tasks = {"left": Prediction(x[left], truth[left], 16), "right": Prediction(x[right], truth[right], 16)}
+    problem = DistillationProblem(LinearRidge(1e-6), tasks["left"], RelativeL2(), Mean())
+    start = torch.tensor([[-0.5], [0.5]], dtype=torch.float64)
+    data = SyntheticData(
+        {"inputs": start, "targets": torch.full((2, 1), 2.0, dtype=torch.float64)},
+        {"inputs": Box((-1.0,), (1.0,)), "targets": Box((-5.0,), (5.0,))},
+    )
+    return sensitivity(
+        problem,
+        data,
+        hypergradient=Exact(),
+        tasks=tasks,
+        risks={"mean": Mean(), "worst tenth": CVaR(0.1)},
+        settings=OuterSettings(steps=150, batch=8, learning_rate=0.02, seed=3),
+        episodes=64,
+    )
+
+
+def test_every_combination_is_distilled_for_and_evaluated_under(table):
+    assert table.names == ("left, mean", "left, worst tenth", "right, mean", "right, worst tenth")
+    assert table.risks.shape == (5, 4)
+    assert set(table.data) == set(table.names)
+
+
+def test_a_set_serves_the_task_that_it_was_distilled_for(table):
+    assert torch.equal(table.regret.diagonal(), torch.ones(4, dtype=torch.float64))
+    # a line fits half of a sine well, and no line fits both halves
+    assert float(table.regret[:2, 2:].min()) > 3
+    assert float(table.regret[2:4, :2].min()) > 3
+    # the starting set is the worst for every task
+    assert bool((table.risks[-1] > table.risks.diagonal()).all())
+
+
+def test_the_table_prints_a_line_a_set_and_draws(table):
+    lines = str(table).splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["distilled for", *table.names, "(start)"]
+    figure = table.plot()
+    assert figure.get_size_inches()[0] == WIDTH
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [*table.names, "(start)"]
+
+
+def test_nothing_varied_is_refused():
+    with pytest.raises(ValueError, match="nothing is varied"):
+        sensitivity(None, None, hypergradient=Exact())  # type: ignore[arg-type]
