@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -56,3 +58,87 @@ class GeometricMean:
 
     def __call__(self, losses: Tensor) -> Tensor:
         return losses.log().mean().exp()
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The largest loss; episodes that tie for it share the gradient."""
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        return losses.max()
+
+
+@dataclass(frozen=True)
+class Entropic:
+    """Entropic risk ``T log mean exp(loss / T)``: a smooth worst case (Föllmer & Schied 2002, doi 10.1007/s007800200072).
+
+    ``T → 0`` is the worst case, ``T → ∞`` the mean; the temperature is in the units of the losses. An episode's share of the
+    gradient is the softmax of ``loss / T``.
+
+    Raises:
+        ValueError: the temperature is not positive.
+    """
+
+    temperature: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"Entropic: temperature={self.temperature} must be positive; its limits are WorstCase and Mean")
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        return self.temperature * ((losses / self.temperature).logsumexp(0) - math.log(losses.numel()))
+
+
+@dataclass(frozen=True)
+class MeanPlusVariance:
+    """``mean + weight · variance`` over the episodes, with the variance over E, not E - 1 (Markowitz 1952, doi 10.2307/2975974).
+
+    The weight is in units of one over the loss. The measure is not monotone: where the weight is large, a loss far below the
+    mean is worse than one at it.
+
+    Raises:
+        ValueError: the weight is negative or not finite.
+    """
+
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"MeanPlusVariance: weight={self.weight} must be at least 0; 0 is the mean")
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        return losses.mean() + self.weight * losses.var(correction=0)
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The mean within each group of episodes, then another risk over the groups (Sagawa et al. 2020, arXiv 1911.08731).
+
+    ``Grouped(("north", "north", "south"), WorstCase())`` is the mean of the worse of two hospitals. Every group counts alike
+    in the outer risk, however many episodes it has.
+
+    Args:
+        groups: the label of every episode, in their order.
+        outer: the risk over the groups, in the order in which the labels first appear.
+
+    Raises:
+        ValueError: there is no label; when called: there are not as many losses as labels.
+    """
+
+    groups: tuple[str | int, ...]
+    outer: Risk
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", tuple(self.groups))
+        if not self.groups:
+            raise ValueError("Grouped: groups=() is empty; expected one label an episode")
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        if losses.shape != (len(self.groups),):
+            raise ValueError(
+                f"Grouped: losses have shape {tuple(losses.shape)}, expected ({len(self.groups)},): one for each label in groups"
+            )
+        labels = list(dict.fromkeys(self.groups))
+        group = torch.tensor([labels.index(label) for label in self.groups], device=losses.device)
+        sums = losses.new_zeros(len(labels)).index_add(0, group, losses)
+        return self.outer(sums / group.bincount())
