@@ -97,7 +97,9 @@ def test_softmax_without_inputs_predicts_the_frequencies() -> None:
 
 def test_softmax_converges_on_separable_classes_in_either_precision() -> None:
     far = torch.eye(3, dtype=torch.float64)
-    data = SyntheticData({"inputs": 50 * far, "targets": far}, {"inputs": Box((-99.0,), (99.0,)), "targets": Box((0.0,), (1.0,))})
+    data = SyntheticData(
+        {"inputs": 50 * far, "targets": far}, {"inputs": Box((-99.0,), (99.0,)), "targets": Box((0.0,), (1.0,))}
+    )
     for dtype in (torch.float64, torch.float32):
         predicted = SoftmaxRegression(1e-6).fit(data.to("cpu", dtype), QUERIES)(50 * far.to(dtype).expand(2, -1, -1))
         assert float((predicted - far).abs().max()) < 1e-3

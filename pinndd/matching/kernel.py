@@ -1,0 +1,46 @@
+"""Kernel inducing points: kernel ridge regression on the synthetic data should predict all data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.hypergradients.protocol import Gradient, leaves
+from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
+from pinndd.matching.protocol import differentiate
+from pinndd.problem import DistillationProblem, Episodes
+
+
+@dataclass(frozen=True)
+class KernelInducingPoints:
+    """Fit kernel ridge regression to D̂ and measure its error on all data: ``½ mean ‖y - K(x, x̂) (K(x̂, x̂) + λ I)⁻¹ ŷ‖²``.
+
+    It is problem (3) itself for a kernel machine and the task of predicting the data at hand; for any other learner, whose
+    training the kernel stands for, an approximation (Nguyen, Chen & Lee 2021, arXiv 2011.00050). Learner, task, distance and
+    risk of the problem play no part.
+
+    Args:
+        full: all data, with ``inputs`` ``(N, d)`` and ``targets`` ``(N, K)``.
+        kernel: see `Kernel`.
+        penalty: of the ridge, relative to the kernel's mean diagonal; positive.
+
+    Raises:
+        ValueError: the penalty is not positive.
+    """
+
+    full: SyntheticData
+    kernel: Kernel
+    penalty: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.penalty <= 0:
+            raise ValueError(f"KernelInducingPoints: penalty={self.penalty} must be positive")
+
+    def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
+        with torch.enable_grad():
+            tracked, fields = leaves(data)
+            predicted = fit_surrogate(self.kernel, tracked["inputs"], tracked["targets"], self.penalty)(self.full["inputs"])
+            return differentiate(0.5 * (predicted - self.full["targets"]).square().sum(-1).mean(), fields)

@@ -1,0 +1,69 @@
+"""Trajectory matching: a few training steps on the synthetic data should lead where many on all data lead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.hypergradients.protocol import Gradient, leaves
+from pinndd.matching.protocol import differentiate, matched_learner, training_slope
+from pinndd.problem import DistillationProblem, Episodes
+
+
+@dataclass(frozen=True)
+class TrajectoryMatching:
+    """Start a student on D̂ from the trajectory of an expert on all data, and compare where the two arrive.
+
+    ``‖θ̂_N - θ*_{t+M}‖² / ‖θ*_t - θ*_{t+M}‖²``: the expert θ* takes gradient steps on all data from the initial parameters of the
+    episode; the student starts at θ*_t, t drawn up to ``latest``, and takes N steps on D̂. The gradient goes through all N
+    (Cazenavette et al. 2022, arXiv 2203.11932).
+
+    The value is the criterion, averaged over episodes; task, distance and risk of the problem play no part.
+
+    Args:
+        full: all data, with the fields of D̂ that the learner reads.
+        student_steps: N.
+        expert_steps: M.
+        latest: last step of the expert at which a student may start.
+        learning_rate: of both.
+
+    Raises:
+        ValueError: a setting is out of its range, or the expert does not move between t and t + M.
+        TypeError: the learner has no training loss to differentiate.
+    """
+
+    full: SyntheticData
+    student_steps: int = 5
+    expert_steps: int = 10
+    latest: int = 10
+    learning_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.student_steps, self.expert_steps) < 1 or self.latest < 0 or self.learning_rate <= 0:
+            raise ValueError(
+                f"TrajectoryMatching: student_steps={self.student_steps} and expert_steps={self.expert_steps} must be at least "
+                f"1, latest={self.latest} not negative and learning_rate={self.learning_rate} positive"
+            )
+
+    def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
+        learner = matched_learner(problem, "TrajectoryMatching")
+        generator = torch.Generator().manual_seed(episodes.seed)
+        first = int(torch.randint(self.latest + 1, (1,), generator=generator))
+        with torch.enable_grad():
+            tracked, fields = leaves(data)
+            student = expert = learner.initial(data, episodes).detach()
+            for t in range(first + self.expert_steps):
+                expert = expert - self.learning_rate * training_slope(learner, expert, self.full, episodes)
+                student = expert if t < first else student
+            distance = (student - expert).square().sum(-1)
+            if not bool((distance > 0).all()):
+                raise ValueError(
+                    f"TrajectoryMatching: the expert does not move after step {first}: lower latest={self.latest} or change "
+                    f"learning_rate={self.learning_rate}"
+                )
+            for _ in range(self.student_steps):
+                student = student - self.learning_rate * training_slope(learner, student, tracked, episodes)
+            return differentiate(((student - expert).square().sum(-1) / distance).mean(), fields)
