@@ -20,9 +20,15 @@ from pinndd.categorical import most_likely, single_flip
 from pinndd.constraints import Box, Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
-from pinndd.hypergradients import SPSA, EvolutionStrategies, Exact, ForwardGradient, Hypergradient
-from pinndd.hypergradients.leave_one_out import LeaveOneOut
-from pinndd.hypergradients.straight_through import StraightThrough
+from pinndd.hypergradients import (
+    SPSA,
+    EvolutionStrategies,
+    Exact,
+    ForwardGradient,
+    Hypergradient,
+    LeaveOneOut,
+    StraightThrough,
+)
 from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem

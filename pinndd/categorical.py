@@ -7,7 +7,6 @@ drawn from it.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -48,14 +47,6 @@ def most_likely(data: SyntheticData) -> SyntheticData:
 def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
     """Return one-hot rows ``(..., K)`` in the dtype of ``like`` for categories ``(...)``."""
     return torch.nn.functional.one_hot(chosen, like.shape[-1]).to(like)
-
-
-def generator_of(data: SyntheticData, seed: int) -> torch.Generator:
-    """Return a source of randomness that depends on the seed and the current data only, so that a resumed run repeats itself."""
-    digest = hashlib.blake2b(str(seed).encode(), digest_size=8)
-    for name in data.learnable:
-        digest.update(data[name].detach().cpu().numpy().tobytes())
-    return torch.Generator().manual_seed(int.from_bytes(digest.digest(), "little") >> 1)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def distill(
     Raises:
         DivergedError: the risk or its gradient is not finite; the best set is on the exception.
         CheckpointError: the checkpoint is damaged or was written under another configuration.
-        KeyboardInterrupt: after the state has been saved.
+        Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
     """
     loop = _Loop(problem, data, hypergradient, validation, settings or OuterSettings(), checkpoint)
     if resume and checkpoint is not None and checkpoint.exists():
@@ -157,7 +157,8 @@ class _Loop:
                 if last:
                     break
                 self.state = self._advanced(self.state)
-        except (KeyboardInterrupt, DivergedError):
+        except BaseException:
+            # whatever stopped it, the last whole step is kept
             self._save()
             raise
         seconds = time.perf_counter() - started

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from pinndd.categorical import categorical_fields, draw_rows, generator_of, most_likely, single_flip
+from pinndd.categorical import categorical_fields, draw_rows, most_likely, single_flip
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
-from pinndd.hypergradients import Exact
-from pinndd.hypergradients.leave_one_out import LeaveOneOut
-from pinndd.hypergradients.straight_through import StraightThrough
+from pinndd.hypergradients import Exact, LeaveOneOut, StraightThrough
+from pinndd.hypergradients.draws import generator_of
 from pinndd.integer_programme import NoSolutionError, integer_counts
 from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill

@@ -83,6 +83,10 @@ def interrupt() -> Tensor:
     raise KeyboardInterrupt
 
 
+def give_up() -> Tensor:
+    raise RuntimeError("a solve did not converge")
+
+
 def run(estimator: Any = autograd, settings: OuterSettings = SETTINGS, **options: Any) -> Any:
     return distill(PROBLEM, start(), hypergradient=estimator, validation=VALIDATION, settings=settings, **options)
 
@@ -103,11 +107,14 @@ def test_iterates_stay_feasible() -> None:
     assert 0 <= float(found.data["point"]) <= 1
 
 
+@pytest.mark.parametrize(("stop", "error"), [(interrupt, KeyboardInterrupt), (give_up, RuntimeError)])
 @pytest.mark.parametrize("call", [1, 2, 5, 6, 13, 24])
-def test_a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(call: int, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(
+    call: int, stop: Callable[[], Tensor], error: type[BaseException], tmp_path: Path
+) -> None:
     whole, state = run(), tmp_path / "state.npz"
-    with pytest.raises(KeyboardInterrupt):
-        run(failing_at(call, interrupt), checkpoint=state)
+    with pytest.raises(error):
+        run(failing_at(call, stop), checkpoint=state)
     resumed = run(checkpoint=state, resume=True)
     for name in whole.data.fields:
         assert torch.equal(resumed.data[name], whole.data[name])

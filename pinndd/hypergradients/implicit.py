@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import torch
@@ -31,15 +32,156 @@ class ImplicitLearner(Protocol):
         """Solve ``∂²L/∂θ² v = right`` with the exact Hessian, ``(E, P)``."""
 
 
+class HessianSolveError(RuntimeError):
+    """The iterative solve with the Hessian of the training loss has not converged."""
+
+
+class HessianSolve(Protocol):
+    """A way to solve ``∂²L/∂θ² v = right`` for every episode."""
+
+    def __call__(
+        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
+    ) -> Tensor:
+        """Return v, ``(E, P)``, for parameters and ``right`` of that shape."""
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Leave the solve to the learner, which knows the structure of its Hessian."""
+
+    def __call__(
+        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
+    ) -> Tensor:
+        return learner.solve_hessian(parameters, data, episodes, right)
+
+
+@dataclass(frozen=True)
+class ConjugateGradients:
+    """Solve by conjugate gradients on exact Hessian-vector products (Pedregosa 2016, arXiv 1602.02355).
+
+    Needs no matrix; the number of products grows with the root of the condition number of the Hessian, which must be positive
+    definite.
+
+    Args:
+        iterations: most products.
+        tolerance: on the norm of ``∂²L/∂θ² v - right`` relative to that of ``right``, for every episode.
+
+    Raises:
+        ValueError: a setting is out of its range.
+        HessianSolveError: the tolerance is not met, or the Hessian is not positive definite.
+    """
+
+    iterations: int = 1000
+    tolerance: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or not 0 < self.tolerance < 1:
+            raise ValueError(
+                f"ConjugateGradients: iterations={self.iterations} must be at least 1 and tolerance={self.tolerance} in (0, 1)"
+            )
+
+    def __call__(
+        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
+    ) -> Tensor:
+        product = _hessian_product(learner, parameters, data, episodes)
+        solution, rest, search = torch.zeros_like(right), right, right
+        size = right.square().sum(-1, keepdim=True)
+        goal = self.tolerance**2 * size
+        for _ in range(self.iterations):
+            active = size > goal
+            if not bool(active.any()):
+                return solution
+            image = product(search)
+            curvature = (search * image).sum(-1, keepdim=True)
+            if not bool((curvature > 0)[active].all()):
+                raise HessianSolveError(
+                    "ConjugateGradients: the Hessian of the training loss is not positive definite: raise the penalty of the "
+                    "learner, train it closer to a minimum, or use Implicit(solve=Direct())"
+                )
+            # an episode that is done stays as it is
+            step = torch.where(active, size / curvature, 0)
+            solution, rest = solution + step * search, rest - step * image
+            size, before = torch.where(active, rest.square().sum(-1, keepdim=True), size), size
+            search = rest + torch.where(active, size / before, 0) * search
+        if bool((size <= goal).all()):
+            return solution
+        reached = float((size / right.square().sum(-1, keepdim=True)).max() ** 0.5)
+        raise HessianSolveError(
+            f"ConjugateGradients: relative residual {reached:.1e} after {self.iterations} iterations, expected "
+            f"{self.tolerance:.1e}: raise iterations or tolerance, or use Implicit(solve=Direct())"
+        )
+
+
+@dataclass(frozen=True)
+class NeumannSeries:
+    """Sum ``v = rate Σ_k (I - rate ∂²L/∂θ²)^k right`` on exact Hessian-vector products (Lorraine, Vicol & Duvenaud 2020,
+    arXiv 1911.02590).
+
+    With few terms a biased estimate on purpose, as cheap as it is short, unless a tolerance is asked for. What is left out falls
+    by the factor ``1 - rate · smallest curvature`` a term.
+
+    Args:
+        rate: below 2 over the largest eigenvalue of the Hessian; the step size of gradient descent that would train well.
+        terms: most terms.
+        tolerance: stop when the norm of ``∂²L/∂θ² v - right`` relative to that of ``right`` is below, for every episode; None
+            sums all terms and takes the result as it is.
+
+    Raises:
+        ValueError: a setting is out of its range.
+        HessianSolveError: the series diverges, or the tolerance is not met.
+    """
+
+    rate: float
+    terms: int = 100
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.terms < 1 or self.rate <= 0 or (self.tolerance is not None and not 0 < self.tolerance < 1):
+            raise ValueError(
+                f"NeumannSeries: terms={self.terms} must be at least 1, rate={self.rate} positive, and "
+                f"tolerance={self.tolerance} None or in (0, 1)"
+            )
+
+    def __call__(
+        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
+    ) -> Tensor:
+        product = _hessian_product(learner, parameters, data, episodes)
+        total, term, size, reached = torch.zeros_like(right), right, right.norm(dim=-1), 1.0
+        for _ in range(self.terms):
+            total = total + self.rate * term
+            # the next term is also what the sum leaves of the right-hand side
+            term = term - self.rate * product(term)
+            reached = float((term.norm(dim=-1) / size.clamp_min(torch.finfo(size.dtype).tiny)).max())
+            if not reached <= 1:
+                raise HessianSolveError(
+                    f"NeumannSeries: the terms grow at rate={self.rate}: lower it below 2 over the largest eigenvalue of the "
+                    "Hessian, and make sure that the Hessian is positive definite"
+                )
+            if self.tolerance is not None and reached <= self.tolerance:
+                return total
+        if self.tolerance is not None:
+            raise HessianSolveError(
+                f"NeumannSeries: relative residual {reached:.1e} after {self.terms} terms, expected {self.tolerance:.1e}: raise "
+                "terms, rate or tolerance, or use Implicit(solve=ConjugateGradients())"
+            )
+        return total
+
+
 @dataclass(frozen=True)
 class Implicit:
     """Differentiate through ``∂L/∂θ(θ̂, D̂) = 0`` by one adjoint solve with the exact Hessian.
 
-    ``dR/dD̂ = ∂R/∂D̂ - vᵀ ∂²L/∂θ∂D̂`` with ``∂²L/∂θ² v = ∂R/∂θ``: as exact as training has converged.
+    ``dR/dD̂ = ∂R/∂D̂ - vᵀ ∂²L/∂θ∂D̂`` with ``∂²L/∂θ² v = ∂R/∂θ``: as exact as training has converged, and as the solve.
+
+    Args:
+        solve: `Direct`, `ConjugateGradients` or `NeumannSeries`.
 
     Raises:
         TypeError: the learner offers no optimality condition.
+        HessianSolveError: the solve has not converged.
     """
+
+    solve: HessianSolve = field(default_factory=Direct)
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
         require(problem, "implicit", "Implicit")
@@ -50,11 +192,24 @@ class Implicit:
             theta = learner.parameters(fitted).detach().requires_grad_()
             risk = problem.risk(problem.compare(learner.with_parameters(fitted, theta), episodes))
             (outer,) = torch.autograd.grad(risk, theta)
-            adjoint = learner.solve_hessian(theta.detach(), data, episodes, outer).detach()
+            adjoint = self.solve(learner, theta.detach(), data, episodes, outer).detach()
             tracked, fields = leaves(data)
             loss = learner.training_loss(theta, tracked, episodes).sum()
             (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
-            gradients = torch.autograd.grad(-(slope * adjoint).sum(), list(fields.values()), allow_unused=True)
-        return risk.detach(), {
-            name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in zip(fields.items(), gradients, strict=True)
-        }
+            gradients = torch.autograd.grad(-(slope * adjoint).sum(), list(fields.values()), materialize_grads=True)
+        return risk.detach(), dict(zip(fields, gradients, strict=True))
+
+
+def _hessian_product(
+    learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes
+) -> Callable[[Tensor], Tensor]:
+    """Return the function that multiplies a vector by ``∂²L/∂θ²``, episode by episode, ``(E, P)`` each."""
+    with torch.enable_grad():
+        theta = parameters.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(learner.training_loss(theta, data, episodes).sum(), theta, create_graph=True)
+
+    def product(vector: Tensor) -> Tensor:
+        (image,) = torch.autograd.grad(slope, theta, vector, retain_graph=True)
+        return image
+
+    return product

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.categorical import categorical_fields, draw_rows, generator_of
+from pinndd.categorical import categorical_fields, draw_rows
 from pinndd.data import SyntheticData
+from pinndd.hypergradients.draws import generator_of
 from pinndd.hypergradients.protocol import Gradient
 from pinndd.problem import DistillationProblem, Episodes
 

@@ -13,24 +13,41 @@ Gradient = dict[str, Tensor]
 """Derivative of the risk in each learnable field, of the field's shape."""
 
 
+FITTING: dict[str, tuple[str, ...]] = {
+    "closed form": ("Exact", "ForwardGradient"),
+    "implicit": ("Implicit",),
+    "unrolled": ("UnrolledAdjoint", "Truncated", "RandomlyTruncated", "OneStep", "ForwardGradient"),
+}
+"""Estimators that differentiate a learner, by its ``differentiation``; the first of each is exact."""
+
+ZEROTH_ORDER = ("CentralDifferences", "SPSA", "EvolutionStrategies")
+"""Estimators that only evaluate the risk, so that they fit every learner."""
+
+
 class Hypergradient(Protocol):
     """Estimates the risk on a batch of episodes and its gradient in the synthetic data."""
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]: ...
 
 
-def require(problem: DistillationProblem, wanted: str, estimator: str) -> None:
-    """Make sure that the learner can be differentiated in the way the estimator needs.
+def require(problem: DistillationProblem, wanted: str | tuple[str, ...], estimator: str) -> None:
+    """Make sure that the learner can be differentiated in the way, or one of the ways, that the estimator needs.
 
     Raises:
-        TypeError: it cannot; the message says which estimator fits.
+        TypeError: it cannot; the message names all estimators that fit.
     """
+    ways = (wanted,) if isinstance(wanted, str) else wanted
     offered = problem.learner.differentiation
-    if offered != wanted:
-        fits = {"closed form": "Exact", "implicit": "Implicit", "unrolled": "UnrolledAdjoint"}.get(offered)
-        remedy = f"use hypergradients.{fits}" if fits else "no estimator differentiates it: use it for evaluation only"
+    if offered not in ways:
+        fits, anywhere = " or ".join(FITTING.get(offered, ())), " or ".join(ZEROTH_ORDER)
+        remedy = (
+            f"use hypergradients.{fits}, or without any derivative {anywhere}"
+            if fits
+            else f"no estimator differentiates it: use it for evaluation only, or without any derivative {anywhere}"
+        )
         raise TypeError(
-            f"{estimator} needs a learner with a {wanted} gradient; {type(problem.learner).__name__} offers {offered!r}: {remedy}"
+            f"{estimator} needs a learner with a {' or '.join(ways)} gradient; {type(problem.learner).__name__} offers "
+            f"{offered!r}: {remedy}"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -17,7 +19,7 @@ from pinndd.problem import DistillationProblem, Episodes, Fitted
 class UnrolledLearner(Protocol):
     """What a learner offers whose training is a sequence of pure steps from state to state.
 
-    A state is a tuple of tensors, the trained parameters first.
+    A state is a named tuple of tensors, the trained parameters first.
     """
 
     @property
@@ -62,57 +64,100 @@ class UnrolledAdjoint:
     _compiled: CompiledFunctions = field(default_factory=CompiledFunctions, init=False, repr=False, compare=False)
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        require(problem, "unrolled", "UnrolledAdjoint")
-        learner = cast(UnrolledLearner, problem.learner)
+        learner = unrolled_learner(problem, "UnrolledAdjoint")
+        compiled = self._compiled if self.compile else None
+        return unrolled_gradient(problem, data, episodes, [1.0] * learner.steps, compiled)
+
+
+def unrolled_learner(problem: DistillationProblem, estimator: str) -> UnrolledLearner:
+    """Return the learner of ``problem``, which trains by differentiable steps.
+
+    Raises:
+        TypeError: it does not.
+    """
+    require(problem, "unrolled", estimator)
+    return cast(UnrolledLearner, problem.learner)
+
+
+def unrolled_gradient(
+    problem: DistillationProblem,
+    data: SyntheticData,
+    episodes: Episodes,
+    weights: Sequence[float],
+    compiled: CompiledFunctions | None = None,
+) -> tuple[Tensor, Gradient]:
+    """Train, then differentiate the risk back through the last steps of training.
+
+    The derivative is a sum over the steps, each of which saw the data; ``weights`` says what every term counts.
+
+    Args:
+        problem: its learner is an `UnrolledLearner`.
+        data: to differentiate in.
+        episodes: a batch.
+        weights: factor on the term of the last step, of the one before, and so on; steps beyond it are not walked back, and
+            their states are not kept.
+        compiled: where the compiled derivative of the step is kept; it is not compiled without.
+
+    Returns:
+        The risk, and its derivative in each learnable field.
+    """
+    learner = cast(UnrolledLearner, problem.learner)
+    with torch.enable_grad():
+        tracked, fields = leaves(data)
+        prepared = learner.prepare(tracked, episodes)
+    constant = {name: value.detach() for name, value in prepared.items()}
+    states = _train(learner, constant, episodes, len(weights))
+    with torch.enable_grad():
+        theta = states[-1][0].detach().requires_grad_()
+        risk = problem.risk(problem.compare(learner.fitted(theta, episodes), episodes))
+        (outer,) = torch.autograd.grad(risk, theta)
+    pulled = _walk_back(learner, constant, states, outer, weights, compiled)
+    reached = {name: value for name, value in prepared.items() if value.requires_grad}
+    gradients = torch.autograd.grad(
+        list(reached.values()), list(fields.values()), [pulled[name] for name in reached], materialize_grads=True
+    )
+    return risk.detach(), dict(zip(fields, gradients, strict=True))
+
+
+def _train(
+    learner: UnrolledLearner, prepared: dict[str, Tensor], episodes: Episodes, kept: int
+) -> Sequence[tuple[Tensor, ...]]:
+    """Return the last ``kept`` states and the one after the last step."""
+    with torch.no_grad():
+        states = deque([learner.start(prepared, episodes)], maxlen=kept + 1)
+        for t in range(learner.steps):
+            states.append(learner.advance(states[-1], prepared, t))
+    return states
+
+
+def _walk_back(
+    learner: UnrolledLearner,
+    prepared: dict[str, Tensor],
+    states: Sequence[tuple[Tensor, ...]],
+    outer: Tensor,
+    weights: Sequence[float],
+    compiled: CompiledFunctions | None,
+) -> dict[str, Tensor]:
+    """Return the derivative of the risk in the prepared data, from that in the trained parameters."""
+    floating = [name for name, value in prepared.items() if value.is_floating_point()]
+    slopes = (outer, *(torch.zeros_like(s) for s in states[-1][1:]))
+    total = {name: torch.zeros_like(prepared[name]) for name in floating}
+    kind, size, names = type(states[-1]), len(states[-1]), tuple(prepared)
+
+    def pull_back(*tensors: Tensor) -> tuple[Tensor, ...]:
+        state, slopes, rates = tensors[:size], tensors[size : 2 * size], tensors[2 * size]
+        data = dict(zip(names, tensors[2 * size + 1 :], strict=True))
         with torch.enable_grad():
-            tracked, fields = leaves(data)
-            prepared = learner.prepare(tracked, episodes)
-        constant = {name: value.detach() for name, value in prepared.items()}
-        states = self._train(learner, constant, episodes)
-        with torch.enable_grad():
-            theta = states[-1][0].detach().requires_grad_()
-            risk = problem.risk(problem.compare(learner.fitted(theta, episodes), episodes))
-            (outer,) = torch.autograd.grad(risk, theta)
-        pulled = self._walk_back(learner, constant, states, outer)
-        reached = {name: value for name, value in prepared.items() if value.requires_grad}
-        gradients = torch.autograd.grad(
-            list(reached.values()), list(fields.values()), [pulled[name] for name in reached], allow_unused=True
-        )
-        return risk.detach(), {
-            name: torch.zeros_like(leaf) if g is None else g
-            for (name, leaf), g in zip(fields.items(), gradients, strict=True)
-        }
+            inner = [s.detach().requires_grad_() for s in state]
+            tracked = {n: v.detach().requires_grad_() if n in total else v for n, v in data.items()}
+            following = learner.step(kind(*inner), tracked, rates)
+            inputs = [*inner, *(tracked[n] for n in floating)]
+            return torch.autograd.grad(following, inputs, slopes, materialize_grads=True)
 
-    def _train(self, learner: UnrolledLearner, prepared: dict[str, Tensor], episodes: Episodes) -> list[tuple[Tensor, ...]]:
-        with torch.no_grad():
-            states = [learner.start(prepared, episodes)]
-            for t in range(learner.steps):
-                states.append(learner.advance(states[-1], prepared, t))
-        return states
-
-    def _walk_back(
-        self, learner: UnrolledLearner, prepared: dict[str, Tensor], states: list[tuple[Tensor, ...]], outer: Tensor
-    ) -> dict[str, Tensor]:
-        """Return the derivative of the risk in the prepared data, from that in the trained parameters."""
-        floating = [name for name, value in prepared.items() if value.is_floating_point()]
-        slopes = (outer, *(torch.zeros_like(s) for s in states[-1][1:]))
-        total = {name: torch.zeros_like(prepared[name]) for name in floating}
-        kind, size, names = type(states[0]), len(states[0]), tuple(prepared)
-
-        def pull_back(*tensors: Tensor) -> tuple[Tensor, ...]:
-            state, slopes, rates = tensors[:size], tensors[size : 2 * size], tensors[2 * size]
-            data = dict(zip(names, tensors[2 * size + 1 :], strict=True))
-            with torch.enable_grad():
-                inner = [s.detach().requires_grad_() for s in state]
-                tracked = {n: v.detach().requires_grad_() if n in total else v for n, v in data.items()}
-                following = learner.step(kind(*inner), tracked, rates)
-                inputs = [*inner, *(tracked[n] for n in floating)]
-                return torch.autograd.grad(following, inputs, slopes, materialize_grads=True)
-
-        for t in range(learner.steps - 1, -1, -1):
-            tensors = (*states[t], *slopes, learner.rates(t, outer), *prepared.values())
-            pulled = self._compiled(learner, pull_back, tensors) if self.compile else pull_back(*tensors)
-            slopes = pulled[:size]
-            for name, part in zip(floating, pulled[size:], strict=True):
-                total[name] = total[name] + part
-        return total
+    for back, weight in enumerate(weights, start=1):
+        tensors = (*states[-1 - back], *slopes, learner.rates(learner.steps - back, outer), *prepared.values())
+        pulled = compiled(learner, pull_back, tensors) if compiled else pull_back(*tensors)
+        slopes = pulled[:size]
+        for name, part in zip(floating, pulled[size:], strict=True):
+            total[name] = total[name] + weight * part
+    return total

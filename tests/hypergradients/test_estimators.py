@@ -1,0 +1,468 @@
+"""Every estimator of the hypergradient on every small problem, against central differences."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinndd.cma_es import cma_es
+from pinndd.constraints import Box, Fixed, Positive, Simplex
+from pinndd.data import SyntheticData
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import (
+    SPSA,
+    CentralDifferences,
+    ConjugateGradients,
+    EvolutionStrategies,
+    Exact,
+    ForwardGradient,
+    HessianSolveError,
+    Hypergradient,
+    Implicit,
+    NeumannSeries,
+    OneStep,
+    RandomlyTruncated,
+    Truncated,
+    UnrolledAdjoint,
+)
+from pinndd.hypergradients.draws import generator_of
+from pinndd.hypergradients.perturbations import normal, units
+from pinndd.hypergradients.protocol import FITTING, ZEROTH_ORDER, Gradient
+from pinndd.learners.ridge import Ridge
+from pinndd.outer_loop import DivergedError, OuterSettings, distill
+from pinndd.pinn.feature_model import FeatureModel
+from pinndd.problem import DistillationProblem
+from pinndd.risks import Mean
+from pinndd.tasks.boundary import BoundaryGeneralisation
+
+ASKED = torch.linspace(0, 1, 7, dtype=torch.float64)
+STEPS = 20
+
+
+def polynomials(points: Tensor) -> Tensor:
+    """Features ``(R, 3)``, of similar size and not far from orthogonal."""
+    x = 2 * points - 1
+    return torch.stack((torch.ones_like(x), 1.7 * x, 3.4 * (x.square() - 1 / 3)), -1)
+
+
+def wave(points: Tensor, phases: Tensor) -> Tensor:
+    """The function of each episode, ``(E, R)``."""
+    return torch.sin(3 * points + phases[:, None])
+
+
+class Waves:
+    """Asks polynomials with weights ``(E, 3)`` for the wave of an episode; an episode is its phase."""
+
+    def episodes(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, generator=generator, dtype=torch.float64)
+
+    def answer(self, fitted: Tensor, episodes: Tensor, derivatives: int) -> Tensor:
+        return (fitted @ polynomials(ASKED).T)[..., None]
+
+    def truth(self, episodes: Tensor, derivatives: int) -> Tensor:
+        return wave(ASKED, episodes)[..., None]
+
+
+class Rows:
+    """Weighted rows of the waves at learnable points, for `Ridge`."""
+
+    def system(self, data: SyntheticData, episodes: Tensor) -> tuple[Tensor, Tensor]:
+        root = data["weight"].sqrt()
+        return root[:, None] * polynomials(data["points"]), root * wave(data["points"], episodes)
+
+    def fitted(self, weights: Tensor, episodes: Tensor) -> Tensor:
+        return weights
+
+
+class Logistic:
+    """Logistic regression on learnable inputs with learnable soft labels, towards a prior of each episode, by Newton's method."""
+
+    differentiation = "implicit"
+    penalty = 0.5
+
+    def fit(self, data: SyntheticData, episodes: Tensor) -> Tensor:
+        theta = torch.zeros((len(episodes), 3), dtype=torch.float64)
+        for _ in range(6):
+            theta = theta - self.solve_hessian(theta, data, episodes, self._slope(theta, data, episodes))
+        return theta
+
+    def parameters(self, fitted: Tensor) -> Tensor:
+        return fitted
+
+    def with_parameters(self, fitted: Tensor, parameters: Tensor) -> Tensor:
+        return parameters
+
+    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Tensor) -> Tensor:
+        labels, logits = data["labels"], parameters @ polynomials(data["inputs"]).T
+        fit = labels.sum(-1) * torch.nn.functional.softplus(logits) - labels[:, 1] * logits
+        return fit.sum(-1) + self.penalty / 2 * (parameters - episodes[:, None]).square().sum(-1)
+
+    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Tensor, right: Tensor) -> Tensor:
+        features = polynomials(data["inputs"])
+        share = torch.sigmoid(parameters @ features.T)
+        curvature = data["labels"].sum(-1) * share * (1 - share)
+        hessian = features.T @ (curvature[..., None] * features) + self.penalty * torch.eye(3, dtype=torch.float64)
+        return torch.linalg.solve(hessian, right)
+
+    def _slope(self, theta: Tensor, data: SyntheticData, episodes: Tensor) -> Tensor:
+        with torch.enable_grad():
+            leaf = theta.detach().requires_grad_()
+            return torch.autograd.grad(self.training_loss(leaf, data, episodes).sum(), leaf)[0]
+
+
+class Moving(NamedTuple):
+    parameters: Tensor
+    velocity: Tensor
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Gradient descent with momentum on the rows."""
+
+    steps: int = STEPS
+    differentiation: str = "unrolled"
+
+    def fit(self, data: SyntheticData, episodes: Tensor) -> Tensor:
+        prepared = self.prepare(data, episodes)
+        state = self.start(prepared, episodes)
+        for t in range(self.steps):
+            state = self.step(state, prepared, self.rates(t, state.parameters))
+        return state.parameters
+
+    def prepare(self, data: SyntheticData, episodes: Tensor) -> dict[str, Tensor]:
+        matrix, targets = Rows().system(data, episodes)
+        return {"matrix": matrix, "targets": targets, "count": torch.tensor(len(matrix))}
+
+    def start(self, prepared: dict[str, Tensor], episodes: Tensor) -> Moving:
+        zero = torch.zeros((len(episodes), 3), dtype=torch.float64)
+        return Moving(zero, zero)
+
+    def rates(self, t: int, like: Tensor) -> Tensor:
+        return like.new_tensor([0.3 + 0.1 / (t + 1), 0.2])
+
+    def step(self, state: Moving, prepared: dict[str, Tensor], rates: Tensor) -> Moving:
+        matrix, count = prepared["matrix"], prepared["count"]
+        slope = (state.parameters @ matrix.T - prepared["targets"]) @ matrix / count + 0.1 * state.parameters.tanh()
+        velocity = rates[1] * state.velocity - rates[0] * slope
+        return Moving(state.parameters + velocity, velocity)
+
+    def advance(self, state: Moving, prepared: dict[str, Tensor], t: int) -> Moving:
+        return self.step(state, prepared, self.rates(t, state.parameters))
+
+    def fitted(self, parameters: Tensor, episodes: Tensor) -> Tensor:
+        return parameters
+
+
+class BlackBox:
+    """Ridge without its gradient."""
+
+    differentiation = "none"
+
+    def fit(self, data: SyntheticData, episodes: Tensor) -> Tensor:
+        with torch.no_grad():
+            return Ridge(Rows(), penalty=0.05).fit(data, episodes)
+
+
+def doubles(*values: Any) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+# the first point lies on the bound of its box: a difference has to leave it
+POINTS = SyntheticData(
+    {"points": doubles(0, 0.3, 0.55, 0.9), "weight": doubles(0.5, 1.5, 1, 2), "kept": doubles(7)},
+    {"points": Box((0.0,), (1.0,)), "weight": Positive(), "kept": Fixed()},
+)
+LABELS = SyntheticData(
+    {"inputs": doubles(0, 0.4, 0.9), "labels": doubles([0.2, 0.8], [0.5, 0.5], [0.9, 0.1])},
+    {"inputs": Box((0.0,), (1.0,)), "labels": Simplex()},
+)
+EPISODES = doubles(0.1, 0.5, 0.8)
+PROBLEMS: dict[str, tuple[DistillationProblem, SyntheticData]] = {
+    "closed form": (DistillationProblem(Ridge(Rows(), penalty=0.05), Waves(), RelativeL2(), Mean()), POINTS),
+    "implicit": (DistillationProblem(Logistic(), Waves(), RelativeL2(), Mean()), LABELS),
+    "unrolled": (DistillationProblem(Descent(), Waves(), RelativeL2(), Mean()), POINTS),
+    "none": (DistillationProblem(BlackBox(), Waves(), RelativeL2(), Mean()), POINTS),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An estimator, and what is promised of it.
+
+    ``make`` takes the seed of a stochastic one, and the effort of a biased one.
+    """
+
+    make: Callable[[int], Hypergradient]
+    promise: str = "exact"
+    efforts: tuple[int, ...] = (0,)
+
+    @property
+    def name(self) -> str:
+        return type(self.make(1)).__name__
+
+
+CASES = {
+    "Exact": Case(lambda _: Exact()),
+    "Implicit, direct": Case(lambda _: Implicit()),
+    "Implicit, conjugate gradients": Case(lambda _: Implicit(ConjugateGradients(tolerance=1e-10))),
+    "Implicit, Neumann series": Case(lambda _: Implicit(NeumannSeries(0.3, terms=500, tolerance=1e-10))),
+    "Implicit, few Neumann terms": Case(lambda k: Implicit(NeumannSeries(0.3, terms=k)), "biased", (1, 4, 8, 16)),
+    "UnrolledAdjoint": Case(lambda _: UnrolledAdjoint()),
+    "Truncated": Case(lambda k: Truncated(k), "biased", (1, 3, 6, 12)),
+    "Truncated, all steps": Case(lambda _: Truncated(STEPS + 5)),
+    "OneStep": Case(lambda _: OneStep(), "biased"),
+    "RandomlyTruncated": Case(lambda seed: RandomlyTruncated(2, 0.8, seed), "stochastic"),
+    "ForwardGradient": Case(lambda seed: ForwardGradient(seed=seed), "stochastic"),
+    "CentralDifferences": Case(lambda _: CentralDifferences()),
+    "SPSA": Case(lambda seed: SPSA(seed=seed), "stochastic"),
+    "EvolutionStrategies": Case(lambda seed: EvolutionStrategies(1, 1e-3, seed), "stochastic"),
+}
+DRAWS = 200
+
+
+def flat(gradient: Gradient, data: SyntheticData) -> Tensor:
+    """All fields in one vector, in units of the free parameters, so that no field drowns another."""
+    assert list(gradient) == list(data.learnable)
+    for name, value in gradient.items():
+        assert value.shape == data[name].shape
+        assert not value.requires_grad
+    return torch.cat([(value * units(data)[name]).flatten() for name, value in gradient.items()])
+
+
+@pytest.fixture(scope="module")
+def oracle(central_differences: Callable[..., Tensor]) -> Callable[[str], tuple[float, Tensor]]:
+    """Risk and gradient of a problem, by central differences of fourth order."""
+
+    def differentiate(name: str) -> tuple[float, Tensor]:
+        problem, data = PROBLEMS[name]
+        unchecked = SyntheticData(data.fields, dict.fromkeys(data.fields, Fixed()))
+
+        def risk(field: str) -> Callable[[Tensor], Tensor]:
+            return lambda value: problem.evaluate(unchecked.with_fields({field: value}), EPISODES)
+
+        gradient = {field: central_differences(risk(field), data[field]) for field in data.learnable}
+        return float(problem.evaluate(data, EPISODES)), flat(gradient, data)
+
+    return differentiate
+
+
+@pytest.mark.parametrize("problem", list(PROBLEMS))
+@pytest.mark.parametrize("case", list(CASES))
+def test_every_estimator_keeps_its_promise(case: str, problem: str, oracle: Callable[[str], tuple[float, Tensor]]) -> None:
+    setting, data = PROBLEMS[problem]
+    promised = CASES[case]
+    if promised.name not in (*FITTING.get(problem, ()), *ZEROTH_ORDER):
+        with pytest.raises(TypeError, match=f"{promised.name} needs a learner with a .* gradient") as refusal:
+            promised.make(1)(setting, data, EPISODES)
+        for fitting in (*FITTING.get(problem, ("evaluation only",)), *ZEROTH_ORDER):
+            assert fitting in str(refusal.value)
+        return
+    risk, expected = oracle(problem)
+
+    def estimate(argument: int) -> Tensor:
+        found, gradient = promised.make(argument)(setting, data, EPISODES)
+        assert float(found) == pytest.approx(risk, rel=1e-12)
+        return flat(gradient, data)
+
+    {"exact": check_exact, "stochastic": check_stochastic, "biased": check_biased}[promised.promise](
+        estimate, promised.efforts, expected
+    )
+
+
+def bias(gradient: Tensor, expected: Tensor) -> float:
+    return float((gradient - expected).norm() / expected.norm())
+
+
+def check_exact(estimate: Callable[[int], Tensor], efforts: tuple[int, ...], expected: Tensor) -> None:
+    assert bias(estimate(1), expected) < 1e-7
+
+
+def check_stochastic(estimate: Callable[[int], Tensor], efforts: tuple[int, ...], expected: Tensor) -> None:
+    """The mean of draws lies within a few standard errors, entry by entry, and those are small enough to tell."""
+    draws = torch.stack([estimate(seed) for seed in range(DRAWS)])
+    spread = draws.std(0)
+    assert float(spread.norm()) > 0.01 * float(expected.norm()), "it is not random"
+    error = spread / DRAWS**0.5
+    assert bool(((draws.mean(0) - expected).abs() < 4 * error + 1e-5 * expected.norm()).all())
+    assert float(error.norm()) < 0.35 * float(expected.norm())
+    torch.testing.assert_close(estimate(3), draws[3], rtol=0, atol=0)
+
+
+def check_biased(estimate: Callable[[int], Tensor], efforts: tuple[int, ...], expected: Tensor) -> None:
+    """The bias is there, shrinks with every effort, and leaves a descent direction."""
+    biases = []
+    for effort in efforts:
+        gradient = estimate(effort)
+        biases.append(bias(gradient, expected))
+        assert float(gradient @ expected) > 0.5 * float(gradient.norm() * expected.norm())
+    assert 0.1 < biases[0] < 1
+    assert all(later < 0.9 * former for former, later in pairwise(biases))
+    if len(efforts) > 1:
+        assert 1e-6 < biases[-1] < 0.15
+
+
+@dataclass(frozen=True)
+class Relaxation(Descent):
+    """Moves by ``rate`` of the way towards the weights of the data: every term of the derivative is known."""
+
+    rate: float = 0.5
+    steps: int = 40
+
+    def prepare(self, data: SyntheticData, episodes: Tensor) -> dict[str, Tensor]:
+        return {"goal": data["weight"][:3].expand(len(episodes), 3)}
+
+    def step(self, state: Moving, prepared: dict[str, Tensor], rates: Tensor) -> Moving:
+        return Moving(state.parameters + self.rate * (prepared["goal"] - state.parameters), state.velocity)
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.9, 1.0])
+def test_the_bias_of_truncation_is_the_contraction_to_the_power_of_the_window(rate: float) -> None:
+    problem = DistillationProblem(Relaxation(rate=rate), Waves(), RelativeL2(), Mean())
+    _, whole = UnrolledAdjoint()(problem, POINTS, EPISODES)
+    for estimator, window in [(OneStep(), 1), (Truncated(1), 1), (Truncated(2), 2), (Truncated(5), 5)]:
+        _, gradient = estimator(problem, POINTS, EPISODES)
+        torch.testing.assert_close(gradient["weight"], (1 - (1 - rate) ** window) * whole["weight"], rtol=1e-6, atol=0)
+        assert not gradient["points"].any()
+
+
+def test_the_error_falls_with_the_number_of_draws() -> None:
+    problem, data = PROBLEMS["closed form"]
+    for few, many in [(SPSA(64), SPSA(1024)), (EvolutionStrategies(64), EvolutionStrategies(1024))]:
+        expected = flat(Exact()(problem, data, EPISODES)[1], data)
+        assert bias(flat(many(problem, data, EPISODES)[1], data), expected) < 0.2
+        assert 0.1 < bias(flat(few(problem, data, EPISODES)[1], data), expected) < 0.7
+
+
+def test_the_forward_gradient_falls_back_where_forward_mode_fails(setting: Callable[..., Any]) -> None:
+    # the residual of a PDE asks for gradients inside, which torch.func does not allow
+    pde, data, episodes = setting("heat", 2, 5, 4)
+    problem = DistillationProblem(
+        Ridge(FeatureModel(pde, width=4)), BoundaryGeneralisation(episodes, [0]), RelativeL2(), Mean()
+    )
+    risk, gradient = ForwardGradient(seed=4)(problem, data, episodes)
+    expected_risk, exact = Exact()(problem, data, episodes)
+    torch.testing.assert_close(risk, expected_risk)
+    generator, scales = generator_of(data, 4), units(data)
+    direction = normal(data, generator)
+    slope = sum((exact[n] * scales[n] * d).sum() for n, d in direction.items())
+    for name, part in direction.items():
+        torch.testing.assert_close(gradient[name], slope * part / scales[name], rtol=1e-8, atol=1e-12)
+
+
+def test_draws_follow_the_seed_and_the_data() -> None:
+    problem, data = PROBLEMS["closed form"]
+    moved = data.with_fields({"weight": data["weight"] * (1 + 1e-12)})
+    for make in (CASES["SPSA"].make, CASES["ForwardGradient"].make):
+        here, again = make(0)(problem, data, EPISODES)[1], make(0)(problem, data, EPISODES)[1]
+        other, elsewhere = make(1)(problem, data, EPISODES)[1], make(0)(problem, moved, EPISODES)[1]
+        assert torch.equal(here["points"], again["points"])
+        assert not torch.allclose(here["points"], other["points"])
+        assert not torch.allclose(here["points"], elsewhere["points"])
+
+
+def test_the_outer_loop_resumes_stochastic_estimators_bit_for_bit(tmp_path: Path) -> None:
+    problem, data = PROBLEMS["none"]
+    settings = OuterSettings(steps=8, batch=2, validate_every=2)
+    arguments: dict[str, Any] = {"hypergradient": SPSA(draws=2), "validation": [EPISODES], "settings": settings}
+    whole = distill(problem, data, **arguments)
+
+    def interrupt(step: int, best: float) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distill(problem, data, checkpoint=tmp_path / "state", progress=interrupt, **arguments)
+    resumed = distill(problem, data, checkpoint=tmp_path / "state", resume=True, **arguments)
+    assert torch.equal(resumed.data["points"], whole.data["points"])
+    assert whole.risk < whole.history[0]["validation"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Truncated(0), "window=0 must be at least 1 step"),
+        (lambda: RandomlyTruncated(window=0), "window=0 must be at least 1 step"),
+        (lambda: RandomlyTruncated(continuation=1.0), "continuation=1.0 a probability"),
+        (lambda: ForwardGradient(draws=0), "draws=0 must be at least 1"),
+        (lambda: CentralDifferences(size=0), "size=0 must be positive"),
+        (lambda: SPSA(draws=0), "draws=0 must be at least 1"),
+        (lambda: SPSA(size=-1), "size=-1 positive"),
+        (lambda: EvolutionStrategies(pairs=0), "pairs=0 must be at least 1"),
+        (lambda: EvolutionStrategies(sigma=0), "sigma=0 positive"),
+        (lambda: ConjugateGradients(iterations=0), "iterations=0 must be at least 1"),
+        (lambda: ConjugateGradients(tolerance=0), "tolerance=0 in"),
+        (lambda: NeumannSeries(0.1, terms=0), "terms=0 must be at least 1"),
+        (lambda: NeumannSeries(0), "rate=0 positive"),
+        (lambda: NeumannSeries(0.1, tolerance=2), "tolerance=2 None or in"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("solve", "message"),
+    [
+        (ConjugateGradients(iterations=1), r"relative residual .* after 1 iterations, expected 1.0e-08: raise iterations"),
+        (NeumannSeries(10.0), "the terms grow at rate=10.0: lower it"),
+        (NeumannSeries(0.1, terms=2, tolerance=1e-6), r"relative residual .* after 2 terms, expected 1.0e-06: raise terms"),
+    ],
+    ids=["conjugate gradients", "diverging series", "short series"],
+)
+def test_a_solve_that_does_not_converge_is_an_error(solve: Any, message: str) -> None:
+    problem, data = PROBLEMS["implicit"]
+    with pytest.raises(HessianSolveError, match=message):
+        Implicit(solve)(problem, data, EPISODES)
+
+
+def test_conjugate_gradients_refuse_an_indefinite_hessian_and_accept_a_zero_right_hand_side() -> None:
+    learner: Any = SimpleNamespace(training_loss=lambda theta, data, episodes: (theta**2 * doubles(1, -1)).sum(-1))
+    solve = ConjugateGradients()
+    with pytest.raises(HessianSolveError, match="not positive definite: raise the penalty"):
+        solve(learner, torch.zeros((2, 2)).double(), POINTS, EPISODES, doubles([1, 0], [0, 1]))
+    right = doubles([1, 0], [0, 0])
+    torch.testing.assert_close(solve(learner, torch.zeros((2, 2)).double(), POINTS, EPISODES, right), right / 2)
+
+
+def test_cma_es_lowers_the_risk_of_a_black_box_within_the_constraints() -> None:
+    problem, data = PROBLEMS["none"]
+    before = float(problem.evaluate(data, EPISODES))
+    found, again = (cma_es(problem, data, EPISODES, generations=25, seed=1) for _ in range(2))
+    assert found.risk < 0.85 * before
+    assert float(problem.evaluate(found.data, EPISODES)) == found.risk
+    assert torch.equal(found.data["points"], again.data["points"])
+    assert torch.equal(found.data["kept"], data["kept"])
+    assert [row["step"] for row in found.history] == list(range(1, 26))
+    assert found.history[-1]["validation"] == found.risk <= found.history[0]["risk"]
+
+
+def test_cma_es_stops_when_it_has_converged() -> None:
+    problem, data = PROBLEMS["implicit"]
+    held = SyntheticData(data.fields, {"inputs": Fixed(), "labels": Simplex()})
+    found = cma_es(problem, held, EPISODES, generations=5000, population=6, sigma=1e-3)
+    assert len(found.history) < 5000
+
+
+def test_cma_es_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, data = PROBLEMS["none"]
+    for wrong in ({"generations": 0}, {"generations": 1, "sigma": 0.0}, {"generations": 1, "population": 1}):
+        with pytest.raises(ValueError, match="must be at least 1"):
+            cma_es(problem, data, EPISODES, **wrong)
+    fixed = SyntheticData(data.fields, dict.fromkeys(data.fields, Fixed()))
+    with pytest.raises(ValueError, match="no learnable field"):
+        cma_es(problem, fixed, EPISODES, generations=1)
+    hopeless = DistillationProblem(BlackBox(), Waves(), RelativeL2(), lambda losses: losses.sum() * torch.nan)
+    with pytest.raises(DivergedError, match="no candidate of generation 1 has a finite risk") as diverged:
+        cma_es(hopeless, data, EPISODES, generations=1)
+    assert diverged.value.best is data
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(ImportError, match=r"pip install 'pinndd\[cma\]'"):
+        cma_es(problem, data, EPISODES, generations=1)
