@@ -36,7 +36,7 @@ def examples(**fields: Tensor) -> SyntheticData:
     return SyntheticData(held, {"inputs": box, "targets": box, "weights": Positive()})
 
 
-@pytest.mark.parametrize("learner", LEARNERS, ids=repr)
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: f"{type(learner).__name__}-{learner.features.__name__}")
 def test_training_ends_where_the_gradient_of_its_loss_vanishes(learner: Any) -> None:
     theta = learner.parameters(learner.fit(examples(), QUERIES)).clone().requires_grad_()
     assert theta.shape == (2, 3 * (3 if learner.features is affine else 2))
@@ -44,7 +44,7 @@ def test_training_ends_where_the_gradient_of_its_loss_vanishes(learner: Any) -> 
     assert float(slope.abs().max()) < 1e-14
 
 
-@pytest.mark.parametrize("learner", LEARNERS, ids=repr)
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: f"{type(learner).__name__}-{learner.features.__name__}")
 def test_the_hessian_is_that_of_the_training_loss(learner: Any) -> None:
     theta = learner.initial(examples(), QUERIES)
     right = torch.linspace(-1, 1, theta.numel(), dtype=torch.float64).view_as(theta)
@@ -56,7 +56,7 @@ def test_the_hessian_is_that_of_the_training_loss(learner: Any) -> None:
         torch.testing.assert_close(hessian @ solved[k], right[k], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("learner", LEARNERS, ids=repr)
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: f"{type(learner).__name__}-{learner.features.__name__}")
 def test_the_hypergradient_equals_central_differences(learner: Any, central_differences: Callable[..., Tensor]) -> None:
     problem = DistillationProblem(learner, Prediction(INPUTS, TARGETS, queries=2), RelativeL2(), Mean())
     _, gradient = ESTIMATORS[learner.differentiation](problem, examples(), QUERIES)
