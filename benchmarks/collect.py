@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-SIZE_COLUMNS = ("protocol", "learner", "method", "points", "shift")
+SIZE_COLUMNS = ("protocol", "learner", "method", "points", "shift", "distilled_with")
 
 
 def collect(run: Path) -> None:
@@ -33,7 +33,10 @@ def collect(run: Path) -> None:
 
 
 def errors_by_size(run: Path) -> list[dict[str, Any]]:
-    """Return the mean error of every learner, method, number of points and shift of a run, its other sizes included."""
+    """Return the mean error of every learner, method, number of points and shift of a run, its other sizes included.
+
+    Sets that were distilled with different learners are different methods.
+    """
     groups: dict[tuple[str, ...], list[float]] = {}
     for file in (run / "results.csv", run / "curve.csv"):
         with file.open(newline="") as lines:

@@ -85,30 +85,33 @@ def single_flip(problem: DistillationProblem, data: SyntheticData, episodes: Epi
     if sweeps < 1:
         raise ValueError(f"single_flip: sweeps={sweeps} must be at least 1")
     current = most_likely(data)
+    places = [(name, row) for name in categorical_fields(data) for row in range(data[name][..., 0].numel())]
     flips, evaluations, optimal = 0, 1, False
     with torch.no_grad():
         risk = float(problem.evaluate(current, episodes))
         for _ in range(sweeps):
             before = flips
-            for name in categorical_fields(data):
-                categories = current[name].shape[-1]
-                for row in range(current[name][..., 0].numel()):
-                    own = int(current[name].reshape(-1, categories)[row].argmax())
-                    candidates = [_flipped(current, name, row, k) for k in range(categories) if k != own]
-                    risks = [float(problem.evaluate(candidate, episodes)) for candidate in candidates]
-                    evaluations += len(risks)
-                    if min(risks, default=risk) < risk:
-                        risk = min(risks)
-                        current, flips = candidates[risks.index(risk)], flips + 1
+            for name, row in places:
+                candidates = _flips(current, name, row)
+                risks = [float(problem.evaluate(candidate, episodes)) for candidate in candidates]
+                evaluations += len(risks)
+                if min(risks, default=risk) < risk:
+                    risk = min(risks)
+                    current, flips = candidates[risks.index(risk)], flips + 1
             optimal = flips == before
             if optimal:
                 break
     return Flipped(current, risk, flips, evaluations, optimal)
 
 
-def _flipped(data: SyntheticData, name: str, row: int, category: int) -> SyntheticData:
-    value = data[name].clone()
-    rows = value.view(-1, value.shape[-1])
-    rows[row] = 0
-    rows[row, category] = 1
-    return data.with_fields({name: value})
+def _flips(data: SyntheticData, name: str, row: int) -> list[SyntheticData]:
+    """Return the set with one row in each of the other categories."""
+    value = data[name]
+    chosen = value.argmax(-1)
+    own, flipped = int(chosen.flatten()[row]), []
+    for category in range(value.shape[-1]):
+        if category != own:
+            other = chosen.clone()
+            other.view(-1)[row] = category
+            flipped.append(data.with_fields({name: one_hot(other, value)}))
+    return flipped

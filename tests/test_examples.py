@@ -39,3 +39,30 @@ def test_estimators_keeps_its_promise():
     assert last.pop("exact") < 0.07 < 0.075 < min(last.values())
     hard = {x.estimator: x.risk for x in lines if x.problem == "categorical"}
     assert all(risk < hard[name.removesuffix(" + flips")] for name, risk in hard.items() if name.endswith("flips"))
+
+
+def test_under_specification_keeps_its_promise():
+    useless, useful = load("under_specification").main()
+    assert useless.meets_criterion
+    assert useless.vacuous
+    assert useless.risk > 1
+    assert not useful.vacuous
+    assert useful.risk < 0.05
+    assert useless.examples == useful.examples == 12
+
+
+def test_task_matters_keeps_its_promise():
+    risks = load("task_matters").main()
+    assert risks.shape == (2, 2)
+    assert risks[1, 0] > 5 * risks[0, 0]
+    assert risks[0, 1] > 5 * risks[1, 1]
+
+
+def test_faithfulness_keeps_its_promise():
+    found = load("faithfulness").main()
+    residual, risk = found.pop("direct")
+    assert residual < 1e-3
+    assert len(found) == 5
+    for name, (left, reached) in found.items():
+        assert left > 0.1, name
+        assert reached > 2 * risk, name

@@ -13,7 +13,7 @@ from torch import Tensor
 from pinndd.constraints import Constraint, Simplex
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.implicit import ImplicitLearner
-from pinndd.hypergradients.protocol import Gradient, leaves
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -89,8 +89,7 @@ def optimality(problem: DistillationProblem, data: SyntheticData, episodes: Epis
         loss = learner.training_loss(theta, tracked, episodes).sum()
         (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
         hessian = _rows_of_hessian(slope, theta)
-        gradients = torch.autograd.grad((slope * multipliers).sum(), list(fields.values()), materialize_grads=True)
-    gradient = dict(zip(fields, gradients, strict=True))
+        _, gradient = differentiate((slope * multipliers).sum(), fields)
     left = (hessian @ multipliers[..., None])[..., 0] + outer
     residuals = {n: projected_residual(data.constraints[n], data[n].detach(), g) for n, g in gradient.items()}
     return Optimality(

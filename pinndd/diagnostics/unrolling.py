@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.unrolled import UnrolledLearner
+from pinndd.hypergradients.unrolled import UnrolledLearner, last_states
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -76,9 +76,7 @@ def unrolled_norms(problem: DistillationProblem, data: SyntheticData, episodes: 
     learner = cast(UnrolledLearner, problem.learner)
     with torch.no_grad():
         prepared = learner.prepare(data, episodes)
-        states = [learner.start(prepared, episodes)]
-        for t in range(learner.steps):
-            states.append(learner.advance(states[-1], prepared, t))
+    states = last_states(learner, prepared, episodes, learner.steps)
     with torch.enable_grad():
         theta = states[-1][0].detach().requires_grad_()
         risk = problem.risk(problem.compare(learner.fitted(theta, episodes), episodes))
@@ -88,10 +86,10 @@ def unrolled_norms(problem: DistillationProblem, data: SyntheticData, episodes: 
                 "unrolled_norms: the derivative of the risk in the trained parameters is zero: nothing to follow"
             )
         slopes: tuple[Tensor, ...] = (outer, *(torch.zeros_like(s) for s in states[-1][1:]))
-        norms = [outer.norm()]
+        norms, kind = [outer.norm()], type(states[-1])
         for t in range(learner.steps - 1, -1, -1):
             inner = [part.detach().requires_grad_() for part in states[t]]
-            following = learner.step(type(states[t])(*inner), prepared, learner.rates(t, outer))
+            following = learner.step(kind(*inner), prepared, learner.rates(t, outer))
             slopes = torch.autograd.grad(following, inner, slopes, materialize_grads=True)
             norms.append(slopes[0].norm())
     return UnrolledNorms(torch.stack(norms[::-1]))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, leaves, require
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, require
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -24,8 +24,4 @@ class Exact:
         require(problem, "closed form", "Exact")
         with torch.enable_grad():
             tracked, fields = leaves(data)
-            risk = problem.evaluate(tracked, episodes)
-            gradients = torch.autograd.grad(risk, list(fields.values()), allow_unused=True)
-        return risk.detach(), {
-            name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in zip(fields.items(), gradients, strict=True)
-        }
+            return differentiate(problem.evaluate(tracked, episodes), fields)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, leaves, require
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, require
 from pinndd.problem import DistillationProblem, Episodes, Fitted
 
 
@@ -196,8 +196,8 @@ class Implicit:
             tracked, fields = leaves(data)
             loss = learner.training_loss(theta, tracked, episodes).sum()
             (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
-            gradients = torch.autograd.grad(-(slope * adjoint).sum(), list(fields.values()), materialize_grads=True)
-        return risk.detach(), dict(zip(fields, gradients, strict=True))
+            _, gradient = differentiate(-(slope * adjoint).sum(), fields)
+        return risk.detach(), gradient
 
 
 def _hessian_product(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
@@ -49,6 +50,17 @@ def require(problem: DistillationProblem, wanted: str | tuple[str, ...], estimat
             f"{estimator} needs a learner with a {' or '.join(ways)} gradient; {type(problem.learner).__name__} offers "
             f"{offered!r}: {remedy}"
         )
+
+
+def differentiate(value: Tensor, fields: dict[str, Tensor]) -> tuple[Tensor, Gradient]:
+    """Return a scalar and its gradient in every field, zero where it does not depend on one.
+
+    Args:
+        value: on the graph of the fields.
+        fields: leaves, such as those of `leaves`.
+    """
+    gradients = torch.autograd.grad(value, list(fields.values()), materialize_grads=True)
+    return value.detach(), dict(zip(fields, gradients, strict=True))
 
 
 def leaves(data: SyntheticData) -> tuple[SyntheticData, dict[str, Tensor]]:

@@ -106,7 +106,7 @@ def unrolled_gradient(
         tracked, fields = leaves(data)
         prepared = learner.prepare(tracked, episodes)
     constant = {name: value.detach() for name, value in prepared.items()}
-    states = _train(learner, constant, episodes, len(weights))
+    states = last_states(learner, constant, episodes, len(weights))
     with torch.enable_grad():
         theta = states[-1][0].detach().requires_grad_()
         risk = problem.risk(problem.compare(learner.fitted(theta, episodes), episodes))
@@ -119,10 +119,10 @@ def unrolled_gradient(
     return risk.detach(), dict(zip(fields, gradients, strict=True))
 
 
-def _train(
+def last_states(
     learner: UnrolledLearner, prepared: dict[str, Tensor], episodes: Episodes, kept: int
 ) -> Sequence[tuple[Tensor, ...]]:
-    """Return the last ``kept`` states and the one after the last step."""
+    """Train; return the last ``kept`` states and the one after the last step."""
     with torch.no_grad():
         states = deque([learner.start(prepared, episodes)], maxlen=kept + 1)
         for t in range(learner.steps):

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, leaves
-from pinndd.matching.protocol import differentiate
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
 from pinndd.problem import DistillationProblem, Episodes
 
 Embedding = Callable[[Tensor, int], Tensor]

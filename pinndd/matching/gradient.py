@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, leaves
-from pinndd.matching.protocol import differentiate, matched_learner, training_slope
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
+from pinndd.matching.protocol import matched_learner, training_slope
 from pinndd.problem import DistillationProblem, Episodes
 
 

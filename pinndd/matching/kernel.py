@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, leaves
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
 from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
-from pinndd.matching.protocol import differentiate
 from pinndd.problem import DistillationProblem, Episodes
 
 

@@ -1,4 +1,4 @@
-"""What the matching criteria ask of a learner, and how they hand back a gradient."""
+"""What the matching criteria ask of a learner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -44,9 +43,3 @@ def training_slope(learner: MatchedLearner, parameters: Tensor, data: SyntheticD
     loss = learner.training_loss(leaf, data, episodes).sum()
     (slope,) = torch.autograd.grad(loss, leaf, create_graph=tracked)
     return slope
-
-
-def differentiate(value: Tensor, fields: dict[str, Tensor]) -> tuple[Tensor, Gradient]:
-    """Return the criterion and its gradient in every learnable field, zero where it does not depend on one."""
-    gradients = torch.autograd.grad(value, list(fields.values()), materialize_grads=True)
-    return value.detach(), dict(zip(fields, gradients, strict=True))

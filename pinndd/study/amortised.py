@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from pinndd.hypergradients import Exact, Implicit
 from pinndd.outer_loop import Distillation, distill
 from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR
 from pinndd.pinn.pde import PDE
-from pinndd.study.amortised_judges import JUDGES, train_and_judge, transfer_results, tuned_weight, with_judge
+from pinndd.study.amortised_judges import JUDGES, train_and_judge, transfer_results, tune_for, with_judge
 from pinndd.study.amortised_setup import (
     DESIGNS,
     PROTOCOL,
@@ -70,9 +71,10 @@ def run_amortised(pde: PDE, settings: StudySettings, progress: Progress = quiet)
         for factor in CURVE if settings.budget >= 1 else ():
             reach = next(t.reach for t in tuned if t.method == "sobol")
             larger = tune(setup, "sobol", factor, settings.device, reaches=(reach,))
-            curve += train_and_judge(setup, "sobol", larger.data, tests)
+            rows = train_and_judge(setup, "sobol", larger.data, tests)
+            curve += rows
             if factor == CEILING:
-                results += train_and_judge(setup, "dense", larger.data, tests, ceiling=True)
+                results += [replace(row, method="dense", ceiling=True) for row in rows]
             progress("amortised: larger designs", factor, CURVE[-1], larger.error)
     setup, found, tuned = runs[0]
     best = min(tuned, key=lambda t: t.error)
@@ -119,10 +121,10 @@ def evaluate_amortised(
         pde, settings, int(data.header.get("seed", settings.seed)), own, data.header if own == made_with else None
     )
     if name in JUDGES:
-        data = tuned_weight(with_judge(setup, name, settings.budget / 10), data).data
+        data = tune_for(with_judge(setup, name, settings.budget / 10), data)
         setup = with_judge(setup, name, settings.budget)
         progress(f"amortised: training {name}", 0, 1, None)
-    return train_and_judge(setup, DISTILLED, data.to(settings.device), test_questions(pde, settings)[0])
+    return train_and_judge(setup, DISTILLED, data, test_questions(pde, settings)[0])
 
 
 def _baselines(setup: Setup, settings: StudySettings, progress: Progress) -> list[Tuned]:
@@ -145,7 +147,7 @@ def _distill(
         "pde": setup.pde.name,
         "protocol": PROTOCOL,
         "learner": setup.name,
-        "learner_settings": learner_settings(setup.name),
+        "learner_settings": learner_settings(setup.problem.learner),
         "seed": setup.seed,
         "settings": {"steps": setup.outer.steps, "budget": settings.budget},
     }

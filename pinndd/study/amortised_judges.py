@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -15,8 +14,8 @@ from pinndd.pinn.conditioned_mlp import REACH, ConditionedMLP
 from pinndd.pinn.questions import Questions
 from pinndd.pinn.tuples import tuple_data
 from pinndd.problem import Learner
-from pinndd.study.amortised_setup import PROTOCOL, WEIGHTS, Setup, Tuned, tune
-from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
+from pinndd.study.amortised_setup import PROTOCOL, WEIGHTS, Setup, tune, tune_weight
+from pinndd.study.outcome import DISTILLED, Progress, Result, StudySettings
 
 JUDGES = ("mlp-adam", "deepxde")
 FRESH = "fresh-samples"
@@ -31,7 +30,7 @@ def train_and_judge(
     """Train once; return one row a shift and condition."""
     learner, started = setup.problem.learner, time.perf_counter()
     with torch.no_grad():
-        fitted = learner.fit(data, tests[NO_SHIFT].with_seed(setup.network))
+        fitted = learner.fit(data, setup.validation.with_seed(setup.network))
     seconds = time.perf_counter() - started
     points = data[INTERIOR].shape[0]
     boundary = sum(data[c.name].shape[0] for c in setup.pde.valued)
@@ -74,7 +73,7 @@ def transfer_results(
     for k, name in enumerate(wanted):
         judge, short = (with_judge(setup, name, settings.budget * part) for part in (1, 0.1))
         baseline = tune(setup, "sobol", 1, settings.device, short.problem.learner).data
-        mine = tuned_weight(short, data).data
+        mine = tune_for(short, data)
         results += train_and_judge(judge, DISTILLED, mine, tests) + train_and_judge(judge, "sobol", baseline, tests)
         progress("amortised: training judges", k + 1, len(wanted), None)
         if name == "mlp-adam":
@@ -84,11 +83,9 @@ def transfer_results(
     return results
 
 
-def tuned_weight(setup: Setup, data: SyntheticData) -> Tuned:
-    """Return a set with the boundary weight that serves the learner of ``setup`` best on validation conditions, its own included."""
-    weights: Sequence[float] = (*WEIGHTS, float(data[BOUNDARY_WEIGHT]))
-    sets = [data.with_fields({BOUNDARY_WEIGHT: data[BOUNDARY_WEIGHT].new_tensor(weight)}) for weight in weights]
-    return min((Tuned(DISTILLED, each, setup.error(each)) for each in sets), key=lambda t: t.error)
+def tune_for(setup: Setup, data: SyntheticData) -> SyntheticData:
+    """Return a distilled set with the boundary weight that serves the learner of ``setup`` best, the distilled one among them."""
+    return tune_weight(setup, DISTILLED, data, (*WEIGHTS, float(data[BOUNDARY_WEIGHT]))).data
 
 
 def _reaching(setup: Setup, data: SyntheticData) -> SyntheticData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -41,17 +41,6 @@ BOX = 3.0
 
 NETWORKS = 16
 """Draws of the network that a set is distilled for; it is tested on a draw that is none of them."""
-
-RIDGE_SETTINGS: Mapping[str, Any] = {"width": 400, "scale": 1.0, "penalty": 1e-6}
-GAUSS_NEWTON_SETTINGS: Mapping[str, Any] = {
-    "width": 1200,
-    "place_scale": 0.5,
-    "code_scale": 0.03,
-    "iterate_scale": 0.3,
-    "iterates": 3,
-    "penalty": 1e-4,
-}
-"""Settings of the learners, chosen on Sobol tuples."""
 
 
 @dataclass(frozen=True)
@@ -130,19 +119,25 @@ def make_learner(pde: PDE, name: str, header: Mapping[str, Any] | None = None) -
         ValueError: nothing is distilled with such a learner.
     """
     stored = dict((header or {}).get("learner_settings", {}))
-    own = {"ridge": RIDGE_SETTINGS, "gauss-newton": GAUSS_NEWTON_SETTINGS}.get(name)
-    if own is None:
-        raise ValueError(f"learner {name!r}: the amortised protocol distils with ridge or gauss-newton")
-    chosen = {key: type(value)(stored.get(key, value)) for key, value in own.items()}
-    penalty = chosen.pop("penalty")
     if name == "ridge":
-        return ProductRidge(LinearConditionedModel(pde, **chosen), penalty)
-    return GaussNewton(ConditionedModel(pde, **chosen), penalty, iterations=8, tolerance=1e-5)
+        return ProductRidge(LinearConditionedModel(pde, **_known(LinearConditionedModel, stored)), stored.get("penalty", 1e-6))
+    if name == "gauss-newton":
+        model = ConditionedModel(pde, **_known(ConditionedModel, stored))
+        return GaussNewton(model, stored.get("penalty", 1e-4), iterations=8, tolerance=1e-5)
+    raise ValueError(f"learner {name!r}: the amortised protocol distils with ridge or gauss-newton")
 
 
-def learner_settings(name: str) -> dict[str, Any]:
-    """Return the settings that `make_learner` takes where no data set says otherwise."""
-    return dict(RIDGE_SETTINGS if name == "ridge" else GAUSS_NEWTON_SETTINGS)
+def learner_settings(learner: Learner) -> dict[str, float]:
+    """Return the settings that `make_learner` reads."""
+    assert isinstance(learner, ProductRidge | GaussNewton)
+    model = learner.model
+    assert isinstance(model, LinearConditionedModel | ConditionedModel)
+    return {**_known(type(model), vars(model)), "penalty": learner.penalty}
+
+
+def _known(kind: type[LinearConditionedModel | ConditionedModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``values`` that are settings of a model."""
+    return {f.name: values[f.name] for f in fields(kind) if f.name != "pde" and f.name in values}
 
 
 def tune(
@@ -158,10 +153,22 @@ def tune(
     # the family is drawn as it is: a factor above 1 would leave the box
     for reach in reaches if design != FAMILY else (1.0,):
         drawn = sample_tuples(setup.pde, design, TUPLES * factor, BOUNDARY_TUPLES * factor, setup.seed + 1, reach=reach)
-        for weight in WEIGHTS:
-            data = tuple_data(setup.pde, *drawn, weight, reach=BOX).to(device)
-            found.append(Tuned(design, data, setup.error(data, learner), reach))
+        data = tuple_data(setup.pde, *drawn, reach=BOX).to(device)
+        found.append(tune_weight(setup, design, data, WEIGHTS, learner, reach))
     return min(found, key=lambda t: t.error)
+
+
+def tune_weight(
+    setup: Setup,
+    method: str,
+    data: SyntheticData,
+    weights: Sequence[float],
+    learner: Learner | None = None,
+    reach: float = 0.0,
+) -> Tuned:
+    """Return a set with the boundary weight, of ``weights``, that has the lowest error on validation conditions."""
+    sets = [data.with_fields({BOUNDARY_WEIGHT: data[BOUNDARY_WEIGHT].new_tensor(weight)}) for weight in weights]
+    return min((Tuned(method, each, setup.error(each, learner), reach) for each in sets), key=lambda t: t.error)
 
 
 def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed: int) -> Questions:
@@ -171,10 +178,13 @@ def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed
 
 
 def test_questions(pde: PDE, settings: StudySettings) -> tuple[dict[str, Questions], list[str]]:
-    """Return the test questions of every shift in the span, the same for every seed, and the shifts outside."""
+    """Return the test questions of every shift asked for and in the span, the same for every seed, and the shifts outside."""
     tests, outside = {}, []
     points = pde.box.scale(sobol(512, pde.box.dimension, 33))
+    wanted = settings.tested(pde.shifts)
     for number, shift in enumerate((NO_SHIFT, *pde.shifts)):
+        if shift not in wanted:
+            continue
         ensemble = pde.ensemble(shift)
         drawn = ensemble.sample(settings.test_conditions, torch.Generator().manual_seed(13_300 + number))
         if encode(pde.ensemble(), ensemble, drawn).in_span:

@@ -137,7 +137,7 @@ class Silent:
     differentiation = "none"
 
     def fit(self, data: SyntheticData, episodes: Any) -> Any:
-        raise NotImplementedError
+        pytest.fail("matching trains no model")
 
 
 @pytest.mark.parametrize("name", ["gradient", "trajectory"])
