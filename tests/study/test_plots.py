@@ -31,6 +31,18 @@ def test_all_pictures_of_an_outcome(heat, outcome, tmp_path):
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_one_set_is_kept_at_every_size_and_the_studied_one_comes_first(outcome):
+    foreign = [
+        replace(r, distilled_with="another", relative_l2=9.0)
+        for r in (*outcome.results, *outcome.curve)
+        if (r.method, r.learner) == ("distilled", "ridge")
+    ]
+    rows = one_set_each(summarise((*outcome.results, *outcome.curve, *foreign)))
+    kept = [r for r in rows if (r.method, r.learner, r.shift) == ("distilled", "ridge", "none")]
+    assert [r.points for r in kept] == [64, 32, 128]
+    assert {r.distilled_with for r in kept} == {"ridge"}
+
+
 def test_drawing_leaves_no_trace_in_matplotlib(heat, outcome, tmp_path):
     before = dict(matplotlib.rcParams)
     draw_gallery(heat, [replace(outcome, examples=outcome.examples[:1], curve=())], tmp_path)

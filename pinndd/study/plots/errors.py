@@ -39,11 +39,11 @@ def draw_errors(rows: Sequence[SummaryRow]) -> Figure:
 
 
 def one_set_each(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
-    """Keep one distilled set a learner and shift: that distilled with the learner itself, or else the first."""
-    kept: dict[tuple[str, str], SummaryRow] = {}
+    """Keep one distilled set a learner, shift and size: that distilled with the learner itself, or else the first."""
+    kept: dict[tuple[str, str, int, int], SummaryRow] = {}
     for r in rows:
         if r.method == DISTILLED:
-            key = (r.learner, r.shift)
+            key = (r.learner, r.shift, r.points, r.boundary_points)
             if key not in kept or r.distilled_with == r.learner:
                 kept[key] = r
     chosen = {id(r) for r in kept.values()}

@@ -15,14 +15,14 @@ from pinndd.pinn.solved_conditions import CONDITIONS
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.curve import draw_curve, shifts_with_sizes
-from pinndd.study.plots.errors import draw_errors
+from pinndd.study.plots.errors import draw_errors, one_set_each
 from pinndd.study.plots.fields import draw_fields
 from pinndd.study.plots.history import draw_history
 from pinndd.study.plots.pareto import draw_pareto
 from pinndd.study.plots.points import draw_points
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.plots.transfer import draw_transfer, transfer_cells
-from pinndd.study.summary import SummaryRow, summarise
+from pinndd.study.summary import summarise
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _curve(outcome: Outcome) -> Iterator[Drawing]:
     if not outcome.curve:
         return
     learner = own_learner(outcome)
-    rows: list[SummaryRow] = summarise(r for r in (*outcome.results, *outcome.curve) if r.learner == learner)
+    rows = one_set_each(summarise(r for r in (*outcome.results, *outcome.curve) if r.learner == learner))
     caption = (
         f"Mean error against size, trained by {learner}; the band is the 95 % interval of the distilled set. Dotted lines "
         "see more data."
