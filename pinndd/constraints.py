@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from pinndd.regions import Region, region_from_json
+
 
 class Constraint(ABC):
     """Feasible set of one field, with a map from free parameters onto it.
@@ -74,6 +76,54 @@ class Box(Constraint):
 
 
 @dataclass(frozen=True)
+class Within(Constraint):
+    """The first two entries of the last axis are a point of a plane region; the others lie between ``low`` and ``high``.
+
+    The free parameters are the positions within the bounding box, scaled to [0, 1]; a point that leaves the region is put back
+    to the nearest point of its boundary.
+
+    Args:
+        region: where the first two entries lie, or its JSON description.
+        low, high: bounds of all entries, those of the region's bounding box first.
+    """
+
+    kind: ClassVar[str] = "within"
+    region: Region
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.region, dict):
+            object.__setattr__(self, "region", region_from_json(self.region))
+        object.__setattr__(self, "low", self.box.low)
+        object.__setattr__(self, "high", self.box.high)
+
+    @property
+    def box(self) -> Box:
+        """The bounding box."""
+        return Box(self.low, self.high)
+
+    def to_free(self, value: Tensor) -> Tensor:
+        return self.box.to_free(value)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        return self.box.from_free(free)
+
+    def project(self, free: Tensor) -> Tensor:
+        value = self.from_free(free.clamp(0, 1))
+        return self.to_free(torch.cat((self.region.project(value[..., :2]), value[..., 2:]), -1)).clamp(0, 1)
+
+    def violation(self, value: Tensor) -> float:
+        if not value.numel():
+            return 0.0
+        outside = float((-self.region.depth(value[..., :2])).clamp_min(0).max())
+        return max(outside, self.box.violation(value))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "region": self.region.to_json(), "low": list(self.low), "high": list(self.high)}
+
+
+@dataclass(frozen=True)
 class Positive(Constraint):
     """Every entry is positive; the free parameter is its logarithm, kept between ``log(low)`` and ``log(high)``."""
 
@@ -136,7 +186,7 @@ class Fixed(Constraint):
         return 0.0
 
 
-KINDS: dict[str, type[Constraint]] = {kind.kind: kind for kind in (Box, Positive, Simplex, Fixed)}
+KINDS: dict[str, type[Constraint]] = {kind.kind: kind for kind in (Box, Within, Positive, Simplex, Fixed)}
 
 
 def constraint_from_json(description: dict[str, Any]) -> Constraint:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.check_solutions import check_reference, check_stand_in
-from pinndd.pinn.domain import Patch
 from pinndd.pinn.families import Family, LinearFamily, Tied
 from pinndd.pinn.finding import Finding, coordinates, where
+from pinndd.pinn.patches import Patch
 from pinndd.pinn.pde import PDE, Ensemble
 from pinndd.pinn.residual import PointwiseResidual, ResidualError
 
@@ -34,9 +34,11 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     generator = torch.Generator().manual_seed(seed)
     findings: list[Finding] = []
     residual = _residual(pde, findings)
-    families = list(_families(pde, generator))
-    findings += [*families, *_shifts(pde, residual is not None and residual.is_linear())]
-    if any(f.level == "error" for f in families):
+    findings += _operators(pde)
+    findings += _families(pde, generator)
+    unusable = any(f.level == "error" and f.subject != "residual" for f in findings)
+    findings += _shifts(pde, residual is not None and residual.is_linear())
+    if unusable:
         return findings
     findings += _corners(pde, generator)
     findings += check_reference(pde, residual, generator)
@@ -52,6 +54,16 @@ def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
     except ResidualError as error:
         findings.append(Finding("error", "residual", str(error)))
         return None
+    if residual.equations != pde.equation_count:
+        findings.append(
+            Finding(
+                "error",
+                "residual",
+                f"PDE {pde.name!r}: residual returned {residual.equations} equation(s), expected {pde.equation_count}; return as "
+                "many as the declaration says, or declare equations=...",
+            )
+        )
+        return None
     terms = ", ".join(_term(pde, component, axes) for component, axes in residual.terms)
     kind = "linear" if linear else "nonlinear"
     findings.append(Finding("ok", "residual", f"{kind}, {residual.equations} equation(s) in {terms}"))
@@ -61,6 +73,17 @@ def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
 def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:
     symbol = "u" if pde.outputs == 1 else f"u{component}"
     return symbol + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
+
+
+def _operators(pde: PDE) -> Iterator[Finding]:
+    """Every condition must have a meaning where it stands."""
+    try:
+        derived = [c.name for c in pde.valued if not pde.operators[c.name].is_value]
+    except ValueError as error:
+        yield Finding("error", "conditions", str(error))
+        return
+    if derived:
+        yield Finding("ok", "conditions", f"on derivatives: {', '.join(derived)}")
 
 
 def _families(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
@@ -97,7 +120,7 @@ def _family_problem(family: Family, dimension: int, generator: torch.Generator) 
 
 
 def _ends(dimension: int) -> Tensor:
-    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=dimension)), dtype=torch.float64).reshape(-1, dimension)
+    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=dimension)), dtype=torch.float64).reshape(2**dimension, dimension)
 
 
 def _shifts(pde: PDE, linear: bool) -> Iterator[Finding]:
@@ -143,8 +166,8 @@ def _amplitude_ratio(family: Family, base: Family) -> float | None:
 def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
     """Conditions that meet should agree there."""
     for one, two in itertools.combinations(pde.valued, 2):
-        points = _meeting_points(pde, pde.patches[one.name], pde.patches[two.name], generator)
-        if points is None or one.component != two.component:
+        points = _meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
+        if points is None or one.component != two.component or not (one.gives_value and two.gives_value):
             continue
         jumps = {shift: _jump(pde.ensemble(shift), one.name, two.name, points, generator) for shift in ("none", *pde.shifts)}
         apart = {where(shift): jump for shift, jump in jumps.items() if jump > 1e-6}
@@ -162,13 +185,20 @@ def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
             yield Finding("ok", subject, f"agree where they meet, at {place}")
 
 
-def _meeting_points(pde: PDE, one: Patch, two: Patch, generator: torch.Generator) -> Tensor | None:
-    if any(one.fixed[a] != two.fixed[a] for a in one.fixed.keys() & two.fixed.keys()):
-        return None
-    both = Patch(pde.box, {**one.fixed, **two.fixed})
-    return both.points(
-        torch.rand((_PROBES if both.dimension else 1, both.dimension), generator=generator, dtype=torch.float64)
-    )
+def _meeting_points(one: Patch, two: Patch, generator: torch.Generator) -> Tensor | None:
+    """Points that belong to both patches: of the rim of one, those which lie on the other."""
+    for patch, other in ((one, two), (two, one)):
+        inner = torch.rand((_PROBES, patch.dimension), generator=generator, dtype=torch.float64)
+        rims = [patch.points(inner)] if patch.dimension == 0 else []
+        for axis, end in itertools.product(range(patch.dimension), (0.0, 1.0)):
+            rim = inner.clone()
+            rim[:, axis] = end
+            rims.append(patch.points(rim))
+        for points in rims:
+            shared = points[other.contains(points)]
+            if len(shared):
+                return shared
+    return None
 
 
 def _jump(ensemble: Ensemble, one: str, two: str, points: Tensor, generator: torch.Generator) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pinndd.constraints import Box, Constraint, Positive
+from pinndd.constraints import Constraint, Positive
 from pinndd.data import SyntheticData
 from pinndd.pinn.pde import PDE
 
@@ -37,20 +37,18 @@ def collocation_data(
     names = [c.name for c in pde.valued]
     if set(names) != set(boundary):
         raise ValueError(f"PDE {pde.name!r}: boundary points for {sorted(boundary)}, expected {sorted(names)}")
-    box = pde.box
     fields: dict[str, Tensor] = {
         INTERIOR: interior,
         INTERIOR_WEIGHT: interior.new_tensor(interior_weight),
         BOUNDARY_WEIGHT: interior.new_tensor(boundary_weight),
     }
     constraints: dict[str, Constraint] = {
-        INTERIOR: Box(box.low, box.high),
+        INTERIOR: pde.box.constraint(),
         INTERIOR_WEIGHT: Positive(1e-3, 1e9),
         BOUNDARY_WEIGHT: Positive(1e-6, 1e12),
     }
     for name in names:
-        k = pde.patches[name].dimension
-        fields[name], constraints[name] = boundary[name], Box((0.0,) * k, (1.0,) * k)
+        fields[name], constraints[name] = boundary[name], pde.patches[name].constraint()
     return SyntheticData(fields, constraints)
 
 

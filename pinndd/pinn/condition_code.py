@@ -57,12 +57,18 @@ def encode(training: Ensemble, ensemble: Ensemble, coefficients: Tensor, *, node
 def grid_values(ensemble: Ensemble, coefficients: Tensor, nodes: int) -> dict[str, Tensor]:
     """Return the values of every condition on a grid of its patch, ``(E, nodes^k)``."""
     values: dict[str, Tensor] = {}
-    axis = torch.linspace(0, 1, nodes, dtype=coefficients.dtype, device=coefficients.device)
     for condition in ensemble.conditions:
-        dimension = ensemble.patches[condition.name].dimension
-        s = torch.cartesian_prod(*[axis] * dimension).reshape(-1, dimension)
+        s = patch_grid(ensemble.patches[condition.name].dimension, nodes).to(coefficients)
         values[condition.name] = ensemble.value(condition.name, coefficients[:, None, :], s)
     return values
+
+
+def patch_grid(dimension: int, nodes: int) -> Tensor:
+    """Return local coordinates of an equispaced grid of a patch, ends included, ``(nodes^k, k)``, float64."""
+    if dimension == 0:
+        return torch.empty((1, 0), dtype=torch.float64)
+    axis = torch.linspace(0, 1, nodes, dtype=torch.float64)
+    return torch.cartesian_prod(*[axis] * dimension).reshape(-1, dimension)
 
 
 def _weighted_values(ensemble: Ensemble, coefficients: Tensor, nodes: int) -> Tensor:
@@ -80,7 +86,7 @@ def require_linear(training: Ensemble) -> None:
         if not isinstance(family, LinearFamily):
             raise ValueError(
                 f"condition {name!r} has the family {type(family).__name__}, which is not linear in its coefficients: the "
-                "amortised protocol needs Sine, Fourier, Chebyshev, PiecewiseConstant or GaussianProcess in training"
+                "amortised protocol needs Sine, Fourier, Chebyshev, PiecewiseConstant, GaussianProcess, Product, Along, Constant or Zero"
             )
 
 

@@ -114,24 +114,22 @@ class ConditionedModel:
         jets, offsets = self.evaluate(points, codes, axes, episodes.seed)
         terms = [(axes.index(a), c) for c, a in self.residual.terms]
         training = self.pde.ensemble()
-        values, targets, components = [], [], []
-        for condition in self.pde.valued:
-            k = self.pde.patches[condition.name].dimension
-            s, code = data[condition.name][:, :k], data[condition.name][:, k:]
-            (value,), (offset,) = self.evaluate(self.pde.patches[condition.name].points(s), code, [()], episodes.seed)
-            values.append(scales[condition.name][:, None] * value)
-            wanted = training.value(condition.name, code, s) - offset[..., condition.component]
-            targets.append(scales[condition.name] * wanted)
-            components += [condition.component] * s.shape[0]
+        rows, targets = [], []
+        for name, operator in self.pde.operators.items():
+            k = self.pde.patches[name].dimension
+            s, code = data[name][:, :k], data[name][:, k:]
+            place = self.pde.patches[name].points(s)
+            features, known = self.evaluate(place, code, operator.axes, episodes.seed)
+            rows.append(scales[name][:, None] * operator.rows(place, features, self.pde.outputs))
+            targets.append(scales[name] * (training.value(name, code, s) - operator.apply(place, known)))
         return Rows(
             self.residual,
             self.pde.outputs,
             points,
             torch.stack(jets),
             scales[INTERIOR],
-            torch.cat(values),
+            torch.cat(rows),
             torch.cat(targets)[None],
-            torch.tensor(components, device=points.device),
             torch.stack([offsets[a][..., c] for a, c in terms], -1),
         )
 

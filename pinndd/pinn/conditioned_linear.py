@@ -38,15 +38,14 @@ class LinearConditionedModel:
         d, scales, training = self.pde.box.dimension, row_scales(self.pde, data), self.pde.ensemble()
         residual, points = self.places.residual, data[INTERIOR][:, :d]
         features = self.places.features(episodes.seed, points)
-        values, targets, components = [], [], []
+        rows, targets = [], []
         codes = [self.code(data[INTERIOR][:, d:]).repeat_interleave(residual.equations, 0)]
-        for condition in self.pde.valued:
-            k = self.pde.patches[condition.name].dimension
-            s, coefficients = data[condition.name][:, :k], data[condition.name][:, k:]
-            (value,) = features.jets(self.pde.patches[condition.name].points(s), [()])
-            values.append(scales[condition.name][:, None] * value)
-            targets.append(scales[condition.name] * training.value(condition.name, coefficients, s))
-            components += [condition.component] * s.shape[0]
+        for name, operator in self.pde.operators.items():
+            k = self.pde.patches[name].dimension
+            s, coefficients = data[name][:, :k], data[name][:, k:]
+            place = self.pde.patches[name].points(s)
+            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.outputs))
+            targets.append(scales[name] * training.value(name, coefficients, s))
             codes.append(self.code(coefficients))
         places, right = Rows(
             residual,
@@ -54,9 +53,8 @@ class LinearConditionedModel:
             points,
             torch.stack(features.jets(points, residual.axes)),
             scales[INTERIOR],
-            torch.cat(values),
+            torch.cat(rows),
             torch.cat(targets)[None],
-            torch.tensor(components, device=points.device),
         ).system()
         return places, torch.cat(codes), right
 

@@ -12,13 +12,11 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.broadened import broadened_sample
 from pinndd.pinn.collocation import INTERIOR, row_scales
 from pinndd.pinn.condition_code import code_scales
-from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.features import Encoding
-from pinndd.pinn.mlp import MLP, Streams
+from pinndd.pinn.mlp import MLP
+from pinndd.pinn.network_rows import NetworkRows
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.questions import Questions
-from pinndd.pinn.residual import PointwiseResidual
-from pinndd.pinn.tanh_jets import closure
 
 REACH = 4.0
 """Conditions are cut at this many standard deviations."""
@@ -73,9 +71,9 @@ class ConditionedMLP:
         return MLP(encoding, self.hidden, self.pde.outputs, extra=self.pde.ensemble().size)
 
     @cached_property
-    def residual(self) -> PointwiseResidual:
-        """The residual as a function of the jet."""
-        return pointwise_residual(self.pde)
+    def equations(self) -> NetworkRows:
+        """What the network is trained to satisfy."""
+        return NetworkRows(self.pde)
 
     def inputs(self, codes: Tensor) -> Tensor:
         """Return coefficients in standard deviations of the training family."""
@@ -88,27 +86,18 @@ class ConditionedMLP:
     def prepare(self, data: SyntheticData, episodes: Questions) -> dict[str, Tensor]:
         """Encode the tuples and evaluate their boundary values, differentiably."""
         d, scales, training = self.pde.box.dimension, row_scales(self.pde, data), self.pde.ensemble()
-        interior = data[INTERIOR]
-        places, codes, targets, components = [], [interior[:, d:]], [], []
-        for condition in self.pde.valued:
-            k = self.pde.patches[condition.name].dimension
-            s, code = data[condition.name][:, :k], data[condition.name][:, k:]
-            places.append(self.pde.patches[condition.name].points(s))
-            codes.append(code)
-            targets.append(training.value(condition.name, code, s))
-            components += [condition.component] * s.shape[0]
-        points = interior[:, :d]
-        extra = self.inputs(torch.cat(codes))
-        streams = self.network.streams(points, self.residual.axes, extra, values_at=torch.cat(places))
-        return {
-            "interior": points,
-            "interior_scale": scales[INTERIOR],
-            "inputs": streams.values,
-            "slopes": streams.slopes,
-            "boundary_scale": torch.cat([scales[c.name] for c in self.pde.valued]),
-            "targets": torch.cat(targets),
-            "components": torch.tensor(components, device=interior.device),
-        }
+        dimensions = {name: patch.dimension for name, patch in self.pde.patches.items()}
+        local = {name: data[name][:, :k] for name, k in dimensions.items()}
+        codes = {name: data[name][:, k:] for name, k in dimensions.items()}
+        return self.equations.prepare(
+            self.network,
+            data[INTERIOR][:, :d],
+            {name: self.pde.patches[name].points(s) for name, s in local.items()},
+            {name: training.value(name, codes[name], s) for name, s in local.items()},
+            scales,
+            scales[INTERIOR],
+            {INTERIOR: self.inputs(data[INTERIOR][:, d:]), **{name: self.inputs(code) for name, code in codes.items()}},
+        )
 
     def redraw(self, data: SyntheticData, generator: torch.Generator) -> SyntheticData:
         """Return as many tuples drawn anew: positions uniform, conditions from the broadened training family."""
@@ -117,7 +106,7 @@ class ConditionedMLP:
             old = data[name]
             place = torch.rand((old.shape[0], dimension), generator=generator, dtype=torch.float64)
             chosen = torch.randint(_DRAWS, (old.shape[0],), generator=generator)
-            place = self.pde.box.scale(place) if name == INTERIOR else place
+            place = self.pde.box.scale(place) if name == INTERIOR else self.pde.patches[name].from_unit(place)
             return torch.cat((place, self._codes[chosen]), -1).to(old)
 
         fields = {c.name: draw(c.name, self.pde.patches[c.name].dimension) for c in self.pde.valued}
@@ -125,16 +114,7 @@ class ConditionedMLP:
 
     def loss(self, prepared: dict[str, Tensor], parameters: Tensor) -> Tensor:
         """Return the training loss, ``(1,)``."""
-        interior, count = prepared["interior"], prepared["interior"].shape[-2]
-        streams = Streams(prepared["inputs"], prepared["slopes"], count)
-        found = self.network.propagate(parameters, streams, self.residual.axes)
-        rows = dict(zip(closure(self.residual.axes), found.slopes.unbind(1), strict=True))
-        rows[()] = found.values[:, :count]
-        jets = torch.cat([rows[axes][..., c : c + 1] for c, axes in self.residual.terms], -1)
-        residuals = prepared["interior_scale"][:, None] * self.residual(interior, jets)
-        index = prepared["components"].expand(found.values.shape[0], -1)[..., None]
-        boundary = found.values[:, count:].gather(-1, index)[..., 0] - prepared["targets"]
-        return residuals.square().flatten(1).sum(-1) + (prepared["boundary_scale"] * boundary).square().sum(-1)
+        return self.equations(self.network, prepared, parameters).square().sum(-1)
 
     def fitted(self, parameters: Tensor, episodes: Questions) -> FittedConditionedMLP:
         """Return the network with weights ``(1, P)``."""

@@ -66,7 +66,12 @@ def to_deepxde(pde: PDE, data: SyntheticData, values: BoundaryValues | None = No
         else:
             target = BoundaryValues(values.ensemble, values.coefficients[index : index + 1].cpu())[condition.name](local)[0]
         place = points[condition.name].numpy()
-        bcs.append(dde.icbc.PointSetBC(place, target.detach().numpy()[:, None], component=condition.component))
+        wanted = target.detach().numpy()[:, None]
+        if condition.gives_value:
+            bcs.append(dde.icbc.PointSetBC(place, wanted, component=condition.component))
+        else:
+            operator = pde.operators[condition.name]
+            bcs.append(dde.icbc.PointSetOperatorBC(place, wanted, lambda x, u, _, operator=operator: operator(x, u)))
     anchors = data[INTERIOR].detach().double().cpu().numpy()
     if amortised:
         box = data.constraints[INTERIOR]
@@ -155,8 +160,7 @@ def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
         names += [f"{name}[{k}]" for name, family in pde.ensemble().families.items() for k in range(family.size)]
     kinds = {INTERIOR: INTERIOR_KIND}
     for condition in pde.valued:
-        initial = pde.box.has_time and pde.patches[condition.name].fixed.get(pde.box.dimension - 1) == pde.box.low[-1]
-        kinds[condition.name] = INITIAL_KIND if initial else BOUNDARY_KIND
+        kinds[condition.name] = INITIAL_KIND if pde.patches[condition.name].initial else BOUNDARY_KIND
     points = {INTERIOR: data[INTERIOR].detach().double().cpu(), **boundary_points(pde, data)}
     scales = row_scales(pde, data)
     text = io.StringIO(newline="")
@@ -193,8 +197,12 @@ def is_amortised(pde: PDE, data: SyntheticData) -> bool:
     d, size = pde.box.dimension, pde.ensemble().size
     empty = [name for name in (INTERIOR, *(c.name for c in pde.valued)) if not data[name].shape[0]]
     if empty:
-        raise ValueError(f"PDE {pde.name!r}: the set has no points for {empty[0]!r}; DeepXDE's mean over them is not defined")
+        raise ValueError(
+            f"PDE {pde.name!r}: the set has no points for {empty[0]!r}; DeepXDE's mean over them is not defined"
+        )
     columns = data[INTERIOR].shape[1]
     if columns not in (d, d + size):
-        raise ValueError(f"PDE {pde.name!r}: interior points have {columns} columns; expected {d}, or {d + size} with coefficients")
+        raise ValueError(
+            f"PDE {pde.name!r}: interior points have {columns} columns; expected {d}, or {d + size} with coefficients"
+        )
     return columns > d

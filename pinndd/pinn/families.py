@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -379,6 +379,99 @@ class Sum(LinearFamily):
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         return torch.cat((self.first.sample(count, generator), self.second.sample(count, generator)), -1)
+
+
+@dataclass(frozen=True)
+class Product(LinearFamily):
+    """Tensor product of two linear families: ``first`` of the first local coordinate, ``second`` of the second.
+
+    Coefficient ``i · second.size + j`` belongs to ``first_i(s_0) · second_j(s_1)``, and has the product of their standard
+    deviations. ``distribution`` and ``active`` are those of the product; those of the factors are not used.
+    """
+
+    first: LinearFamily
+    second: LinearFamily
+    distribution: Literal["normal", "uniform"] = "normal"
+    active: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.distribution, self.active, self.size)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.first.size * self.second.size
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return tuple(a * b for a in self.first.scales for b in self.second.scales)
+
+    def basis(self, s: Tensor) -> Tensor:
+        one, two = self.first.basis(s[..., :1]), self.second.basis(s[..., 1:2])
+        return (one[..., :, None] * two[..., None, :]).flatten(-2)
+
+
+@dataclass(frozen=True)
+class Along(LinearFamily):
+    """A linear family of local coordinate number ``axis`` only, constant along the others."""
+
+    axis: int
+    family: LinearFamily
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.family.size
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return self.family.scales
+
+    def basis(self, s: Tensor) -> Tensor:
+        return self.family.basis(s[..., self.axis : self.axis + 1])
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.family.sample(count, generator)
+
+
+@dataclass(frozen=True)
+class Constant(LinearFamily):
+    """One random number, the same all over the patch, which may be a single point.
+
+    Args:
+        amplitude: its standard deviation.
+        distribution: ``"normal"`` or ``"uniform"``.
+    """
+
+    amplitude: float = 1.0
+    distribution: Literal["normal", "uniform"] = "normal"
+    active: int | None = field(default=None, init=False)
+    size: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        _check(self.distribution, None, 1)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return (self.amplitude,)
+
+    def basis(self, s: Tensor) -> Tensor:
+        return s.new_ones((*s.shape[:-1], 1))
+
+
+@dataclass(frozen=True)
+class Zero(LinearFamily):
+    """The value 0, always: a homogeneous condition, which nobody has to measure. It has no coefficients."""
+
+    size: int = field(default=0, init=False)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return ()
+
+    def basis(self, s: Tensor) -> Tensor:
+        return s.new_zeros((*s.shape[:-1], 0))
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.zeros((count, 0), dtype=torch.float64)
 
 
 @dataclass(frozen=True)

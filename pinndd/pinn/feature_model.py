@@ -74,22 +74,20 @@ class FeatureModel:
         """Evaluate the features and the boundary values at the points of ``data``."""
         points, scales = data[INTERIOR], row_scales(self.pde, data)
         features = self.features(episodes.seed, points)
-        values, targets, components = [], [], []
-        for condition in self.pde.valued:
-            s = data[condition.name]
-            (value,) = features.jets(self.pde.patches[condition.name].points(s), [()])
-            values.append(scales[condition.name][:, None] * value)
-            targets.append(scales[condition.name] * episodes.values[condition.name](s))
-            components += [condition.component] * s.shape[0]
+        rows, targets = [], []
+        for name, operator in self.pde.operators.items():
+            s = data[name]
+            place = self.pde.patches[name].points(s)
+            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.outputs))
+            targets.append(scales[name] * episodes.values[name](s))
         return Rows(
             self.residual,
             self.pde.outputs,
             points,
             torch.stack(features.jets(points, self.residual.axes)),
             scales[INTERIOR],
-            torch.cat(values),
+            torch.cat(rows),
             torch.cat(targets, -1),
-            torch.tensor(components, device=points.device),
         )
 
     def system(self, data: SyntheticData, episodes: BoundaryEpisodes) -> tuple[Tensor, Tensor]:

@@ -11,16 +11,11 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.pinn.collocation import INTERIOR, row_scales
 from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.features import Encoding
 from pinndd.pinn.mlp import MLP, Streams, Tap
+from pinndd.pinn.network_rows import NetworkRows, Prepared
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.residual import PointwiseResidual
-from pinndd.pinn.tanh_jets import closure
-
-Prepared = dict[str, Tensor]
-"""What training needs beside the weights: ``interior`` (N, d) and ``interior_scale`` (N,); ``inputs`` and ``slopes``, the
-encoded points of interior and boundary; ``boundary_scale`` and ``components`` (M,), ``targets`` (E, M)."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +58,14 @@ class MLPModel:
         return MLP(Encoding(self.pde.box, self.pde.periodic_axes), self.hidden, self.pde.outputs)
 
     @cached_property
+    def equations(self) -> NetworkRows:
+        """What the networks are trained to satisfy."""
+        return NetworkRows(self.pde)
+
+    @property
     def residual(self) -> PointwiseResidual:
         """The residual as a function of the jet."""
-        return pointwise_residual(self.pde)
+        return self.equations.residual
 
     @property
     def parameter_count(self) -> int:
@@ -80,22 +80,15 @@ class MLPModel:
     def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Prepared:
         """Evaluate the boundary values at the points of ``data``, differentiably."""
         scales = row_scales(self.pde, data)
-        interior, boundary, targets, components = data[INTERIOR], [], [], []
-        for condition in self.pde.valued:
-            s = data[condition.name]
-            boundary.append(self.pde.patches[condition.name].points(s))
-            targets.append(episodes.values[condition.name](s))
-            components += [condition.component] * s.shape[0]
-        streams = self.network.streams(interior, self.residual.axes, values_at=torch.cat(boundary))
-        return {
-            "interior": interior,
-            "interior_scale": scales[INTERIOR],
-            "inputs": streams.values,
-            "slopes": streams.slopes,
-            "boundary_scale": torch.cat([scales[c.name] for c in self.pde.valued]),
-            "targets": torch.cat(targets, -1),
-            "components": torch.tensor(components, device=interior.device),
-        }
+        names = list(self.pde.patches)
+        return self.equations.prepare(
+            self.network,
+            data[INTERIOR],
+            {name: self.pde.patches[name].points(data[name]) for name in names},
+            {name: episodes.values[name](data[name]) for name in names},
+            scales,
+            scales[INTERIOR],
+        )
 
     def select(self, prepared: Prepared, index: Tensor | slice) -> Prepared:
         """Return what some of the episodes need."""
@@ -108,7 +101,7 @@ class MLPModel:
             old = data[name]
             return torch.rand(old.shape, generator=generator, dtype=torch.float64).to(old)
 
-        fields = {c.name: uniform(c.name) for c in self.pde.valued}
+        fields = {name: patch.from_unit(uniform(name)) for name, patch in self.pde.patches.items()}
         return data.with_fields({INTERIOR: self.pde.box.scale(uniform(INTERIOR)), **fields})
 
     def rows(self, prepared: Prepared, parameters: Tensor, taps: list[Tap] | None = None) -> Tensor:
@@ -119,26 +112,7 @@ class MLPModel:
             parameters: ``(E, P)``.
             taps: a list to which one `Tap` a layer is appended.
         """
-        interior, count = prepared["interior"], prepared["interior"].shape[-2]
-        streams = Streams(prepared["inputs"], prepared["slopes"], count)
-        jets = self.network.propagate(parameters, streams, self.residual.axes, taps)
-        inner, boundary = torch.split_with_sizes(jets.values, [count, jets.values.shape[1] - count], 1)
-        residuals = prepared["interior_scale"][:, None] * self.residual(interior, self._columns(inner, jets.slopes))
-        if self.pde.outputs == 1:
-            boundary = boundary[..., 0]
-        else:
-            index = prepared["components"].expand(boundary.shape[0], -1)[..., None]
-            boundary = boundary.gather(-1, index)[..., 0]
-        errors = prepared["boundary_scale"] * (boundary - prepared["targets"])
-        return torch.cat((residuals.flatten(1), errors), -1)
-
-    def _columns(self, values: Tensor, slopes: Tensor) -> Tensor:
-        """Return u and its derivatives in the order of the residual's terms, ``(E, N, K)``."""
-        parts = closure(self.residual.axes)
-        rows = (values, *slopes.unbind(1))
-        index = {axes: k for k, axes in enumerate(((), *parts))}
-        columns = [rows[index[axes]][..., component : component + 1] for component, axes in self.residual.terms]
-        return torch.cat(columns, -1)
+        return self.equations(self.network, prepared, parameters, taps)
 
     def loss(self, prepared: Prepared, parameters: Tensor) -> Tensor:
         """Return the training loss of every episode, ``(E,)``."""
@@ -154,7 +128,7 @@ class MLPModel:
         with torch.enable_grad():
             rows = self.rows(prepared, parameters.detach().requires_grad_(), taps)
             outputs = [tensor for _, tap in taps for tensor in (tap.values, tap.slopes)]
-            count, equations = prepared["interior"].shape[-2], self.residual.equations
+            count, equations = prepared["interior"].shape[-2], self.equations.residual.equations
             slopes: list[tuple[Tensor, ...]] = []
             for equation in range(equations):
                 chosen = rows[:, equation : count * equations : equations].sum()
@@ -162,7 +136,9 @@ class MLPModel:
                     chosen = chosen + rows[:, count * equations :].sum()
                 slopes.append(torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations))
         blocks = [
-            _layer_jacobian(inputs, torch.stack([s[2 * k] for s in slopes]), torch.stack([s[2 * k + 1] for s in slopes]))
+            _layer_jacobian(
+                inputs, torch.stack([s[2 * k] for s in slopes]), torch.stack([s[2 * k + 1] for s in slopes]), count
+            )
             for k, (inputs, _) in enumerate(taps)
         ]
         return rows.detach(), blocks
@@ -175,27 +151,31 @@ class MLPModel:
 _SEED_STRIDE = 100_003  # more episodes than a batch will ever have, so that batches of neighbouring seeds share no network
 
 
-def _layer_jacobian(inputs: Streams, at_values: Tensor, at_slopes: Tensor) -> Tensor:
+def _layer_jacobian(inputs: Streams, at_values: Tensor, at_slopes: Tensor, interior: int) -> Tensor:
     """Return the derivative of all rows in weight and bias of one layer, ``(E, N · equations + M, (in + 1) · out)``.
 
     Args:
         inputs: of the layer.
         at_values: derivative of the rows of each equation in the pre-activations, ``(equations, E, N + M, out)``; the
-            boundary rows count to the first equation.
-        at_slopes: the same in the derivatives of the pre-activations, ``(equations, E, K, N, out)``.
+            rows of the conditions count to the first equation.
+        at_slopes: the same in the derivatives of the pre-activations, ``(equations, E, K, N + D, out)``.
+        interior: N.
     """
     equations, episodes, _, out = at_values.shape
     values, slopes = inputs.values.detach().expand(episodes, -1, -1), inputs.slopes.detach().expand(episodes, -1, -1, -1)
-    (k, n, width), count = slopes.shape[1:], values.shape[1] + (equations - 1) * inputs.count
+    k, derived, width = slopes.shape[1], slopes.shape[2], slopes.shape[3]
+    # the points of the rows: those of the interior once an equation, all others once
+    point = torch.arange(values.shape[1], device=values.device)
+    place = torch.cat((point[:interior].repeat_interleave(equations), point[interior:]))
+    equation = torch.zeros_like(place)
+    equation[: interior * equations] = torch.arange(equations, device=place.device).repeat(interior)
+    with_slopes = place.shape[0] - (values.shape[1] - derived)
     # one small matrix product a row: inputs (and 1 for the bias) by value and slopes, times the slopes of the row
-    left = values.new_zeros((episodes, count, width + 1, 1 + k))
-    right = values.new_zeros((episodes, count, 1 + k, out))
-    inner = n * equations
-    left[:, :inner, :width, 0] = values[:, :n].repeat_interleave(equations, 1)
-    left[:, inner:, :width, 0] = values[:, n:]
+    left = values.new_zeros((episodes, place.shape[0], width + 1, 1 + k))
+    right = values.new_zeros((episodes, place.shape[0], 1 + k, out))
+    left[:, :, :width, 0] = values[:, place]
     left[:, :, width, 0] = 1
-    left[:, :inner, :width, 1:] = slopes.permute(0, 2, 3, 1).repeat_interleave(equations, 1)
-    right[:, :inner, 0] = at_values[:, :, :n].permute(1, 2, 0, 3).flatten(1, 2)
-    right[:, inner:, 0] = at_values[0, :, n:]
-    right[:, :inner, 1:] = at_slopes.permute(1, 3, 0, 2, 4).flatten(1, 2)
-    return torch.bmm(left.flatten(0, 1), right.flatten(0, 1)).view(episodes, count, -1)
+    left[:, :with_slopes, :width, 1:] = slopes[:, :, place[:with_slopes]].permute(0, 2, 3, 1)
+    right[:, :, 0] = at_values[equation, :, place].movedim(0, 1)
+    right[:, :with_slopes, 1:] = at_slopes[equation[:with_slopes], :, :, place[:with_slopes]].movedim(0, 1)
+    return torch.bmm(left.flatten(0, 1), right.flatten(0, 1)).view(episodes, place.shape[0], -1)

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.conditions import Condition, Periodic
-from pinndd.pinn.domain import Domain, Patch, domain_from
+from pinndd.pinn.domain import Domain, domain_from
 from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.pinn.operators import BoundaryOperator
+from pinndd.pinn.patches import Patch
 
 Reference = Callable[["BoundaryValues", Tensor], Tensor]
 """A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row a boundary condition."""
@@ -33,8 +35,10 @@ class PDE:
         stand_in: a cheap, coarse, differentiable solver for the outer loop of the solved protocol (None: finite differences
             of a coarse learner are used).
         outputs: number of components of u.
+        equations: number of equations that the residual returns (None: as many as outputs).
         units: unit of u and of each coordinate, for plots, such as ``{"u": "K", "x": "m"}``.
         title: one line for people.
+        budget: interior and boundary points of a study where the user names no number.
     """
 
     name: str
@@ -45,8 +49,10 @@ class PDE:
     shifts: Mapping[str, Mapping[str, Family]] = field(default_factory=dict)
     stand_in: Reference | None = None
     outputs: int = 1
+    equations: int | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
+    budget: tuple[int, int] = (64, 30)
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.conditions]
@@ -57,6 +63,17 @@ class PDE:
         for shift in self.shifts:
             self.ensemble(shift)  # a misspelt condition shows here
         _ = self.patches, self.periodic_axes
+        for condition in self.valued:
+            if not 0 <= condition.component < self.outputs:
+                raise ValueError(
+                    f"PDE {self.name!r}: condition {condition.name!r} is about component {condition.component}; the network has "
+                    f"{self.outputs} output(s), counted from 0"
+                )
+        if self.budget[0] < 1 or self.budget[1] < len(self.valued):
+            raise ValueError(
+                f"PDE {self.name!r}: budget={self.budget}; expected at least one interior point, and a boundary point for each of "
+                f"the {len(self.valued)} conditions"
+            )
         for condition in self.valued:
             self._check_joins(condition)
 
@@ -77,8 +94,13 @@ class PDE:
 
     @cached_property
     def box(self) -> Domain:
-        """The domain as a box."""
+        """The domain; its coordinates and their bounds."""
         return domain_from(self.domain)
+
+    @property
+    def equation_count(self) -> int:
+        """Number of equations that the residual returns."""
+        return self.outputs if self.equations is None else self.equations
 
     @cached_property
     def valued(self) -> tuple[Condition, ...]:
@@ -97,6 +119,15 @@ class PDE:
     def patches(self) -> dict[str, Patch]:
         """Where each condition holds."""
         return {c.name: c.patch(self.box) for c in self.valued}
+
+    @cached_property
+    def operators(self) -> dict[str, BoundaryOperator]:
+        """What each condition says of u.
+
+        Raises:
+            ValueError: a condition has no meaning where it stands.
+        """
+        return {c.name: c.boundary_operator(self.patches[c.name], self.outputs) for c in self.valued}
 
     def ensemble(self, shift: str = "none") -> Ensemble:
         """Return the joint family of all condition values, in training (``"none"``) or under a shift.

@@ -96,7 +96,9 @@ class PicardIterates:
         matrix, _ = rows.system(slopes)
         inverse = ridge_solve(matrix, torch.eye(matrix.shape[0], dtype=like.dtype, device=like.device), _PENALTY)
         split = matrix.shape[0] - rows.targets.shape[-1]
-        rest = -(rows.interior_scale[:, None] * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1])))
+        rest = -(
+            rows.interior_scale[:, None] * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1]))
+        )
         return _Operator(rows, slopes, rows.targets @ inverse[split:], inverse[:split], rest.flatten() @ inverse[:split])
 
     def _average_slopes(self, rows: Rows, draws: int = 64) -> Tensor:
@@ -106,6 +108,8 @@ class PicardIterates:
         values = grid_values(training, training.sample(draws, generator).to(rows.points), nodes=5)
         jets = rows.points.new_zeros((draws, len(rows.residual.terms)))
         for condition in self.pde.valued:
+            if not condition.gives_value:
+                continue
             drawn = values[condition.name]
             column = torch.randint(drawn.shape[1], (draws,), generator=generator).to(drawn.device)
             jets[:, condition.component] = drawn.gather(1, column[:, None])[:, 0]

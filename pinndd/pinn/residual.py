@@ -231,6 +231,8 @@ def _answer(jet: _Jet) -> Iterator[None]:
     def hessian(ys: Tensor, xs: Tensor, component: int = 0, i: int = 0, j: int = 0) -> Tensor:
         if xs is not jet.points:
             return hessians(ys, xs, component=component, i=i, j=j)  # type: ignore[no-any-return]
+        if ys is jet.u:
+            return jet[_extend(_extend((component, ()), i), j)]  # not by way of the first derivative: nobody may need that
         return jet.derivative(jet.derivative(ys, component, i), 0, j)
 
     reverse.jacobian._Jacobians, reverse.hessian._Hessians = jacobian, hessian

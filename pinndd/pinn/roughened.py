@@ -34,9 +34,8 @@ def roughened(pde: PDE, roughening: Roughening) -> Ensemble:
     families = {}
     for name, family in base.families.items():
         patch = pde.patches[name]
-        if patch.dimension == 1 and isinstance(family, LinearFamily):
-            periodic = patch.free_axes[0] in pde.periodic_axes
-            families[name] = Sum(family, _process(family, roughening, periodic))
+        if patch.dimension == 1 and isinstance(family, LinearFamily) and family.size:
+            families[name] = Sum(family, _process(family, roughening, patch.closed(pde.periodic_axes)))
     return base.with_families(families)
 
 

@@ -20,9 +20,8 @@ class Rows:
         points: interior points ``(N, d)``.
         jets: features and their derivatives there, ``(A, N, P)``, one for each of ``residual.axes``.
         interior_scale: square root of the weight of each interior row, ``(N,)``.
-        values: features at the boundary points, scaled, ``(M, P)``.
-        targets: boundary values less the offset, scaled, ``(E, M)``.
-        components: which output each boundary row is about, ``(M,)``.
+        boundary: derivative of the boundary rows in the weights, scaled, ``(M, outputs · P)``.
+        targets: boundary values less those of the offset, scaled, ``(E, M)``.
         offset: jet of the offset in the interior, ``(N, K)`` (None: zero).
     """
 
@@ -31,9 +30,8 @@ class Rows:
     points: Tensor
     jets: Tensor
     interior_scale: Tensor
-    values: Tensor
+    boundary: Tensor
     targets: Tensor
-    components: Tensor
     offset: Tensor | None = None
 
     def system(self, slopes: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -44,7 +42,7 @@ class Rows:
         """
         at = self.points.new_zeros((self.points.shape[0], len(self.residual.terms))) if self.offset is None else self.offset
         values, own = self.residual.linearise(self.points, at, create_graph=torch.is_grad_enabled())
-        matrix = torch.cat((self.interior(own if slopes is None else slopes), self.boundary()))
+        matrix = torch.cat((self.interior(own if slopes is None else slopes), self.boundary))
         right = -(self.interior_scale[:, None] * values).flatten()
         return matrix, torch.cat((right.expand(self.targets.shape[0], -1), self.targets), -1)
 
@@ -52,15 +50,14 @@ class Rows:
         """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
         interior = self.residual(self.points, self.jet_values(weights))
         interior = (self.interior_scale[:, None] * interior).flatten(1)
-        return torch.cat((interior, weights @ self.boundary().T - self.targets), -1)
+        return torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
 
     def linearise(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
         values, slopes = self.residual.linearise(self.points, self.jet_values(weights))
         interior = (self.interior_scale[:, None] * values.detach()).flatten(1)
-        rows = self.boundary()
-        jacobian = torch.cat((self.interior(slopes), rows.expand(weights.shape[0], -1, -1)), -2)
-        return torch.cat((interior, weights @ rows.T - self.targets), -1), jacobian
+        jacobian = torch.cat((self.interior(slopes), self.boundary.expand(weights.shape[0], -1, -1)), -2)
+        return torch.cat((interior, weights @ self.boundary.T - self.targets), -1), jacobian
 
     def curvature(self, weights: Tensor) -> Tensor:
         """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
@@ -101,10 +98,3 @@ class Rows:
                     total = total + scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
             blocks.append(total)
         return torch.cat(blocks, -1).flatten(-3, -2)
-
-    def boundary(self) -> Tensor:
-        """Return the derivative of the boundary rows in the weights, ``(M, outputs · P)``."""
-        if self.outputs == 1:
-            return self.values
-        chosen = torch.nn.functional.one_hot(self.components, self.outputs).to(self.values)
-        return (chosen[:, :, None] * self.values[:, None, :]).flatten(1)

@@ -28,6 +28,8 @@ def latin_hypercube(count: int, dimension: int, seed: int) -> Tensor:
 
 def sobol(count: int, dimension: int, seed: int) -> Tensor:
     """Scrambled Sobol points (Sobol' 1967)."""
+    if dimension == 0:
+        return torch.zeros((count, 0), dtype=torch.float64)
     engine = qmc.Sobol(dimension, rng=np.random.default_rng(seed))
     exponent = max(1, math.ceil(math.log2(max(count, 2))))
     return torch.from_numpy(engine.random_base2(exponent)[:count])
@@ -83,7 +85,7 @@ INTERIOR_SAMPLERS: dict[str, Sampler] = {
 
 
 def allocate(pde: PDE, total: int) -> dict[str, int]:
-    """Share ``total`` boundary points among the conditions as equally as possible, at least one each.
+    """Share ``total`` boundary points among the conditions as equally as possible, at least one each, one for a single point.
 
     Raises:
         ValueError: there are fewer points than conditions.
@@ -93,7 +95,9 @@ def allocate(pde: PDE, total: int) -> dict[str, int]:
         raise ValueError(
             f"PDE {pde.name!r}: {total} boundary points for {len(names)} conditions; give at least {len(names)}"
         )
-    return {name: total // len(names) + (k < total % len(names)) for k, name in enumerate(names)}
+    wide = [name for name in names if pde.patches[name].dimension]
+    shared = total - (len(names) - len(wide))
+    return {name: shared // len(wide) + (wide.index(name) < shared % len(wide)) if name in wide else 1 for name in names}
 
 
 def sample_points(
@@ -112,13 +116,15 @@ def sample_points(
     Returns:
         Interior points ``(N, d)`` and local coordinates ``(n, k)`` for every condition, float64.
     """
-    draw = INTERIOR_SAMPLERS[sampler]
+
+    def draw(count: int, dimension: int, stream: int) -> Tensor:
+        # a single point has no coordinates to draw
+        return INTERIOR_SAMPLERS[sampler if dimension else "sobol"](count, dimension, stream)
+
     interior = pde.box.scale(draw(points, pde.box.dimension, seed))
     shares = allocation or allocate(pde, boundary_points)
     boundary = {
-        name: draw(count, pde.patches[name].dimension, seed * 1009 + k + 1)
-        if seed
-        else draw(count, pde.patches[name].dimension, 0)
+        name: pde.patches[name].from_unit(draw(count, pde.patches[name].dimension, seed * 1009 + k + 1 if seed else 0))
         for k, (name, count) in enumerate(shares.items())
     }
     return interior, boundary

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
-from pinndd.pinn.condition_code import grid_values
+from pinndd.pinn.condition_code import grid_values, patch_grid
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.solved_conditions import CONDITIONS
 
@@ -73,11 +73,9 @@ def write_conditions(pde: PDE, data: SyntheticData, target: Path | str) -> tuple
     for i in range(len(codes)):
         for name, value in values.items():
             patch = pde.patches[name]
-            axis = torch.linspace(0, 1, _NODES, dtype=torch.float64)
-            places = patch.points(torch.cartesian_prod(*[axis] * patch.dimension).reshape(-1, patch.dimension))
+            places = patch.points(patch_grid(patch.dimension, _NODES))
             rows += [
-                (i, name, *map(repr, place), repr(v))
-                for place, v in zip(places.tolist(), value[i].tolist(), strict=True)
+                (i, name, *map(repr, place), repr(v)) for place, v in zip(places.tolist(), value[i].tolist(), strict=True)
             ]
     return first, _write(target.with_name(f"{target.stem}-{VALUES_FILE}") if beside else target / VALUES_FILE, rows)
 

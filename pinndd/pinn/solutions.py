@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.finding import coordinates
 from pinndd.pinn.pde import PDE, BoundaryValues, Ensemble
 from pinndd.pinn.residual import PointwiseResidual
 
@@ -52,6 +53,10 @@ def boundary_episodes(
 
 
 def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
+    outside = ~pde.box.inside(points, -1e-9)
+    if bool(outside.any()):
+        first = coordinates(points[int(outside.nonzero()[0])].tolist())
+        raise ValueError(f"PDE {pde.name!r}: the reference is asked at {first}, outside the domain; ask inside it")
     with torch.no_grad():
         u = pde.reference(values, points)
     u = u[..., None] if u.dim() == 2 else u

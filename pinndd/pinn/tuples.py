@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pinndd.constraints import Box, Constraint, Positive
+from pinndd.constraints import Constraint, Positive
 from pinndd.data import SyntheticData
 from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR
 from pinndd.pinn.condition_code import code_scales
@@ -42,12 +42,11 @@ def tuple_data(
     below = tuple(-b for b in bound)
     fields: dict[str, Tensor] = {INTERIOR: interior, BOUNDARY_WEIGHT: interior.new_tensor(boundary_weight)}
     constraints: dict[str, Constraint] = {
-        INTERIOR: Box((*pde.box.low, *below), (*pde.box.high, *bound)),
+        INTERIOR: pde.box.constraint(below, bound),
         BOUNDARY_WEIGHT: Positive(),
     }
     for name in names:
-        k = pde.patches[name].dimension
-        fields[name], constraints[name] = boundary[name], Box((0.0,) * k + below, (1.0,) * k + bound)
+        fields[name], constraints[name] = boundary[name], pde.patches[name].constraint(below, bound)
     return SyntheticData(fields, constraints)
 
 
@@ -81,8 +80,10 @@ def sample_tuples(
 
     interior = draw(tuples, pde.box.dimension, seed)
     interior = torch.cat((pde.box.scale(interior[:, : pde.box.dimension]), interior[:, pde.box.dimension :]), -1)
-    shares = allocate(pde, boundary_tuples)
-    boundary = {
-        name: draw(count, pde.patches[name].dimension, seed * 1009 + k + 1) for k, (name, count) in enumerate(shares.items())
-    }
+    boundary: dict[str, Tensor] = {}
+    for number, (name, count) in enumerate(allocate(pde, boundary_tuples).items()):
+        patch = pde.patches[name]
+        k = patch.dimension
+        drawn = draw(count, k, seed * 1009 + number + 1)
+        boundary[name] = torch.cat((patch.from_unit(drawn[:, :k]), drawn[:, k:]), -1)
     return interior, boundary

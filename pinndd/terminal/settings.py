@@ -51,7 +51,9 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.judges:
         said["judges"] = tuple(dict.fromkeys(options.judges))
-    settings = replace(settings, curve=options.curve, **said)
+    points, boundary_points = pde.budget
+    settings = replace(settings, points=points, boundary_points=boundary_points, curve=options.curve)
+    settings = replace(settings, **said)
     allocate(pde, settings.boundary_points)
     require_device(settings.device)
     if settings.learner is not None:

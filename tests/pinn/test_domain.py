@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinndd.pinn.deepxde import import_deepxde
-from pinndd.pinn.domain import Domain, Patch, domain_from
+from pinndd.pinn.domain import Domain, domain_from
+from pinndd.pinn.patches import Face
 
 dde = import_deepxde()
 TIME = dde.geometry.TimeDomain(0.5, 2)
@@ -33,9 +34,9 @@ def test_boxes_are_read_from_deepxde(geometry, low, high, names) -> None:  # typ
 
 def test_other_geometries_are_refused() -> None:
     with pytest.raises(
-        ValueError, match="domain Disk is not supported: expected a DeepXDE Interval, Rectangle, Cuboid or Hypercube"
+        ValueError, match="domain Sphere is not supported: expected a DeepXDE Interval, Rectangle, Cuboid, Hypercube, Disk"
     ):
-        domain_from(dde.geometry.Disk([0, 0], 1))
+        domain_from(dde.geometry.Sphere([0, 0, 0], 1))
 
 
 @given(
@@ -50,7 +51,7 @@ def test_scaling_and_faces_invert(bounds: list[tuple[float, float]], seed: int) 
     generator = torch.Generator().manual_seed(seed)
     unit = torch.rand((6, box.dimension), generator=generator, dtype=torch.float64)
     torch.testing.assert_close(box.unscale(box.scale(unit)), unit)
-    face = Patch(box, {0: high[0]})
+    face = Face(box, {0: high[0]})
     s = torch.rand((6, face.dimension), generator=generator, dtype=torch.float64)
     points = face.points(s)
     assert points.shape == (6, box.dimension)
@@ -60,7 +61,7 @@ def test_scaling_and_faces_invert(bounds: list[tuple[float, float]], seed: int) 
 
 def test_a_face_knows_its_points() -> None:
     box = domain_from(dde.geometry.Rectangle([0, 0], [2, 4]))
-    top = Patch(box, {1: 4.0})
+    top = Face(box, {1: 4.0})
     assert top.free_axes == (0,)
     s = torch.tensor([[0.0], [0.25]], dtype=torch.float64)
     assert top.points(s).tolist() == [[0.0, 4.0], [0.5, 4.0]]
@@ -69,6 +70,6 @@ def test_a_face_knows_its_points() -> None:
 
 def test_a_corner_is_a_face_without_coordinates() -> None:
     box = domain_from(dde.geometry.Rectangle([0, 0], [2, 4]))
-    corner = Patch(box, {0: 2.0, 1: 0.0})
+    corner = Face(box, {0: 2.0, 1: 0.0})
     assert corner.dimension == 0
     assert corner.points(torch.empty((1, 0), dtype=torch.float64)).tolist() == [[2.0, 0.0]]
