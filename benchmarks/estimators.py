@@ -2,7 +2,8 @@
 
 The problems are those of tests/hypergradients/test_estimators.py (so pytest must be installed): four points, or three with
 labels, three episodes, float64. The gradient is measured in the free parameters, against that of the exact estimator of the
-learner. Time and memory are relative to plain training; on problems this small both are mostly overhead, and say how the
+learner; of the estimators that draw categorical rows, against the gradient of the expected risk by enumeration.
+Time and memory are relative to plain training; on problems this small both are mostly overhead, and say how the
 estimators compare, not what a large problem will need.
 
     python benchmarks/estimators.py           # a minute; writes benchmarks/results/estimators.json
@@ -28,7 +29,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from pinndd.hypergradients import Exact, Hypergradient, Implicit, UnrolledAdjoint
-from pinndd.hypergradients.protocol import FITTING, ZEROTH_ORDER
+from pinndd.hypergradients.protocol import FITTING, ZEROTH_ORDER, Gradient
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "estimators.json"
@@ -42,7 +43,7 @@ class Row:
 
     Attributes:
         estimator: its name, with the effort of a biased one.
-        learner: how the learner of the problem is differentiated.
+        problem: how its learner is differentiated, or that its rows are categorical.
         bias: distance of the mean from the exact gradient, relative to the norm of that.
         bias_error: standard error of the mean, relative alike; 0 for a deterministic estimator.
         deviation: standard deviation of one call, relative alike.
@@ -51,7 +52,7 @@ class Row:
     """
 
     estimator: str
-    learner: str
+    problem: str
     bias: float
     bias_error: float
     deviation: float
@@ -62,21 +63,29 @@ class Row:
 def rows(draws: int) -> Iterator[Row]:
     """Measure every estimator on every problem that it fits."""
     small = runpy.run_path(str(TESTS))
-    episodes, flat = small["EPISODES"], small["flat"]
-    for learner, oracle in ORACLES.items():
-        problem, data = small["PROBLEMS"][learner]
-        exact = flat(oracle(problem, data, episodes)[1], data)
-        for name, case in small["CASES"].items():
-            if case.name not in (*FITTING.get(learner, ()), *ZEROTH_ORDER):
+    episodes, flat, along = small["EPISODES"], small["flat"], small["along"]
+    for name, case in small["CASES"].items():
+        for label in ("categorical",) if case.draws_rows else ORACLES:
+            problem, data = small["PROBLEMS"][label]
+            if not case.draws_rows and case.name not in (*FITTING[label], *ZEROTH_ORDER):
                 continue
+            exact = (
+                small["expected_risk"](problem, data, "levels")
+                if case.draws_rows
+                else ORACLES[label](problem, data, episodes)
+            )
+
+            def free(gradient: Gradient, data: Any = data, drawn: bool = case.draws_rows) -> Tensor:
+                result: Tensor = flat(along(gradient, data) if drawn else gradient, data)
+                return result
+
             for effort in case.efforts:
-                seeds = range(draws) if case.promise == "stochastic" else [effort]
-                found = [flat(case.make(seed)(problem, data, episodes)[1], data) for seed in seeds]
-                label = f"{name}, {effort}" if len(case.efforts) > 1 else name
-                bias, error, deviation = quality(torch.stack(found), exact)
+                seeds = range(draws) if case.promise in ("stochastic", "biased in mean") else [effort]
+                found = [free(case.make(seed)(problem, data, episodes)[1]) for seed in seeds]
+                title = f"{name}, {effort}" if len(case.efforts) > 1 else name
+                quality = quality_of(torch.stack(found), free(exact[1]))
                 estimate = partial(case.make(effort), problem, data, episodes)
-                seconds, memory = cost(estimate, partial(plain, problem, data, episodes))
-                yield Row(label, learner, bias, error, deviation, seconds, memory)
+                yield Row(title, label, *quality, *cost(estimate, partial(plain, problem, data, episodes)))
 
 
 def plain(problem: Any, data: Any, episodes: Tensor) -> None:
@@ -85,7 +94,7 @@ def plain(problem: Any, data: Any, episodes: Tensor) -> None:
         problem.evaluate(data, episodes)
 
 
-def quality(found: Tensor, exact: Tensor) -> tuple[float, float, float]:
+def quality_of(found: Tensor, exact: Tensor) -> tuple[float, float, float]:
     """Return bias, its standard error and standard deviation of gradients ``(draws, entries)``, relative to the exact one."""
     size = float(exact.norm())
     deviation = float(found.std(0).norm()) / size if len(found) > 1 else 0.0
@@ -124,11 +133,11 @@ def main() -> None:
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     draws = 20 if quick else 400
-    print(f"{'estimator':34} {'learner':12} {'relative bias':>18} {'deviation':>10} {'time':>7} {'memory':>7}")
+    print(f"{'estimator':34} {'problem':12} {'relative bias':>18} {'deviation':>10} {'time':>7} {'memory':>7}")
     measured = []
     for row in rows(draws):
         bias = f"{row.bias:.1e}" + (f" ± {row.bias_error:.1e}" if row.bias_error else "")
-        print(f"{row.estimator:34} {row.learner:12} {bias:>18} {row.deviation:10.2f} {row.time:7.1f} {row.memory:7.1f}")
+        print(f"{row.estimator:34} {row.problem:12} {bias:>18} {row.deviation:10.2f} {row.time:7.1f} {row.memory:7.1f}")
         measured.append({name: float(f"{v:.3g}") if isinstance(v, float) else v for name, v in asdict(row).items()})
     if not quick:
         setting = {"draws": draws, "dtype": "float64", "threads": 1, "clock": "processor time of the process"}

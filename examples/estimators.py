@@ -85,7 +85,9 @@ def categorical() -> tuple[DistillationProblem, SyntheticData]:
     return DistillationProblem(LinearRidge(1e-2, plane), task, RelativeL2(), Mean()), SyntheticData(fields, constraints)
 
 
-def run(estimator: Hypergradient, problem: DistillationProblem, data: SyntheticData, steps: int) -> tuple[SyntheticData, float]:
+def run(
+    estimator: Hypergradient, problem: DistillationProblem, data: SyntheticData, steps: int
+) -> tuple[SyntheticData, float]:
     """Distil, and return the set with the seconds that it took."""
     settings = OuterSettings(steps, batch=4, learning_rate=0.05, validate_every=10, seed=1)
     started = time.perf_counter()

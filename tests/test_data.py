@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinndd.constraints import Box, Fixed, Positive
+from pinndd.constraints import Box, Fixed, Positive, Simplex
 from pinndd.data import FORMAT, DataFileError, SyntheticData
 
 
@@ -59,6 +59,8 @@ def test_what_is_not_finite_or_not_feasible_is_refused(data: SyntheticData) -> N
         data.with_fields({"weight": torch.tensor([torch.nan])})
     with pytest.raises(ValueError, match=r"field 'interior' violates Box\(.* by 0.5"):
         data.with_fields({"interior": torch.full((1, 2), 1.5)})
+    with pytest.raises(ValueError, match=r"field 'rows' violates Simplex\(\) by 0.2"):
+        SyntheticData({"rows": torch.tensor([[0.5, 0.5], [0.5, 0.3]])}, {"rows": Simplex()})
     with pytest.raises(ValueError, match=r"every field needs one constraint; \['weight'\] has only one"):
         SyntheticData({"weight": torch.ones(1)}, {})
 

@@ -60,9 +60,11 @@ def test_task_matters_keeps_its_promise():
 
 def test_faithfulness_keeps_its_promise():
     found = load("faithfulness").main()
-    residual, risk = found.pop("direct")
-    assert residual < 1e-3
+    residuals, risks = found.pop("direct").unbind(-1)
+    assert len(residuals) == 3
+    assert float(residuals.max()) < 1e-3
     assert len(found) == 5
-    for name, (left, reached) in found.items():
-        assert left > 0.1, name
-        assert reached > 2 * risk, name
+    for name, draws in found.items():
+        assert float(draws[:, 0].min()) > 0.1, name
+        assert bool((draws[:, 1] > 1.5 * risks).all()), name
+        assert float(draws[:, 1].mean()) > 5 * float(risks.mean()), name

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.unrolled import UnrolledLearner, last_states
+from pinndd.hypergradients.trajectory import UnrolledLearner, train
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -76,19 +76,19 @@ def unrolled_norms(problem: DistillationProblem, data: SyntheticData, episodes: 
     learner = cast(UnrolledLearner, problem.learner)
     with torch.no_grad():
         prepared = learner.prepare(data, episodes)
-    states = last_states(learner, prepared, episodes, learner.steps)
+    trajectory = train(learner, prepared, episodes, learner.steps)
     with torch.enable_grad():
-        theta = states[-1][0].detach().requires_grad_()
+        theta = trajectory.final[0].detach().requires_grad_()
         risk = problem.risk(problem.compare(learner.fitted(theta, episodes), episodes))
         (outer,) = torch.autograd.grad(risk, theta)
         if not bool(outer.any()):
             raise ValueError(
                 "unrolled_norms: the derivative of the risk in the trained parameters is zero: nothing to follow"
             )
-        slopes: tuple[Tensor, ...] = (outer, *(torch.zeros_like(s) for s in states[-1][1:]))
-        norms, kind = [outer.norm()], type(states[-1])
-        for t in range(learner.steps - 1, -1, -1):
-            inner = [part.detach().requires_grad_() for part in states[t]]
+        slopes: tuple[Tensor, ...] = (outer, *(torch.zeros_like(s) for s in trajectory.final[1:]))
+        norms, kind = [outer.norm()], type(trajectory.final)
+        for t, state in trajectory.backwards():
+            inner = [part.detach().requires_grad_() for part in state]
             following = learner.step(kind(*inner), prepared, learner.rates(t, outer))
             slopes = torch.autograd.grad(following, inner, slopes, materialize_grads=True)
             norms.append(slopes[0].norm())

@@ -14,7 +14,7 @@ from pinndd.data import SyntheticData
 from pinndd.hypergradients.draws import generator_of
 from pinndd.hypergradients.perturbations import normal, units
 from pinndd.hypergradients.protocol import Gradient, leaves, require
-from pinndd.hypergradients.unrolled import UnrolledLearner
+from pinndd.hypergradients.trajectory import UnrolledLearner
 from pinndd.problem import DistillationProblem, Episodes
 
 

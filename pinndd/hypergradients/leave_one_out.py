@@ -50,7 +50,8 @@ class LeaveOneOut:
             advantages = (risks - risks.mean()) / (self.samples - 1)
             tiny = torch.finfo(risks.dtype).tiny
             gradient = {
-                name: torch.einsum("s,s...->...", advantages, torch.stack([d[name] for d in drawn])) / data[name].clamp_min(tiny)
+                name: torch.einsum("s,s...->...", advantages, torch.stack([d[name] for d in drawn]))
+                / data[name].clamp_min(tiny)
                 for name in names
             }
         return risks.mean(), gradient

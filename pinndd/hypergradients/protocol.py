@@ -24,6 +24,9 @@ FITTING: dict[str, tuple[str, ...]] = {
 ZEROTH_ORDER = ("CentralDifferences", "SPSA", "EvolutionStrategies")
 """Estimators that only evaluate the risk, so that they fit every learner."""
 
+CATEGORICAL = "LeaveOneOut"
+"""Fits every learner too, for data of categorical rows."""
+
 
 class Hypergradient(Protocol):
     """Estimates the risk on a batch of episodes and its gradient in the synthetic data."""
@@ -40,7 +43,8 @@ def require(problem: DistillationProblem, wanted: str | tuple[str, ...], estimat
     ways = (wanted,) if isinstance(wanted, str) else wanted
     offered = problem.learner.differentiation
     if offered not in ways:
-        fits, anywhere = " or ".join(FITTING.get(offered, ())), " or ".join(ZEROTH_ORDER)
+        fits = " or ".join(FITTING.get(offered, ()))
+        anywhere = f"{' or '.join(ZEROTH_ORDER)}, or {CATEGORICAL} where all learnable fields are categorical"
         remedy = (
             f"use hypergradients.{fits}, or without any derivative {anywhere}"
             if fits

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, leaves, require
+from pinndd.hypergradients.trajectory import Trajectory, UnrolledLearner, train
 from pinndd.learners.compiled import CompiledFunctions
-from pinndd.problem import DistillationProblem, Episodes, Fitted
-
-
-class UnrolledLearner(Protocol):
-    """What a learner offers whose training is a sequence of pure steps from state to state.
-
-    A state is a named tuple of tensors, the trained parameters first.
-    """
-
-    @property
-    def steps(self) -> int:
-        """Number of steps."""
-
-    def prepare(self, data: SyntheticData, episodes: Episodes) -> dict[str, Tensor]:
-        """Return what the steps need of the data, differentiably."""
-
-    def start(self, prepared: dict[str, Tensor], episodes: Episodes) -> Any:
-        """Return the state before the first step."""
-
-    def rates(self, t: int, like: Tensor) -> Tensor:
-        """Return what changes from step to step."""
-
-    def step(self, state: Any, prepared: dict[str, Tensor], rates: Tensor) -> Any:
-        """Return the next state, differentiable in state and prepared data."""
-
-    def advance(self, state: Any, prepared: dict[str, Tensor], t: int) -> Any:
-        """Return the state after step ``t``, off the graph."""
-
-    def fitted(self, parameters: Tensor, episodes: Episodes) -> Fitted:
-        """Return the models with parameters ``(E, P)``."""
+from pinndd.problem import DistillationProblem, Episodes
 
 
 @dataclass(frozen=True)
@@ -55,18 +26,26 @@ class UnrolledAdjoint:
 
     Args:
         compile: compile the derivative of the step: tens of seconds the first time for every shape of the data.
+        keep_every: keep every k-th state only and recompute those between, bit for bit the same: about T / k + k states in
+            memory for T steps, for the time of at most one more training. The root of T holds the fewest.
 
     Raises:
-        TypeError: the learner does not train by differentiable steps.
+        ValueError: ``keep_every`` is less than 1.
+        TypeError: at a call: the learner does not train by differentiable steps.
     """
 
     compile: bool = False
+    keep_every: int = 1
     _compiled: CompiledFunctions = field(default_factory=CompiledFunctions, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.keep_every < 1:
+            raise ValueError(f"UnrolledAdjoint: keep_every={self.keep_every} must be at least 1, which keeps every state")
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
         learner = unrolled_learner(problem, "UnrolledAdjoint")
         compiled = self._compiled if self.compile else None
-        return unrolled_gradient(problem, data, episodes, [1.0] * learner.steps, compiled)
+        return unrolled_gradient(problem, data, episodes, [1.0] * learner.steps, compiled, self.keep_every)
 
 
 def unrolled_learner(problem: DistillationProblem, estimator: str) -> UnrolledLearner:
@@ -85,6 +64,7 @@ def unrolled_gradient(
     episodes: Episodes,
     weights: Sequence[float],
     compiled: CompiledFunctions | None = None,
+    keep_every: int = 1,
 ) -> tuple[Tensor, Gradient]:
     """Train, then differentiate the risk back through the last steps of training.
 
@@ -97,6 +77,7 @@ def unrolled_gradient(
         weights: factor on the term of the last step, of the one before, and so on; steps beyond it are not walked back, and
             their states are not kept.
         compiled: where the compiled derivative of the step is kept; it is not compiled without.
+        keep_every: of the states, as in `pinndd.hypergradients.trajectory.train`.
 
     Returns:
         The risk, and its derivative in each learnable field.
@@ -106,12 +87,12 @@ def unrolled_gradient(
         tracked, fields = leaves(data)
         prepared = learner.prepare(tracked, episodes)
     constant = {name: value.detach() for name, value in prepared.items()}
-    states = last_states(learner, constant, episodes, len(weights))
+    trajectory = train(learner, constant, episodes, len(weights), keep_every)
     with torch.enable_grad():
-        theta = states[-1][0].detach().requires_grad_()
+        theta = trajectory.final[0].detach().requires_grad_()
         risk = problem.risk(problem.compare(learner.fitted(theta, episodes), episodes))
         (outer,) = torch.autograd.grad(risk, theta)
-    pulled = _walk_back(learner, constant, states, outer, weights, compiled)
+    pulled = _walk_back(trajectory, outer, weights, compiled)
     reached = {name: value for name, value in prepared.items() if value.requires_grad}
     gradients = torch.autograd.grad(
         list(reached.values()), list(fields.values()), [pulled[name] for name in reached], materialize_grads=True
@@ -119,30 +100,15 @@ def unrolled_gradient(
     return risk.detach(), dict(zip(fields, gradients, strict=True))
 
 
-def last_states(
-    learner: UnrolledLearner, prepared: dict[str, Tensor], episodes: Episodes, kept: int
-) -> Sequence[tuple[Tensor, ...]]:
-    """Train; return the last ``kept`` states and the one after the last step."""
-    with torch.no_grad():
-        states = deque([learner.start(prepared, episodes)], maxlen=kept + 1)
-        for t in range(learner.steps):
-            states.append(learner.advance(states[-1], prepared, t))
-    return states
-
-
 def _walk_back(
-    learner: UnrolledLearner,
-    prepared: dict[str, Tensor],
-    states: Sequence[tuple[Tensor, ...]],
-    outer: Tensor,
-    weights: Sequence[float],
-    compiled: CompiledFunctions | None,
+    trajectory: Trajectory, outer: Tensor, weights: Sequence[float], compiled: CompiledFunctions | None
 ) -> dict[str, Tensor]:
     """Return the derivative of the risk in the prepared data, from that in the trained parameters."""
+    learner, prepared, final = trajectory.learner, trajectory.prepared, trajectory.final
     floating = [name for name, value in prepared.items() if value.is_floating_point()]
-    slopes = (outer, *(torch.zeros_like(s) for s in states[-1][1:]))
+    slopes = (outer, *(torch.zeros_like(s) for s in final[1:]))
     total = {name: torch.zeros_like(prepared[name]) for name in floating}
-    kind, size, names = type(states[-1]), len(states[-1]), tuple(prepared)
+    kind, size, names = type(final), len(final), tuple(prepared)
 
     def pull_back(*tensors: Tensor) -> tuple[Tensor, ...]:
         state, slopes, rates = tensors[:size], tensors[size : 2 * size], tensors[2 * size]
@@ -154,8 +120,8 @@ def _walk_back(
             inputs = [*inner, *(tracked[n] for n in floating)]
             return torch.autograd.grad(following, inputs, slopes, materialize_grads=True)
 
-    for back, weight in enumerate(weights, start=1):
-        tensors = (*states[-1 - back], *slopes, learner.rates(learner.steps - back, outer), *prepared.values())
+    for weight, (t, before) in zip(weights, trajectory.backwards(), strict=True):
+        tensors = (*before, *slopes, learner.rates(t, outer), *prepared.values())
         pulled = compiled(learner, pull_back, tensors) if compiled else pull_back(*tensors)
         slopes = pulled[:size]
         for name, part in zip(floating, pulled[size:], strict=True):

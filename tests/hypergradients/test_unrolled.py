@@ -1,6 +1,7 @@
 """The unrolled adjoint against naive unrolling and central differences."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
 from pinndd.hypergradients import UnrolledAdjoint
 from pinndd.hypergradients.protocol import leaves
+from pinndd.hypergradients.trajectory import train
 from pinndd.learners.adam import Adam
 from pinndd.pinn.episodes import BoundaryEpisodes
 from pinndd.pinn.mlp_model import MLPModel
@@ -60,3 +62,43 @@ def test_recorded_derivatives_of_a_step_equal_eager_ones(case: Case, monkeypatch
     _, recorded = UnrolledAdjoint(compile=True)(problem, data, episodes)
     for name in eager:
         torch.testing.assert_close(recorded[name], eager[name], rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("keep_every", "compiled"), [(2, False), (3, False), (4, False), (7, False), (8, False), (50, False), (3, True)]
+)
+def test_recomputed_states_are_those_of_training(
+    keep_every: int, compiled: bool, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 3 and 7 do not divide the 8 steps, 50 keeps the first state alone; recordings are run as they are
+    monkeypatch.setattr(torch, "compile", lambda recorded, **_: recorded)
+    problem, data, episodes = case
+    problem = replace(problem, learner=replace(problem.learner, compile=compiled))
+    risk, gradient = UnrolledAdjoint(compile=compiled)(problem, data, episodes)
+    same, recomputed = UnrolledAdjoint(compile=compiled, keep_every=keep_every)(problem, data, episodes)
+    assert torch.equal(same, risk)
+    for name in gradient:
+        assert torch.equal(recomputed[name], gradient[name]), name
+
+
+@pytest.mark.parametrize(("window", "keep_every", "expected"), [(8, 1, 8), (8, 3, 3), (8, 50, 1), (5, 2, 3), (1, 4, 1)])
+def test_a_trajectory_keeps_few_states_and_yields_all_of_the_window(
+    window: int, keep_every: int, expected: int, case: Case
+) -> None:
+    problem, data, episodes = case
+    learner: Any = problem.learner
+    prepared = learner.prepare(data, episodes)
+    states = [learner.start(prepared, episodes)]
+    for t in range(8):
+        states.append(learner.advance(states[-1], prepared, t))
+    trajectory = train(learner, prepared, episodes, window, keep_every)
+    assert len(trajectory.kept) == expected
+    walked = list(trajectory.backwards())
+    assert [t for t, _ in walked] == list(range(7, 7 - window, -1))
+    for t, state in [(8, trajectory.final), *walked]:
+        assert all(map(torch.equal, state, states[t])), t
+
+
+def test_keeping_less_than_every_state_once_is_refused() -> None:
+    with pytest.raises(ValueError, match="UnrolledAdjoint: keep_every=0 must be at least 1"):
+        UnrolledAdjoint(keep_every=0)
