@@ -7,7 +7,7 @@ In training the start is three waves. The shifts ``frequency`` (energy on the hi
 coefficient) and ``uniform`` (uniform coefficients, flat spectrum) stay in the span of these functions; ``modes`` (waves
 four and five) and ``bump`` leave it.
 
-Reference: exact, ``u(x, t) = start(x - 0.5 t)``.
+Reference: exact, ``u(x, t) = start(x - 0.5 t)`` (Evans, Partial Differential Equations, 2010, section 2.1).
 """
 
 from dataclasses import replace

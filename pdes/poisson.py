@@ -7,7 +7,8 @@ In training each edge is a sum of four sines, which vanish at the corners. The s
 highest modes), ``sparse`` (one active mode an edge) and ``correlated`` (opposite edges equal) stay in the span of these
 functions; ``shape`` (a bump on every edge) leaves it.
 
-Reference: exact, by separation of variables, each edge expanded in 256 sines; the source adds (5 / π²) sin(πx) sin(πy).
+Reference: exact, by separation of variables, each edge expanded in 256 sines; the source adds (5 / π²) sin(πx) sin(πy)
+(Haberman, Applied Partial Differential Equations, 2013, chapter 2).
 """
 
 import math

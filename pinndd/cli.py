@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 
 
+# typer brings its own copy of the class
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+
 class Protocol(StrEnum):
     """How a PINN meets a new boundary condition."""
 
@@ -110,10 +114,18 @@ def distill(
     points: Points = None,
     boundary_points: BoundaryPoints = None,
     conditions: Conditions = None,
+    sensors: Annotated[
+        int | None,
+        typer.Option(
+            metavar="M", help="Say where to measure: M sensors for all conditions, the interior plentiful and fixed."
+        ),
+    ] = None,
     learner: Learner = None,
     seed: Seed = 0,
     device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write. Default: PDE-PROTOCOL.npz.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write. Default: PDE-PROTOCOL.npz, or PDE-sensors.npz.")
+    ] = None,
     quick: Quick = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -131,34 +143,72 @@ def distill(
         learner=learner,
         quick=quick,
     )
-    distill_one(pde, protocol.value, out, options, resume, overwrite)
+    if sensors is None:
+        distill_one(pde, protocol.value, out, options, resume, overwrite)
+    else:
+        from pinndd.terminal.sensing import distill_sensors
+
+        distill_sensors(pde, protocol.value, sensors, out, options, resume, overwrite)
 
 
 @app.command(epilog="Example: pinndd study burgers --protocol retrain --full --out runs/burgers")
 def study(
-    pde: PDEArgument,
+    pdes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PDE...", help="Names of packaged PDEs, or paths of your own modules.", show_default=False),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every packaged PDE: the benchmark.")] = False,
     protocol: Annotated[Protocols, typer.Option(help="One protocol, or all that make sense for the PDE.")] = Protocols.all,
     points: Points = None,
     boundary_points: BoundaryPoints = None,
     conditions: Conditions = None,
+    sensors: Annotated[
+        str | None,
+        typer.Option(metavar="M,M,...", help="Study the placement of sensors instead, at these numbers of them (one PDE)."),
+    ] = None,
     learner: Learner = None,
     judge: Annotated[
         list[LearnerName] | None, typer.Option(help="Also train this learner on the set; may be given several times.")
     ] = None,
+    no_judges: Annotated[
+        bool, typer.Option("--no-judges", help="Train nothing but the learner that the set is distilled for.")
+    ] = False,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Distillation seeds. Default: 2.")] = None,
     test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. Default: runs/PDE.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder of the run. Default: runs/PDE; of several runs: runs/all, one below it each."
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where benchmark.json takes up the summary. Default: of one PDE, nowhere; of several, benchmarks/results in a "
+            "checkout, the folder of the runs elsewhere and with --quick.",
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Of several PDEs: studies at the same time.")] = 1,
     quick: Quick = False,
     full: Annotated[bool, typer.Option("--full", help="Five seeds and every judge, DeepXDE included.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Repeat at other numbers of points.")] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Distil, train on the result and on every baseline, and write tables, pictures and a report."""
+    """Distil, train on the result and on every baseline, and write tables, pictures and a report.
+
+    Several PDEs are studied each in a process of its own; one that fails is reported, and the others go on.
+    """
+    named = list(pdes or ())
+    if every == bool(named):
+        raise _USAGE_ERROR(
+            "Give names or --all, not both" if named else "Missing argument 'PDE': name one, several, or --all"
+        )
+
     from pinndd.terminal.settings import Options
-    from pinndd.terminal.studying import study as run
 
     options = Options(
         points=points,
@@ -170,11 +220,25 @@ def study(
         device=device,
         learner=learner,
         judges=[j.value for j in judge or ()],
+        no_judges=no_judges,
         curve=curve,
         quick=quick,
         full=full,
     )
-    run(pde, protocol.value, out, options, resume, overwrite, sys.argv[1:])
+    if sensors is not None:
+        if len(named) != 1:
+            raise _USAGE_ERROR("--sensors studies one PDE at a time: name one")
+        from pinndd.terminal import sensing
+
+        sensing.study(named[0], protocol.value, sensors, out, options, resume, overwrite)
+    elif len(named) == 1:
+        from pinndd.terminal.studying import study as run
+
+        run(named[0], protocol.value, out, options, resume, overwrite, sys.argv[1:], results)
+    else:
+        from pinndd.terminal.studying_many import study_many
+
+        study_many(named, protocol.value, out, options, resume, overwrite, jobs, results)
 
 
 @app.command(epilog="Example: pinndd evaluate heat-retrain.npz --judge deepxde --test-conditions 4")
@@ -234,13 +298,12 @@ def main() -> None:
     # read when torch is imported: the matrices are small, and a second thread costs more than it brings
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     arguments = sys.argv[1:] or ["--help"]
-    usage_error: type[Exception] = typer.BadParameter.__mro__[1]
     try:
         code = app(arguments, prog_name="pinndd", standalone_mode=False)
     except typer.Abort:
         report("stopped")
         code = INTERRUPTED
-    except usage_error as error:
+    except _USAGE_ERROR as error:
         report(f"{_text(error)} (see: {' '.join(['pinndd', *_command(arguments), '--help'])})")
         code = BAD_INPUT
     sys.exit(code or 0)

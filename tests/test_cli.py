@@ -1,9 +1,11 @@
 """The command line: what it says, to whom, and with which exit code."""
 
+import shlex
 import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,12 @@ import pinndd.study.run
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
+from pinndd.pinn.loading import list_pdes
+from pinndd.study.benchmark import load_benchmark
 from pinndd.study.outcome import Outcome, Result
-from pinndd.terminal import distilling, evaluating, exporting
+from pinndd.study.run_many import Finished
+from pinndd.terminal import distilling, evaluating, exporting, studying_many
+from pinndd.terminal.settings import Options
 
 COMMANDS = ["list", "check", "distill", "study", "evaluate", "plot", "export"]
 
@@ -62,6 +68,28 @@ def results(protocol, seeds):
     ]
 
 
+def module_text(name, reference="torch.zeros((len(values), points.shape[0]))"):
+    """A PDE module with one condition."""
+    return textwrap.dedent(
+        f"""
+        import deepxde as dde
+        import torch
+        from pinndd import PDE, Dirichlet, families
+
+        def reference(values, points):
+            return {reference}
+
+        pde = PDE(
+            name="{name}",
+            domain=dde.geometry.Rectangle([0, 0], [1, 1]),
+            residual=lambda x, u: dde.grad.jacobian(u, x, i=0, j=0),
+            conditions=[Dirichlet("left", at={{"x": 0}}, values=families.Sine())],
+            reference=reference,
+        )
+        """
+    )
+
+
 @pytest.fixture
 def quick_protocols(monkeypatch):
     """Protocols that return at once."""
@@ -90,9 +118,46 @@ def test_every_command_has_help_with_an_example(run):
 def test_list(run):
     assert "heat" in run("list").out
     one = run("list", "heat").out
-    assert "condition start: Sine(), joins left and right" in one
+    assert one.startswith("heat: Heat equation on a rod")
+    assert "u_t = 0.05 u_xx" in one
+    assert "Reference: Legendre collocation" in one
+    assert "kind: linear, order 2, (x, t)" in one
+    assert "condition start: Initial, Sine(), joins left and right" in one
+    assert "condition left: Dirichlet at x = 0, Fourier(" in one
     assert "shift steps" in one
     assert "solved: left out, heat is linear" in one.replace("\n", " ")
+
+
+def test_list_has_a_line_for_every_module(run):
+    lines = run("list").out.splitlines()
+    found = {line.split()[0]: line for line in lines[1:] if line and not line.startswith("'")}
+    assert set(found) == {name for name, _ in list_pdes()}
+    assert "linear, order 2, (x, t)  " in found["heat"]
+    assert "nonlinear, order 2, (x, t)  " in found["burgers"]
+    assert "Dirichlet, Initial  " in found["heat"]
+    assert found["heat"].endswith("Heat equation on a rod whose two ends follow a prescribed temperature")
+
+
+def test_list_goes_on_after_a_module_that_does_not_load(run, tmp_path, monkeypatch):
+    (tmp_path / "good.py").write_text(module_text("good"))
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
+    monkeypatch.setattr("pinndd.pinn.loading.module_folders", lambda: [tmp_path])
+    lines = run("list").out.splitlines()
+    assert "does not load" in next(line for line in lines if line.startswith("broken"))
+    assert "linear, order 1, (x, y)" in next(line for line in lines if line.startswith("good"))
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("laplace_disk", "domain: disk of radius 1 around (0, 0)"),
+        ("darcy", "condition left: Neumann from (0, 0) to (0, 1), "),
+        ("cavity", "condition pressure: Dirichlet of u2 at x = 0, y = 0, Zero()"),
+        ("kdv", "Periodic along x"),
+    ],
+)
+def test_list_names_places_and_kinds(run, name, part):
+    assert part in run("list", name).out
 
 
 def test_unknown_pde_has_suggestions(run):
@@ -195,6 +260,114 @@ def test_ctrl_c_says_how_to_go_on(run, quick_protocols, monkeypatch):
 
     monkeypatch.setattr(pinndd.study.run, "runner", runner)
     refused(run("study", "heat"), "stopped", "--resume", "runs/heat", code=130)
+
+
+@pytest.fixture
+def in_process(monkeypatch, quick_protocols):
+    """Studies of several PDEs one after the other in this process; those named in ``fail`` end with the code 1."""
+    done = {"fail": [], "commands": [], "at once": 0}
+
+    def run_many(jobs, at_once, started, finished):
+        done["at once"] = at_once
+        for job in jobs:
+            started(job)
+            job.log.parent.mkdir(parents=True, exist_ok=True)
+            job.log.write_text("it went\npinndd: the reference is singular\n")
+            done["commands"].append(list(job.command[3:]))
+            monkeypatch.setattr(sys, "argv", ["pinndd", *job.command[3:]])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            finished(Finished(job, 1 if job.name in done["fail"] else ended.value.code, 1.0))
+
+    monkeypatch.setattr(studying_many, "run_many", run_many)
+    return done
+
+
+def test_several_studies_have_a_folder_each_and_one_results_file(run, in_process, tmp_path):
+    asked = ["study", "heat", "burgers", "--quick", "--seeds", "2", "--judge", "mlp-lm", "--judge", "mlp-adam"]
+    done = run(*asked, "--jobs", "2")
+    assert done.code == 0, done
+    assert in_process["at once"] == 2
+    assert in_process["commands"][0] == shlex.split(
+        "study heat --protocol all --seeds 2 --seed 0 --device cpu --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
+    )
+    assert "heat: finished" in done.err
+    assert "mean ratio retrain 2.0 and amortised 2.0" in done.err
+    found = load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")
+    assert {(r.pde, r.protocol) for r in found} >= {("heat", "retrain"), ("heat", "amortised")}
+    assert (tmp_path / "runs" / "all" / "burgers" / "report.html").exists()
+    refused(run("study", "heat", "burgers", "--quick"), "runs/all/heat", "--resume")
+    assert run(*asked, "--resume").code == 0
+    assert in_process["commands"][-1][-1] == "--resume"
+
+
+def test_a_failing_study_does_not_stop_the_others(run, in_process, tmp_path):
+    in_process["fail"] = ["heat"]
+    done = run("study", "heat", "poisson", "--results", "found")
+    refused(done, "1 of 2 studies failed", "--resume", code=1)
+    assert "heat: FAILED (pinndd: the reference is singular; see runs/all/heat.log)" in done.err
+    assert "poisson: finished" in done.err
+    assert load_benchmark(tmp_path / "found" / "benchmark.json")
+
+
+def test_a_module_that_does_not_load_is_reported(run, in_process, tmp_path):
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
+    done = run("study", "heat", "./broken.py")
+    assert done.code == 1
+    assert "nothing_of_this_name" in done.err
+    assert [c[1] for c in in_process["commands"]] == ["heat"]
+    refused(run("study", "./broken.py", "./broken.py"), "nothing_of_this_name")
+
+
+def test_all_means_every_packaged_module(run, in_process, tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(module_text(name))
+    monkeypatch.setattr("pinndd.pinn.loading.module_folders", lambda: [tmp_path])
+    assert run("study", "--all", "--protocol", "retrain", "--boundary-points", "4").code == 0
+    assert [c[1] for c in in_process["commands"]] == ["one", "two"]
+    refused(run("study", "--all", "--protocol", "solved"), "linear")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--all", "heat"], ["names or --all"]),
+        (["heat", "poisson", "--jobs", "0"], ["--jobs 0", "from 1"]),
+        (["heat", "burger"], ["'burger'", "did you mean burgers"]),
+        (["heat", "heat"], ["named 'heat'"]),
+    ],
+)
+def test_bad_lists_are_refused_before_any_work(run, in_process, arguments, parts):
+    refused(run("study", *arguments), *parts)
+    assert not in_process["commands"]
+
+
+def test_one_study_is_put_into_a_results_file_when_asked(run, quick_protocols, tmp_path):
+    assert run("study", "heat", "--quick", "--results", "found").code == 0
+    assert [r.protocol for r in load_benchmark(tmp_path / "found" / "benchmark.json")] == ["amortised", "retrain"]
+    assert (tmp_path / "runs" / "heat" / "report.html").exists()
+
+
+def test_the_results_file_of_a_checkout(tmp_path, monkeypatch):
+    root = Path(pinndd.__file__).parent.parent
+    monkeypatch.chdir(root / "tests")
+    assert (
+        studying_many.results_file(None, Path("runs/all"), Options()) == root / "benchmarks" / "results" / "benchmark.json"
+    )
+    assert studying_many.results_file(None, Path("r"), Options(quick=True)) == Path("r/benchmark.json")
+    monkeypatch.chdir(tmp_path)
+    assert studying_many.results_file(None, Path("r"), Options()) == Path("r/benchmark.json")
+
+
+def test_real_processes_fail_one_by_one(run, tmp_path, monkeypatch):
+    """Two modules whose reference raises: both are tried, in processes of their own, and both are reported."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(pinndd.__file__).parent.parent))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(module_text(name, "1 / 0"))
+    done = run("study", "./one.py", "./two.py", "--quick", "--jobs", "2", "--protocol", "retrain", "--boundary-points", "4")
+    refused(done, "2 of 2 studies failed", code=1)
+    assert done.err.count("division by zero") == 2
+    assert "division by zero" in (tmp_path / "runs" / "all" / "one.log").read_text()
 
 
 def test_a_failed_run_exits_with_1(run, monkeypatch, tmp_path):

@@ -91,17 +91,8 @@ def _check(distribution: str, active: int | None, size: int) -> None:
 
 
 @dataclass(frozen=True)
-class Sine(LinearFamily):
-    """Sum of ``sin(k π s)``, zero at both ends; mode k has standard deviation ``amplitude · k^-decay``.
-
-    Args:
-        modes: how many modes, counted from 1, or the mode numbers themselves.
-        amplitude: standard deviation of mode 1.
-        decay: how fast the modes fall off; 0 gives a flat spectrum, a negative value a rising one.
-        distribution: of each coefficient, ``"normal"`` or ``"uniform"`` (of the same standard deviation).
-        active: draw only this many modes at a time, the others are zero (None: all).
-        weights: a factor a mode in place of ``k^-decay``; 0 leaves a mode out but keeps its coefficient.
-    """
+class _Modes(LinearFamily):
+    """Sums of waves by mode number; mode k has standard deviation ``amplitude · k^-decay``."""
 
     modes: int | tuple[int, ...] = 3
     amplitude: float = 1.0
@@ -129,8 +120,41 @@ class Sine(LinearFamily):
         factors = self.weights if self.weights is not None else tuple(k**-self.decay for k in self.numbers)
         return tuple(self.amplitude * f for f in factors)
 
+    def _phases(self, s: Tensor) -> Tensor:
+        return s[..., :1] * math.pi * s.new_tensor(self.numbers)
+
+
+@dataclass(frozen=True)
+class Sine(_Modes):
+    """Sum of ``sin(k π s)``, zero at both ends; mode k has standard deviation ``amplitude · k^-decay``.
+
+    Args:
+        modes: how many modes, counted from 1, or the mode numbers themselves.
+        amplitude: standard deviation of mode 1.
+        decay: how fast the modes fall off; 0 gives a flat spectrum, a negative value a rising one.
+        distribution: of each coefficient, ``"normal"`` or ``"uniform"`` (of the same standard deviation).
+        active: draw only this many modes at a time, the others are zero (None: all).
+        weights: a factor a mode in place of ``k^-decay``; 0 leaves a mode out but keeps its coefficient.
+    """
+
     def basis(self, s: Tensor) -> Tensor:
-        return (s[..., :1] * math.pi * s.new_tensor(self.numbers)).sin()
+        return self._phases(s).sin()
+
+
+@dataclass(frozen=True)
+class Cosine(_Modes):
+    """Sum of ``cos(k π s)``, without slope at either end; arguments as in `Sine`."""
+
+    def basis(self, s: Tensor) -> Tensor:
+        return self._phases(s).cos()
+
+
+@dataclass(frozen=True)
+class Clamped(_Modes):
+    """Sum of ``sin(π s) sin(k π s)``, zero at both ends with its slope; arguments as in `Sine`."""
+
+    def basis(self, s: Tensor) -> Tensor:
+        return (s[..., :1] * math.pi).sin() * self._phases(s).sin()
 
 
 @dataclass(frozen=True)

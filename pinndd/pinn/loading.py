@@ -19,11 +19,17 @@ class PDEModuleError(ValueError):
     """A PDE module that cannot be found or loaded; the message says which, why, and what to do."""
 
 
+def checkout_of(folder: Path) -> Path | None:
+    """Return the repository that this package runs from, if ``folder`` lies in it."""
+    # beside an installed package, folders may be anybody's: a checkout is known by its pyproject.toml
+    root = _PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() and folder.resolve().is_relative_to(root) else None
+
+
 def module_folders() -> list[Path]:
     """Return the folders of packaged PDE modules that exist: ``pdes/`` of a checkout first, then that of the wheel."""
-    checkout = _PACKAGE.parent / "pdes"
-    # beside an installed package, "pdes" may be anybody's: a checkout is known by its pyproject.toml
-    candidates = [checkout] if (_PACKAGE.parent / "pyproject.toml").is_file() else []
+    checkout = checkout_of(_PACKAGE)
+    candidates = [] if checkout is None else [checkout / "pdes"]
     return [folder for folder in (*candidates, _PACKAGE / "_pdes") if folder.is_dir()]
 
 
@@ -43,6 +49,15 @@ def list_pdes() -> list[tuple[str, str]]:
         PDEModuleError: a module has a syntax error.
     """
     return [(name, _title(path)) for name, path in sorted(_module_files().items())]
+
+
+def docstring_of(name_or_path: str | Path) -> str:
+    """Return the docstring of a PDE module, read without importing it; empty if it has none.
+
+    Raises:
+        PDEModuleError: no such name or file, or a syntax error.
+    """
+    return ast.get_docstring(_parse(find_pde(name_or_path))) or ""
 
 
 def _title(path: Path) -> str:

@@ -45,5 +45,8 @@ class Questions:
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Questions:
         """Return the questions on another device or in another floating dtype."""
         return replace(
-            self, codes=self.codes.to(device, dtype), points=self.points.to(device, dtype), truth=self.truth.to(device, dtype)
+            self,
+            codes=self.codes.to(device, dtype),
+            points=self.points.to(device, dtype),
+            truth=self.truth.to(device, dtype),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -51,7 +51,14 @@ def tuple_data(
 
 
 def sample_tuples(
-    pde: PDE, design: str, tuples: int, boundary_tuples: int, seed: int, *, reach: float
+    pde: PDE,
+    design: str,
+    tuples: int,
+    boundary_tuples: int,
+    seed: int,
+    *,
+    reach: float,
+    conditions: Callable[[int, torch.Generator], Tensor] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Draw interior and boundary tuples without distilling.
 
@@ -63,6 +70,8 @@ def sample_tuples(
         seed: of the draw.
         reach: half width of the cube in standard deviations of each coefficient; for ``family``, a factor on the coefficients,
             which are cut at three standard deviations times that factor.
+        conditions: for ``family``, what draws that many conditions, as coefficients ``(n, C)`` of the training family (None: the
+            training family itself).
 
     Returns:
         Interior tuples ``(N, d + C)`` and, for every condition, tuples ``(n, k + C)``, float64.
@@ -73,7 +82,8 @@ def sample_tuples(
     def draw(count: int, dimension: int, stream: int) -> Tensor:
         if design == FAMILY:
             generator = torch.Generator().manual_seed(stream)
-            codes = reach * (training.sample(count, generator) / scales).clamp(-3, 3) * scales
+            drawn = (conditions or training.sample)(count, generator)
+            codes = reach * (drawn / scales).clamp(-3, 3) * scales
             return torch.cat((sobol(count, dimension, stream), codes), -1)
         unit = INTERIOR_SAMPLERS[design](count, dimension + scales.numel(), stream)
         return torch.cat((unit[:, :dimension], reach * (2 * unit[:, dimension:] - 1) * scales), -1)

@@ -37,7 +37,21 @@ def train_and_judge(
     own = str(data.header.get("learner", setup.name)) if method == DISTILLED else ""
     with torch.no_grad():
         return [
-            Result(setup.pde.name, PROTOCOL, method, setup.name, points, boundary, shift, setup.seed, k, e, seconds, own, ceiling)
+            Result(
+                setup.pde.name,
+                PROTOCOL,
+                method,
+                setup.name,
+                points,
+                boundary,
+                shift,
+                setup.seed,
+                k,
+                e,
+                seconds,
+                own,
+                ceiling,
+            )
             for shift, questions in tests.items()
             for k, e in enumerate(setup.problem.compare(fitted, questions).tolist())
         ]

@@ -32,6 +32,9 @@ from pinndd.tasks.zero_shot import ZeroShot
 PROTOCOL = "amortised"
 TUPLES, BOUNDARY_TUPLES = 280, 70
 DESIGNS = ("uniform", "latin-hypercube", "sobol", "hammersley", FAMILY)
+TEST_FAMILY = "test-family"
+"""Name of the design whose conditions are drawn from the very shift that is tested."""
+
 WEIGHTS = (1e-2, 1e-1, 1.0, 1e1, 1e2)
 REACHES = (1.0, 1.7)
 """Half widths of the box of conditions of a design, in standard deviations, that every baseline is tuned over."""
@@ -102,7 +105,8 @@ def make_setup(
     generator = torch.Generator().manual_seed(100 * seed + 5)
     first = 1000 * seed
     pool, validation = (
-        ask(pde, training, broadened_sample(training, n, generator), points, first + 500).to(settings.device) for n in (300, 40)
+        ask(pde, training, broadened_sample(training, n, generator), points, first + 500).to(settings.device)
+        for n in (300, 40)
     )
     networks = tuple(range(first + 1, first + 1 + NETWORKS))
     problem = DistillationProblem(learner, ZeroShot(pool, networks, points=48), RelativeL2(), GeometricMean())
@@ -120,7 +124,9 @@ def make_learner(pde: PDE, name: str, header: Mapping[str, Any] | None = None) -
     """
     stored = dict((header or {}).get("learner_settings", {}))
     if name == "ridge":
-        return ProductRidge(LinearConditionedModel(pde, **_known(LinearConditionedModel, stored)), stored.get("penalty", 1e-6))
+        return ProductRidge(
+            LinearConditionedModel(pde, **_known(LinearConditionedModel, stored)), stored.get("penalty", 1e-6)
+        )
     if name == "gauss-newton":
         model = ConditionedModel(pde, **_known(ConditionedModel, stored))
         return GaussNewton(model, stored.get("penalty", 1e-4), iterations=8, tolerance=1e-5)
@@ -156,6 +162,21 @@ def tune(
         data = tuple_data(setup.pde, *drawn, reach=BOX).to(device)
         found.append(tune_weight(setup, design, data, WEIGHTS, learner, reach))
     return min(found, key=lambda t: t.error)
+
+
+def drawn_from(setup: Setup, shift: str, like: Tuned, device: str) -> Tuned:
+    """Return tuples whose conditions are drawn from the family of a shift, with the boundary weight of the design ``like``.
+
+    Nobody has them who does not know what will be asked (see arXiv 2505.21626): the strongest of the designs under that shift.
+    """
+    ensemble = setup.pde.ensemble(shift)
+
+    def conditions(count: int, generator: torch.Generator) -> Tensor:
+        return encode(setup.pde.ensemble(), ensemble, ensemble.sample(count, generator)).coefficients
+
+    drawn = sample_tuples(setup.pde, FAMILY, TUPLES, BOUNDARY_TUPLES, setup.seed + 1, reach=1.0, conditions=conditions)
+    data = tuple_data(setup.pde, *drawn, float(like.data[BOUNDARY_WEIGHT]), reach=BOX).to(device)
+    return Tuned(TEST_FAMILY, data, like.error)
 
 
 def tune_weight(

@@ -59,13 +59,16 @@ class FieldExample:
 
     Attributes:
         shift: family of the boundary condition.
-        truth: ``(n, m)`` over the first coordinate (rows) and the second (columns).
-        predictions: method name to ``(n, m)``.
+        truth: ``(n, m)`` over the first coordinate (rows) and the second (columns), or ``(n,)`` where there is but one; for a PDE
+            of several outputs ``(n, m, outputs)``. NaN outside the domain.
+        predictions: method name to a field like the truth.
+        at: the coordinates that are held fixed, where there are more than two.
     """
 
     shift: str
     truth: Tensor
     predictions: Mapping[str, Tensor]
+    at: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

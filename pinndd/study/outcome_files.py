@@ -45,7 +45,7 @@ def save_outcome(outcome: Outcome, folder: Path) -> None:
         "baseline_data": outcome.baseline_data is not None,
         "histories": [[dict(row) for row in history] for history in outcome.histories],
         "distill_seconds": list(outcome.distill_seconds),
-        "examples": [{"shift": e.shift, "methods": list(e.predictions)} for e in outcome.examples],
+        "examples": [{"shift": e.shift, "methods": list(e.predictions), "at": dict(e.at)} for e in outcome.examples],
         "settings": dict(outcome.settings),
         "notes": list(outcome.notes),
     }
@@ -86,7 +86,12 @@ def _outcome(description: Mapping[str, Any], folder: Path) -> Outcome:
     with np.load(folder / "examples.npz", allow_pickle=False) as archive:
         arrays = {name: torch.from_numpy(archive[name]) for name in archive.files}
     examples = [
-        FieldExample(e["shift"], arrays[f"{k}/truth"], {m: arrays[f"{k}/prediction/{m}"] for m in e["methods"]})
+        FieldExample(
+            e["shift"],
+            arrays[f"{k}/truth"],
+            {m: arrays[f"{k}/prediction/{m}"] for m in e["methods"]},
+            e.get("at", {}),  # not in runs of version 0.1.0 over two coordinates
+        )
         for k, e in enumerate(description["examples"])
     ]
     return Outcome(

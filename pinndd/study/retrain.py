@@ -15,6 +15,7 @@ from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.collocation import point_counts
 from pinndd.pinn.pde import PDE
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Outcome, Progress, Result, StudySettings
+from pinndd.study.retrain_adaptive import TunedAdaptive, adaptive_results, tune_adaptive
 from pinndd.study.retrain_baselines import (
     Tuned,
     best_of_k,
@@ -118,6 +119,7 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
     results: list[Result] = []
     curve: list[Result] = []
     runs: list[tuple[Setup, Distillation, list[Tuned]]] = []
+    adaptive: list[list[TunedAdaptive]] = []
     for k in range(settings.seeds):
         setup = tune_scale(make_setup(pde, settings, settings.seed + k), settings.points, settings.boundary_points)
         tuned = tune_baselines(setup, settings.points, settings.boundary_points, progress)
@@ -127,6 +129,8 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         dense = sampled(setup, "sobol", *DENSE.get(setup.name, (324, 66)), setup.seed + 1)
         ceiling = tune_design(setup, CEILING, dense)
         results += compare(setup, found.data, [*tuned, ceiling], settings, progress)
+        adaptive.append(tune_adaptive(setup, tuned, settings, progress))
+        results += adaptive_results(setup, adaptive[-1], settings, PROTOCOL, progress)
         curve += _curve(setup, settings, progress)
     results += judge_results([(s, f.data, t) for s, f, t in runs], settings, progress)
     setup, found, tuned = runs[0]
@@ -145,8 +149,9 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
             f"seed {s.seed}": {
                 **learner_settings(s.learner),
                 "interior and boundary weights": {t.method: t.weights for t in tuned_sets},
+                "adaptive": {a.method.name: str(a) for a in moving},
             }
-            for s, _, tuned_sets in runs
+            for (s, _, tuned_sets), moving in zip(runs, adaptive, strict=True)
         },
         notes=_notes(setup),
     )
@@ -264,6 +269,9 @@ def _notes(setup: Setup) -> list[str]:
         "Every method is trained with the same learner and the same draw of its features, on the same boundary conditions; each "
         "baseline's weights are tuned on validation conditions of the training family, and the feature scale on the best "
         "baseline.",
+        "The adaptive methods (rad, rar-d, r3, pacmann) move the interior points for every boundary condition anew, and train "
+        "after each move; their time holds all of it. They have as many points as the other sets (rar-d ends with as many), and "
+        "the boundary points of the best Sobol or Hammersley design.",
         "The outer loop sees the training family, half of it with a rough Gaussian process added; no shift of the test.",
         "A collocation point without a label is free for a first-order learner: the rows of the judges say what the set is worth "
         "there.",

@@ -17,12 +17,12 @@ from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
 from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.feature_model import FeatureModel
+from pinndd.pinn.feature_model import FeatureModel, pointwise_residual
 from pinndd.pinn.mlp_model import MLPModel
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.samplers import sobol
-from pinndd.pinn.solutions import boundary_episodes, superposes
+from pinndd.pinn.solutions import boundary_episodes
 from pinndd.problem import DistillationProblem, Learner
 from pinndd.risks import GeometricMean
 from pinndd.study.outcome import StudySettings
@@ -81,7 +81,7 @@ def learner_name(pde: PDE, asked: str | None = None) -> str:
     """Return the learner to distil with: the one asked for, else ridge for a linear PDE and Gauss-Newton for others."""
     if asked is not None:
         return asked
-    return "ridge" if superposes(pde, pde.ensemble()) else "gauss-newton"
+    return "ridge" if pointwise_residual(pde).is_linear() else "gauss-newton"
 
 
 def make_setup(pde: PDE, settings: StudySettings, seed: int) -> Setup:
@@ -90,7 +90,7 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int) -> Setup:
     generator = torch.Generator().manual_seed(seed * 100 + _TRAIN)
     check = torch.Generator().manual_seed(seed * 100 + _VALIDATION)
     points = pde.box.scale(sobol(QUESTIONS, pde.box.dimension, _TRAIN))
-    roughening = ROUGH if superposes(pde, pde.ensemble()) else MILD
+    roughening = ROUGH if pointwise_residual(pde).is_linear() else MILD
     rough = roughened(pde, roughening)
     count, validation_count = (512, 128) if name == "ridge" else (256, 32)
     pool = boundary_episodes(pde, rough, roughened_sample(rough, count, roughening.share, generator), points, seed=seed)

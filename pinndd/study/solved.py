@@ -13,16 +13,18 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation
 from pinndd.pinn.condition_samplers import sample_conditions
 from pinndd.pinn.pde import PDE
+from pinndd.pinn.questions import Questions
 from pinndd.pinn.solution_files import read_solutions, write_conditions
 from pinndd.pinn.solutions import superposes
-from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, Base, condition_data, grid_sides
+from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, Base, condition_data
 from pinndd.pinn.stand_in import solve_each
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome, Progress, Result, StudySettings
+from pinndd.study.sections import section_of
 from pinndd.study.solved_distilling import KERNEL, PINN_KERNEL, distill_conditions, kernel_of
 from pinndd.study.solved_evaluation import evaluate_solutions, evaluate_solved
 from pinndd.study.solved_judge import LABEL_FREE, Judge, make_judge
 from pinndd.study.solved_pinn import train_label_free
-from pinndd.study.solved_tuning import Exam, Tuned, best_of, tune_designs
+from pinndd.study.solved_tuning import Exam, Tuned, best_of, solve, tune_designs
 
 __all__ = [
     "distill_conditions",
@@ -158,18 +160,19 @@ def _curve(study: _Study, settings: StudySettings, progress: Progress) -> list[R
 
 
 def _examples(judge: Judge, data: SyntheticData, baseline: Tensor, best: Tuned) -> list[FieldExample]:
-    """Return the first test condition of every shift on the grid, for domains with two coordinates."""
-    if judge.pde.box.dimension != 2:
-        return []
-    sides, examples = grid_sides(judge.pde), []
-    for shift, questions in judge.tests.items():
-        asked = questions.codes[:1]
-        distilled = judge.fields(kernel_of(data), data[CONDITIONS], None, asked)
-        other = judge.fields(best.kernel, baseline, None, asked)
-        pictures = {DISTILLED: distilled, best.sampler: other}
-        predictions = {name: field[0, :, 0].reshape(sides) for name, field in pictures.items()}
-        examples.append(FieldExample(shift, questions.truth[0, :, 0].reshape(sides), predictions))
-    return examples
+    """Return the first test condition of every shift on the section that pictures show."""
+    section = section_of(judge.pde)
+    codes = torch.cat([questions.codes[:1] for questions in judge.tests.values()])
+    truth = solve(judge.pde, judge.pde.reference, codes, section.points)
+    shown = replace(judge, tests={NO_SHIFT: Questions(codes, section.points, truth, seed=0)}, validation=[])
+    predictions = {
+        DISTILLED: shown.fields(kernel_of(data), data[CONDITIONS], None, codes),
+        best.sampler: shown.fields(best.kernel, baseline, None, codes),
+    }
+    return [
+        section.example(shift, truth[k], {name: fields[k] for name, fields in predictions.items()})
+        for k, shift in enumerate(judge.tests)
+    ]
 
 
 def _settings(tuned: Mapping[str, Mapping[str, Tuned]], data: SyntheticData) -> dict[str, object]:

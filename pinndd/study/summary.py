@@ -67,6 +67,12 @@ class SummaryRow:
                 row.pop(name)
         return row
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SummaryRow:
+        """Return the row that `to_json` wrote: an error that is null is infinite."""
+        errors = {k: math.inf for k in ("mean", "low", "high", "median") if values[k] is None}
+        return cls(**{**values, **errors})
+
 
 Key = tuple[str, str, str, str, str, int, int, str]
 

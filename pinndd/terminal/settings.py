@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.samplers import allocate
 from pinndd.study.outcome import StudySettings
-from pinndd.study.run import is_linear
 
 DISTILLS = ("ridge", "gauss-newton", "mlp-adam")
 """Learners that a set can be distilled with."""
@@ -32,6 +32,7 @@ class Options:
     device: str | None = None
     learner: str | None = None
     judges: Sequence[str] = ()
+    no_judges: bool = False
     curve: bool = False
     quick: bool = False
     full: bool = False
@@ -45,11 +46,13 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     """
     if options.quick and options.full:
         raise ValueError("--quick and --full exclude each other: choose one")
+    if options.no_judges and (options.judges or options.full):
+        raise ValueError("--no-judges excludes --judge and --full: choose one")
     _require_numbers(options)
     settings = QUICK if options.quick else FULL if options.full else StudySettings()
     names = ("points", "boundary_points", "seeds", "test_conditions", "conditions", "seed", "device", "learner")
     said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    if options.judges:
+    if options.judges or options.no_judges:
         said["judges"] = tuple(dict.fromkeys(options.judges))
     points, boundary_points = pde.budget
     settings = replace(settings, points=points, boundary_points=boundary_points, curve=options.curve)
@@ -93,5 +96,5 @@ def require_learner(pde: PDE, name: str) -> None:
             f"--learner {name}: its training cannot be differentiated, so nothing can be distilled with it; expected one of "
             f"{', '.join(DISTILLS)} (--judge {name} trains it on the distilled set)"
         )
-    if name == "ridge" and not is_linear(pde):
+    if name == "ridge" and not pointwise_residual(pde).is_linear():
         raise ValueError(f"--learner ridge: PDE {pde.name!r} is nonlinear; use gauss-newton or mlp-adam")

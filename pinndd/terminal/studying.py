@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pinndd.pinn.loading import find_pde, load_pde
 from pinndd.study import words
+from pinndd.study.benchmark import FILE, record
 from pinndd.study.outcome import DISTILLED, Outcome
 from pinndd.study.plots.errors import one_set_each
 from pinndd.study.run import PROTOCOLS, choose_protocols, publish, run_study
@@ -25,9 +26,16 @@ from pinndd.terminal.settings import Options, study_settings
 
 
 def study(
-    module: str, protocol: str, out: Path | None, options: Options, resume: bool, overwrite: bool, words_typed: Sequence[str]
+    module: str,
+    protocol: str,
+    out: Path | None,
+    options: Options,
+    resume: bool,
+    overwrite: bool,
+    words_typed: Sequence[str],
+    results: Path | None = None,
 ) -> None:
-    """Run a study and print what came out."""
+    """Run a study and print what came out; with ``results``, also put it into the results file in that folder."""
     with checking_input():
         source = find_pde(module)
         pde = load_pde(module)
@@ -55,6 +63,8 @@ def study(
             source=checksum,
         )
         outcomes = folder.outcomes()
+        if results is not None:
+            record(folder, results / FILE)
     show(outcomes, skipped, folder.path)
 
 

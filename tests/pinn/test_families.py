@@ -15,6 +15,8 @@ from pinndd.pinn.families import Family, LinearFamily
 FAMILIES: list[Family] = [
     families.Sine(modes=4),
     families.Sine(modes=(2, 5), weights=(0.0, 1.0)),
+    families.Cosine(modes=3, amplitude=0.5),
+    families.Clamped(modes=(1, 3)),
     families.Fourier(modes=3),
     families.Fourier(modes=3, constant=0.5, period=2.0, active=1),
     families.Chebyshev(degree=4, distribution="uniform"),

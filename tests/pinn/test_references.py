@@ -34,6 +34,12 @@ def points(count: int, seed: int = 0) -> Tensor:
     return torch.rand((count, 2), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+def inside(pde: PDE, count: int) -> Tensor:
+    """Draw points in the domain of a PDE."""
+    unit = torch.rand((count, pde.box.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return pde.box.scale(unit)
+
+
 def draws(pde: PDE, count: int, shift: str = "none") -> BoundaryValues:
     ensemble = pde.ensemble(shift)
     return BoundaryValues(ensemble, ensemble.sample(count, torch.Generator().manual_seed(1)))
@@ -49,7 +55,7 @@ def zero(s: Tensor) -> Tensor:
 
 
 def relative(u: Tensor, v: Tensor) -> float:
-    return float(((u - v).norm(dim=1) / v.norm(dim=1)).max())
+    return float(((u - v).flatten(1).norm(dim=1) / v.flatten(1).norm(dim=1)).max())
 
 
 class TestInterpolation:
@@ -401,10 +407,10 @@ def test_advection_follows_characteristics() -> None:
 
 @pytest.mark.parametrize("name", PDES)
 def test_a_batch_is_solved_as_its_members_are(name: str) -> None:
-    pde, at = PDES[name], points(20)
+    pde, at = PDES[name], inside(PDES[name], 20)
     values = draws(pde, 3)
     together = pde.reference(values, at)
-    assert together.shape == (3, 20)
+    assert together.shape == ((3, 20) if pde.outputs == 1 else (3, 20, pde.outputs))
     assert together.dtype == torch.float64
     alone = pde.reference(BoundaryValues(values.ensemble, values.coefficients[1:2]), at)
     assert relative(together[1:2], alone) < 1e-7
@@ -412,16 +418,16 @@ def test_a_batch_is_solved_as_its_members_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n, p in PDES.items() if p.stand_in is not None])
 def test_stand_ins_are_close_and_differentiable(name: str) -> None:
-    pde, at = PDES[name], points(40)
+    pde, at = PDES[name], inside(PDES[name], 40)
     assert pde.stand_in is not None
     values = draws(pde, 2)
     assert relative(pde.stand_in(values, at), pde.reference(values, at)) < 0.2
     coefficients = values.coefficients.clone().requires_grad_()
-    weights = torch.randn((2, 40), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights = torch.randn((2, 40 * pde.outputs), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
     def answer(c: Tensor) -> Tensor:
         assert pde.stand_in is not None
-        return (weights * pde.stand_in(BoundaryValues(values.ensemble, c), at)).sum()
+        return (weights * pde.stand_in(BoundaryValues(values.ensemble, c), at).flatten(1)).sum()
 
     (gradient,) = torch.autograd.grad(answer(coefficients), coefficients)
     direction = torch.randn(gradient.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -19,8 +20,9 @@ from pinndd.pinn.solutions import solutions
 from pinndd.pinn.tuples import sample_tuples, tuple_data
 from pinndd.study import amortised, amortised_judges, amortised_setup
 from pinndd.study.amortised import distill_amortised, evaluate_amortised, run_amortised
-from pinndd.study.amortised_setup import DESIGNS, make_setup
-from pinndd.study.outcome import DISTILLED, StudySettings
+from pinndd.study.amortised_setup import DESIGNS, TEST_FAMILY, make_setup
+from pinndd.study.outcome import DISTILLED, NO_SHIFT, StudySettings
+from pinndd.study.sections import section_of
 
 TINY = StudySettings(seeds=1, test_conditions=2, budget=0.05)
 
@@ -32,13 +34,14 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amortised_setup, "WEIGHTS", (1.0, 100.0))
     monkeypatch.setattr(amortised_judges, "WEIGHTS", (1.0, 100.0))
     monkeypatch.setattr(amortised_judges, "DEEPXDE_STEPS", (200, 20))
-    monkeypatch.setattr(amortised, "_GRID", 8)
+    monkeypatch.setattr(amortised, "section_of", partial(section_of, side=8))
 
 
 def test_a_study_has_every_design_and_shift_and_evaluate_repeats_its_rows():
     pde = load_pde("heat")
     outcome = run_amortised(pde, TINY)
-    assert {r.method for r in outcome.results} == {DISTILLED, *DESIGNS}
+    assert {r.method for r in outcome.results} == {DISTILLED, *DESIGNS, TEST_FAMILY}
+    assert {r.shift for r in outcome.results if r.method == TEST_FAMILY} == {r.shift for r in outcome.results} - {NO_SHIFT}
     assert {r.shift for r in outcome.results} == {"none", "frequency", "sparse", "correlated"}
     assert {(r.points, r.boundary_points) for r in outcome.results if not r.ceiling} == {(24, 9)}
     assert "steps, shape" in outcome.notes[-1]

@@ -9,6 +9,7 @@ from pinndd.pinn.loading import load_pde
 from pinndd.pinn.samplers import INTERIOR_SAMPLERS
 from pinndd.study.outcome import DISTILLED, StudySettings
 from pinndd.study.retrain import evaluate_retrain, run_retrain
+from pinndd.study.retrain_adaptive import GRIDS
 from pinndd.study.retrain_baselines import BEST_OF_K, weighted
 from pinndd.study.retrain_setup import learner_name, make_setup
 
@@ -18,7 +19,7 @@ TINY = StudySettings(points=16, boundary_points=9, seeds=1, test_conditions=3, b
 def test_a_study_has_every_method_and_shift_and_evaluate_repeats_its_rows():
     pde = load_pde("heat")
     outcome = run_retrain(pde, TINY)
-    assert {r.method for r in outcome.results} == {DISTILLED, BEST_OF_K, "dense", *INTERIOR_SAMPLERS}
+    assert {r.method for r in outcome.results} == {DISTILLED, BEST_OF_K, "dense", *INTERIOR_SAMPLERS, *GRIDS}
     assert {r.shift for r in outcome.results} == {"none", *pde.shifts}
     assert {(r.points, r.boundary_points) for r in outcome.results if not r.ceiling} == {(16, 9)}
     assert [e.shift for e in outcome.examples] == ["none", *pde.shifts]

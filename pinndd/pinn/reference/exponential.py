@@ -5,9 +5,9 @@ constants):
 
     w(a + τ) = exp(-r τ) w(a) + Σ_j g_j ∫_0^τ exp(-r σ) ℓ_j(τ - σ) dσ
 
-so stiffness costs nothing, g may jump where slabs meet, and the same formula gives the solution at any time between the
-nodes. The implicit equations for g_j are solved by fixed-point iteration (Hochbruck and Ostermann, 2005,
-doi:10.1016/j.apnum.2004.08.005).
+so stiffness costs nothing, whether it decays (r real) or oscillates (r imaginary), g may jump where slabs meet, and the
+same formula gives the solution at any time between the nodes. The implicit equations for g_j are solved by fixed-point
+iteration (Hochbruck and Ostermann, 2005, doi:10.1016/j.apnum.2004.08.005).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from pinndd.pinn.reference.interpolation import gauss_legendre, interpolation_ma
 _NEGLIGIBLE = 34.0
 """exp(-34) is below the rounding error of the sums that it enters."""
 
+_QUADRATURE_NODES = 26
+"""Enough for what decays; oscillation needs more, see `kernel_integrals`."""
+
 _ITERATIONS = 40
 _DEEPEST_SPLIT = 12
 
@@ -32,7 +35,7 @@ def kernel_integrals(rates: Tensor, length: float, times: Tensor, order: int) ->
     """Return ``∫_0^τ exp(-r σ) ℓ_j((τ - σ) / length) dσ`` for all times τ, nodes j and rates r.
 
     Args:
-        rates: ``(K,)``, not negative.
+        rates: ``(K,)``, real or complex, real parts not negative.
         length: of the slab on which the Lagrange polynomials ℓ_j live.
         times: ``(T,)``, between 0 and ``length``.
         order: number of Gauss-Legendre nodes.
@@ -40,14 +43,17 @@ def kernel_integrals(rates: Tensor, length: float, times: Tensor, order: int) ->
     Returns:
         Tensor of shape ``(T, order, K)``.
     """
-    nodes, weights = (v.to(rates) for v in gauss_legendre(26))
+    decay = rates.real if rates.is_complex() else rates
     # beyond σ = 34 / r the kernel is nil: integrate over what is left, where it is smooth
-    reach = torch.minimum(times[:, None], _NEGLIGIBLE / rates.clamp_min(1e-300))
+    reach = torch.minimum(times[:, None], _NEGLIGIBLE / decay.clamp_min(1e-300))
+    # a Gauss rule of n nodes resolves a wave of phase 2n, and a dozen nodes more give it all digits
+    phase = float((rates.imag.abs() * reach).max()) if rates.is_complex() else 0.0
+    nodes, weights = (v.to(decay) for v in gauss_legendre(_QUADRATURE_NODES + int(phase / 2)))
     sigma = reach[..., None] * nodes
     kernel = (-rates[:, None] * sigma).exp() * weights * reach[..., None]
     polynomials = legendre(2 * (times[:, None, None] - sigma) / length - 1, order - 1)
-    moments = (kernel[..., None, :] @ polynomials).squeeze(-2)
-    return (moments @ legendre_transform(order).to(rates)).transpose(-1, -2)
+    moments = (kernel[..., None, :] @ polynomials.to(kernel)).squeeze(-2)
+    return (moments @ legendre_transform(order).to(kernel)).transpose(-1, -2)
 
 
 def slab_boundaries(stop: float, count: int, *, graded: int = 0, ratio: float = 4.0) -> list[float]:
@@ -78,7 +84,7 @@ class Trajectory:
 
         Args:
             times: ``(Q,)``; times outside the slabs are extrapolated.
-            functionals: ``(Q, K)``.
+            functionals: ``(Q, K)``, of the dtype of w.
 
         Returns:
             Tensor of shape ``(B, Q)``.
@@ -113,9 +119,11 @@ def integrate(
     """Solve ``w' = -rates w + forcing(t, w)``, for a batch of systems at once.
 
     Args:
-        rates: ``(K,)``, not negative. forcing: ``(t (p,), w (B, p, K)) -> (B, p, K)``. start: ``(B, K)``. boundaries:
-        where the slabs of time begin and end, increasing. A slab whose fixed-point iteration does not converge is
-            halved.
+        rates: ``(K,)``, real parts not negative.
+        forcing: ``(t (p,), w (B, p, K)) -> (B, p, K)``.
+        start: ``(B, K)``, of the dtype of ``rates``.
+        boundaries: where the slabs of time begin and end, increasing. A slab whose fixed-point iteration does not
+            converge is halved.
         order: number of Gauss-Legendre nodes a slab, which is the order of convergence in the length of the slabs.
         tolerance: largest change of the last iteration, relative to the largest entry of w.
 
@@ -125,7 +133,7 @@ def integrate(
     Raises:
         ArithmeticError: the iteration does not converge on the shortest slab that is tried.
     """
-    nodes = gauss_legendre(order)[0].to(rates)
+    nodes = gauss_legendre(order)[0].to(rates.device)
     cache: dict[float, tuple[Tensor, Tensor]] = {}
     slabs: list[Slab] = []
     pending = [(a, b - a, 0) for a, b in pairwise(boundaries)][::-1]
@@ -156,7 +164,7 @@ def integrate(
 
 
 def _extrapolate(slab: Slab, times: Tensor, nodes: Tensor) -> Tensor:
-    matrix = interpolation_matrix(nodes, (times - slab.start) / slab.length)
+    matrix = interpolation_matrix(nodes, (times - slab.start) / slab.length).to(slab.forcing)
     return torch.einsum("ij,bjk->bik", matrix, slab.forcing)
 
 

@@ -1,13 +1,16 @@
-"""Exact series solutions."""
+"""Exact series solutions on the unit square."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from pinndd.pinn.reference.interpolation import composite_gauss_legendre, wave_numbers
+
+_RESONANCE = 1e-6
 
 
 def sine_coefficients(function: Callable[[Tensor], Tensor], modes: int) -> Tensor:
@@ -19,39 +22,76 @@ def sine_coefficients(function: Callable[[Tensor], Tensor], modes: int) -> Tenso
 
 
 def laplace_on_square(edges: Mapping[str, Callable[[Tensor], Tensor]], points: Tensor, *, modes: int = 256) -> Tensor:
-    """Solve Laplace's equation on the unit square by separation of variables.
+    """Solve Laplace's equation on the unit square by separation of variables; see `helmholtz_on_square`."""
+    return helmholtz_on_square(edges, points, wave_number=0.0, modes=modes)
 
-    An edge with values ``Σ_k b_k sin(kπs)`` contributes ``Σ_k b_k sin(kπs) sinh(kπ(1 - d)) / sinh(kπ)``, d being the
-    distance from that edge. The sine series is that of the edge values minus the straight line between their ends; the
-    lines themselves belong to a bilinear function, which is harmonic. So edges need not vanish at the corners, but must
-    agree there.
+
+def helmholtz_on_square(
+    edges: Mapping[str, Callable[[Tensor], Tensor]], points: Tensor, *, wave_number: float, modes: int = 256
+) -> Tensor:
+    """Solve ``u_xx + u_yy + wave_number² u = 0`` on the unit square by separation of variables.
+
+    An edge with values ``Σ_k b_k sin(kπs)`` contributes ``Σ_k b_k sin(kπs) sinh(c_k (1 - d)) / sinh(c_k)``, where d is the
+    distance from that edge and ``c_k² = (kπ)² - wave_number²``; a negative square turns sinh into sin. The sine series is
+    that of the edge values minus a line between their ends, and the lines belong to a product of ``sin(a x) / sin(a)`` and
+    its like with ``2 a² = wave_number²``, which solves the equation (a bilinear function for Laplace's). So edges need not
+    vanish at the corners, but must agree there.
 
     Args:
         edges: values of ``"left"``, ``"right"`` (along y), ``"bottom"`` and ``"top"`` (along x): ``(N,)`` to ``(B, N)``.
         points: ``(Q, 2)``, x and y, float64.
+        wave_number: not negative; its square must not be ``(j² + k²) π²``, where the square resonates.
         modes: number of terms an edge.
 
     Returns:
         Tensor of shape ``(B, Q)``, float64.
+
+    Raises:
+        ValueError: the square resonates at this wave number.
     """
     x, y = points.double().unbind(-1)
+    slope = wave_number / math.sqrt(2)
+    squares = wave_numbers(modes).to(points.device) ** 2 - wave_number**2
+    _refuse_resonance(wave_number)
+
+    def line(values: Tensor, s: Tensor) -> Tensor:
+        """The function of s whose products solve the equation, with end values ``(B, 2)``."""
+        return values[:, :1] * _decay(s, slope) + values[:, 1:] * _decay(1 - s, slope)
+
     ends = torch.tensor([0.0, 1.0], dtype=torch.float64, device=points.device)
     bottom, top = edges["bottom"](ends).double(), edges["top"](ends).double()
-    u = (1 - y) * _line(bottom, x) + y * _line(top, x)
-    distances = {"left": (x, y), "right": (1 - x, y), "bottom": (y, x), "top": (1 - y, x)}
+    u = _decay(y, slope) * line(bottom, x) + _decay(1 - y, slope) * line(top, x)
     wave = wave_numbers(modes).to(points.device)
-    for name, (distance, along) in distances.items():
+    for name, (distance, along) in {"left": (x, y), "right": (1 - x, y), "bottom": (y, x), "top": (1 - y, x)}.items():
         values = edges[name](ends).double()
 
         def bent(s: Tensor, name: str = name, values: Tensor = values) -> Tensor:
-            return edges[name](s).double() - _line(values, s)
+            return edges[name](s).double() - line(values, s)
 
-        # sinh(a (1 - d)) / sinh(a) without overflow
-        decay = (-distance[:, None] * wave).exp() * (-2 * (1 - distance[:, None]) * wave).expm1() / (-2 * wave).expm1()
-        u = u + sine_coefficients(bent, modes).to(points.device) @ ((along[:, None] * wave).sin() * decay).T
+        profile = (along[:, None] * wave).sin() * _ratio(distance[:, None], squares)
+        u = u + sine_coefficients(bent, modes).to(points.device) @ profile.T
     return u
 
 
-def _line(ends: Tensor, s: Tensor) -> Tensor:
-    """Straight line between end values ``(B, 2)``, at ``s`` ``(N,)``."""
-    return ends[:, :1] * (1 - s) + ends[:, 1:] * s
+def _refuse_resonance(wave_number: float) -> None:
+    limit = int(wave_number / math.pi) + 2
+    for j in range(1, limit):
+        for k in range(j, limit):
+            own = math.pi * math.hypot(j, k)
+            if abs(own - wave_number) < _RESONANCE * own:
+                raise ValueError(
+                    f"wave_number={wave_number}: the unit square resonates at π √({j}² + {k}²) = {own:.6f}, so there is no "
+                    "unique solution; choose a number between two resonances"
+                )
+
+
+def _decay(s: Tensor, slope: float) -> Tensor:
+    """Return ``sin(slope (1 - s)) / sin(slope)``, and ``1 - s`` for slope 0."""
+    return 1 - s if slope == 0 else (slope * (1 - s)).sin() / math.sin(slope)
+
+
+def _ratio(distance: Tensor, squares: Tensor) -> Tensor:
+    """Return ``sinh(c (1 - d)) / sinh(c)`` with ``c² = squares``, without overflow; sin in place of sinh where c² < 0."""
+    c = squares.abs().sqrt().clamp_min(1e-8)
+    rising = (-distance * c).exp() * (-2 * (1 - distance) * c).expm1() / (-2 * c).expm1()
+    return torch.where(squares < 0, ((1 - distance) * c).sin() / c.sin(), rising)

@@ -13,7 +13,7 @@ from pinndd.pinn.collocation import INTERIOR
 from pinndd.pinn.pde import PDE
 from pinndd.pinn.solved_conditions import CONDITIONS
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome
-from pinndd.study.plots.conditions import draw_conditions
+from pinndd.study.plots.conditions import draw_conditions, drawn_conditions
 from pinndd.study.plots.curve import draw_curve, shifts_with_sizes
 from pinndd.study.plots.errors import draw_errors, one_set_each
 from pinndd.study.plots.fields import draw_fields
@@ -74,10 +74,9 @@ def own_learner(outcome: Outcome) -> str:
 
 def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
     rows = summarise(outcome.results)
-    plane = pde.box.dimension == 2
-    if outcome.data and plane and _has_points(pde, outcome.data[0]):
+    if outcome.data and _has_points(pde, outcome.data[0]):
         yield _points(pde, outcome)
-    if outcome.data and CONDITIONS in outcome.data[0] and any(p.dimension == 1 for p in pde.patches.values()):
+    if outcome.data and CONDITIONS in outcome.data[0] and drawn_conditions(pde):
         yield _conditions(pde, outcome)
     if rows:
         yield (
@@ -114,9 +113,8 @@ def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
             "the loop was trained on.",
             lambda: draw_history(outcome.histories),
         )
-    if plane:
-        for example in outcome.examples:
-            yield _fields(pde, example)
+    for example in outcome.examples:
+        yield _fields(pde, example)
 
 
 def _has_points(pde: PDE, data: SyntheticData) -> bool:

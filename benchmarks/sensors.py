@@ -1,0 +1,98 @@
+"""Sensors: error against their number, for the distilled placement and every baseline, on several PDEs.
+
+python benchmarks/sensors.py                     # run the PDEs below, three seeds each, then print the table
+python benchmarks/sensors.py heat poisson        # these only
+python benchmarks/sensors.py --print             # print the table from what is committed
+
+Results go to benchmarks/results/sensors/PDE.json, pictures of the first seed to the folder runs/PDE-sensors.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import deepxde
+import torch
+
+from pinndd import __version__
+from pinndd.pinn.loading import load_pde
+from pinndd.study.outcome import StudySettings
+from pinndd.study.sensor_study import study_sensors, write_study
+
+RESULTS = Path(__file__).parent / "results" / "sensors"
+PDES = ("heat", "poisson", "laplace_disk", "heat_switch")
+SIZES = (9, 12, 18, 30)
+SETTINGS = StudySettings(seeds=3, test_conditions=40)
+
+
+def run(name: str) -> None:
+    """Study one PDE and write its results."""
+    pde = load_pde(name)
+    started = time.perf_counter()
+    study = study_sensors(pde, SIZES, SETTINGS)
+    write_study(study, Path("runs") / f"{name}-sensors")
+    placed = [p.found.seconds for placements in study.placements.values() for p in placements]
+    record = {
+        "pde": name,
+        "sizes": SIZES,
+        "seeds": SETTINGS.seeds,
+        "test_conditions": SETTINGS.test_conditions,
+        "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0], "deepxde": deepxde.__version__},
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "seconds": round(time.perf_counter() - started, 1),
+        "seconds_of_one_placement": round(sum(placed) / len(placed), 1),
+        "rows": [row.to_json() for row in study.rows],
+        "allocations": study.allocations(),
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def table(shift: str = "none") -> str:
+    """Return a Markdown table of the errors under one shift: a row a PDE and number of sensors."""
+    lines = [
+        "| PDE | sensors | distilled, % | best baseline, % | ratio (95 % interval) | others, % |",
+        "|---|---|---|---|---|---|",
+    ]
+    for path in sorted(RESULTS.glob("*.json")):
+        record = json.loads(path.read_text())
+        rows = [r for r in record["rows"] if r["shift"] == shift]
+        for row in rows:
+            if row["method"] == "distilled":
+                lines.append(line(row, [r for r in rows if r["boundary_points"] == row["boundary_points"]]))
+    return "\n".join(lines)
+
+
+def line(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Return the line of one number of sensors."""
+    others = {r["method"]: percent(r["mean"]) for r in rows if r["method"] not in ("distilled", row["baseline"])}
+    best = next(r for r in rows if r["method"] == row["baseline"])
+    return (
+        f"| {row['pde']} | {row['boundary_points']} | {percent(row['mean'])} | {percent(best['mean'])} ({best['method']}) | "
+        f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f}) | "
+        f"{', '.join(f'{m} {e}' for m, e in others.items())} |"
+    )
+
+
+def percent(error: float) -> str:
+    """Two significant digits, in per cent, without an exponent."""
+    return f"{100 * error:.2g}" if error < 0.995 else f"{100 * error:.0f}"
+
+
+def main() -> None:
+    """Run the PDEs named on the command line, or all, and print the table."""
+    named = [a for a in sys.argv[1:] if not a.startswith("-")]
+    if "--print" not in sys.argv:
+        for name in named or PDES:
+            run(name)
+    print(table())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The results of many studies in one file: summaries with all that numbers depend on, merged run by run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pinndd.checkpoint import write_atomically
+from pinndd.study.geometric import geometric_mean
+from pinndd.study.outcome import DISTILLED, Outcome, Result
+from pinndd.study.run_config import RunConfig
+from pinndd.study.run_folder import RunFolder
+from pinndd.study.summary import SummaryRow, summarise
+
+FILE = "benchmark.json"
+FORMAT = 1
+_DIGITS = 5
+_SIZES = ("learner", "method", "points", "shift", "distilled_with")
+_LOCAL = {"--out": 1, "--results": 1, "--jobs": 1, "--resume": 0, "--overwrite": 0}
+"""Options that say where a run was kept, not what it computed, with the number of their values."""
+
+
+class BenchmarkFileError(ValueError):
+    """A results file that is damaged or of a newer version."""
+
+
+@dataclass(frozen=True)
+class BenchmarkRun:
+    """What one protocol of one PDE gave.
+
+    Attributes:
+        pde, protocol: what was studied.
+        command: how to repeat it.
+        settings: those of the study, seeds among them.
+        versions: of Python and the packages.
+        hardware: processor, cores, and the device that was used.
+        source: checksum of the PDE module.
+        distill_seconds: wall time of distilling, one number a seed.
+        skipped: protocols that make no sense for this PDE, and why.
+        rows: the summary, one a learner, method and shift.
+        sizes: mean errors at other sizes, a row of learner, method, points, shift, distilled_with, mean and models each.
+    """
+
+    pde: str
+    protocol: str
+    command: str
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    source: str
+    distill_seconds: Sequence[float]
+    skipped: Mapping[str, str]
+    rows: Sequence[SummaryRow]
+    sizes: Sequence[Sequence[Any]] = ()
+
+    @property
+    def compared(self) -> list[SummaryRow]:
+        """Rows of the distilled sets, each with the learner it was distilled with, that were compared with a baseline."""
+        own = [r for r in self.rows if r.method == DISTILLED and r.learner == r.distilled_with]
+        return [r for r in own if r.ratio is not None]
+
+    @classmethod
+    def of(cls, config: RunConfig, outcome: Outcome, machine: Mapping[str, Any]) -> BenchmarkRun:
+        """Describe a finished protocol of a run on ``machine``."""
+        return cls(
+            config.pde,
+            outcome.protocol,
+            portable(config.command),
+            {k: v for k, v in config.settings.items() if k != "shifts" or v},
+            config.versions,
+            machine,
+            config.source,
+            list(outcome.distill_seconds),
+            config.skipped,
+            summarise(outcome.results),
+            _sizes(outcome.curve),
+        )
+
+
+def hardware(device: str = "cpu") -> dict[str, Any]:
+    """Return what times depend on: processor, number of cores, and the accelerator if one was used. No names of machines."""
+    found: dict[str, Any] = {"processor": _processor(), "cores": os.cpu_count() or 1}
+    if device.startswith("cuda") and torch.cuda.is_available():
+        found["accelerator"] = torch.cuda.get_device_name(torch.device(device))
+    return found
+
+
+def portable(command: str) -> str:
+    """Return a command without the options that say where the run was kept, and without folders of this machine."""
+    kept, skip = [], 0
+    for word in shlex.split(command):
+        if skip:
+            skip -= 1
+        elif word.partition("=")[0] in _LOCAL:
+            skip = 0 if "=" in word else _LOCAL[word]
+        else:
+            kept.append(Path(word).name if Path(word).is_absolute() else word)
+    return shlex.join(kept)
+
+
+def load_benchmark(path: Path) -> list[BenchmarkRun]:
+    """Read a results file; one that does not exist is empty.
+
+    Raises:
+        BenchmarkFileError: it is damaged or of a newer version.
+    """
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text())
+        if content["format"] > FORMAT:
+            raise BenchmarkFileError(f"{path} was written by a newer pinndd (format {content['format']}): update pinndd")
+        return [_run(values) for values in content["runs"]]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, BenchmarkFileError):
+            raise
+        raise BenchmarkFileError(
+            f"{path} is damaged ({type(error).__name__}: {error}): move it away, or name another folder with --results"
+        ) from error
+
+
+def record(folder: RunFolder, path: Path) -> list[BenchmarkRun]:
+    """Put all finished protocols of a run into the results file ``path``, in place of what it held of them.
+
+    Raises:
+        BenchmarkFileError: the file is damaged.
+    """
+    config = folder.config
+    machine = hardware(str(config.settings.get("device", "cpu")))
+    new = [BenchmarkRun.of(config, outcome, machine) for outcome in folder.outcomes()]
+    names = {(r.pde, r.protocol) for r in new}
+    runs = [r for r in load_benchmark(path) if (r.pde, r.protocol) not in names] + new
+    save_benchmark(runs, path)
+    return new
+
+
+def save_benchmark(runs: Sequence[BenchmarkRun], path: Path) -> None:
+    """Write a results file atomically, sorted by PDE and protocol, one row of a table a line."""
+    ordered = sorted(runs, key=lambda r: (r.pde, r.protocol))
+    text = json.dumps({"format": FORMAT, "runs": [_values(r) for r in ordered]}, indent=1, allow_nan=False)
+    flat = re.sub(r"\[\n\s+([^\[\]{}]*?)\n\s+\]", lambda m: "[" + re.sub(r",\n\s+", ", ", m[1]) + "]", text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as file:
+        file.write(flat.encode() + b"\n")
+
+
+def mean_ratio(rows: Sequence[SummaryRow]) -> float | None:
+    """Return the geometric mean of the ratios of ``rows``; None where a training failed or nothing was compared."""
+    ratios = [r.ratio for r in rows if r.ratio is not None]
+    if not ratios or min(ratios) <= 0:
+        return None
+    return geometric_mean(ratios, [r.pde for r in rows if r.ratio is not None]).value
+
+
+def _values(run: BenchmarkRun) -> dict[str, Any]:
+    columns = [f.name for f in fields(SummaryRow) if f.name not in ("pde", "protocol")]
+    rows = [{**vars(r), **r.to_json()} for r in run.rows]
+    values = asdict(run) | {"columns": columns, "rows": [[_rounded(row[c]) for c in columns] for row in rows]}
+    return values | {"distill_seconds": [_rounded(s) for s in run.distill_seconds]}
+
+
+def _run(values: Mapping[str, Any]) -> BenchmarkRun:
+    same = {"pde": values["pde"], "protocol": values["protocol"]}
+    rows = [SummaryRow.from_json(same | dict(zip(values["columns"], row, strict=True))) for row in values["rows"]]
+    return BenchmarkRun(**{k: v for k, v in values.items() if k != "columns"} | {"rows": rows})
+
+
+def _sizes(results: Sequence[Result]) -> list[list[Any]]:
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for r in results:
+        groups.setdefault(tuple(getattr(r, name) for name in _SIZES), []).append(r.relative_l2)
+    means = {key: sum(errors) / len(errors) for key, errors in groups.items()}
+    return [[*key, _rounded(mean) if math.isfinite(mean) else None, len(groups[key])] for key, mean in means.items()]
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+
+
+def _processor() -> str:
+    """The name of the processor; Linux tells it in a file only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    found = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return found or platform.processor() or platform.machine()

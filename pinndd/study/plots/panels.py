@@ -1,0 +1,143 @@
+"""One component of a field in one panel: a map over two coordinates with the outline of the domain, or a line over one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.patches import Polygon
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from pinndd.pinn.pde import PDE
+from pinndd.study.bootstrap import Array
+from pinndd.study.outcome import DISTILLED, FieldExample
+from pinndd.study.plots.style import ERROR_MAP, FIELD_MAP, label
+
+_EQUAL_UP_TO = 3.0
+"""Aspect of a plane domain up to which its two coordinates are drawn to the same scale."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One component of an example: the truth, and the predictions of two methods, the distilled set's first.
+
+    Attributes:
+        name: of the component.
+        truth: over the section, ``(n,)`` or ``(n, m)``, NaN outside the domain.
+        predictions: method name to a field like the truth.
+    """
+
+    name: str
+    truth: Array
+    predictions: dict[str, Array]
+
+    @property
+    def errors(self) -> dict[str, Array]:
+        """Absolute errors, by method."""
+        return {name: np.abs(field - self.truth) for name, field in self.predictions.items()}
+
+    @property
+    def truth_limits(self) -> tuple[float, float]:
+        """Range of the truth."""
+        return float(np.nanmin(self.truth)), float(np.nanmax(self.truth))
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Range of the colours: all of the truth, and of the predictions what does not drown it."""
+        low, high = self.truth_limits
+        slack = 0.5 * (high - low) or abs(high) or 1.0
+        everything = [self.truth, *self.predictions.values()]
+        return (
+            max(low - slack, min(float(np.nanmin(f)) for f in everything)),
+            min(high + slack, max(float(np.nanmax(f)) for f in everything)),
+        )
+
+
+def components(pde: PDE, example: FieldExample) -> list[Shown]:
+    """Return every component of an example."""
+    names = sorted(example.predictions, key=lambda n: n != DISTILLED)[:2]
+    axes = pde.box.dimension - len(example.at)
+    truth = _with_components(example.truth, axes)
+    fields = {n: _with_components(example.predictions[n], axes) for n in names}
+    return [
+        Shown(name, truth[..., k], {n: f[..., k] for n, f in fields.items()})
+        for k, name in enumerate(component_names(pde, truth.shape[-1]))
+    ]
+
+
+def telling(shown: list[Shown]) -> Shown:
+    """Return the component whose truth varies most."""
+    return max(shown, key=lambda c: float(np.nanstd(c.truth)))
+
+
+def component_names(pde: PDE, outputs: int) -> list[str]:
+    """Return what the components are called: ``u``, or the names that have units beside the coordinates, or ``u0``, ``u1``."""
+    named = [name for name in pde.units if name not in pde.box.names]
+    if outputs == 1:
+        return ["u"]
+    return named if len(named) == outputs else [f"u{k}" for k in range(outputs)]
+
+
+def where(pde: PDE, example: FieldExample) -> str:
+    """Say at which coordinates the section lies: ``at t = 0.5 s``; empty where all are shown."""
+    held = [f"{name} = {value:.3g} {pde.units.get(name, '')}".rstrip() for name, value in example.at.items()]
+    return f"at {', '.join(held)}" if held else ""
+
+
+def coordinates(pde: PDE, field: NDArray[np.float64]) -> tuple[Array, ...]:
+    """Coordinates along the axes of a field: equispaced, both ends included."""
+    low, high = pde.box.low, pde.box.high
+    return tuple(np.linspace(low[k], high[k], n) for k, n in enumerate(field.shape))
+
+
+def draw_map(pde: PDE, ax: Axes, field: Array, low: float, high: float, colours: str = FIELD_MAP) -> QuadMesh:
+    """Draw one component over two coordinates, cut off at the outline of the domain."""
+    x, y = coordinates(pde, field)
+    mesh = ax.pcolormesh(x, y, _filled(field).T, shading="gouraud", cmap=colours, vmin=low, vmax=high, rasterized=True)
+    region = pde.box.region
+    if region is not None:
+        outline = Polygon(region.outline().numpy(), closed=True, fill=False, edgecolor="black", linewidth=0.9, clip_on=False)
+        ax.add_patch(outline)
+        mesh.set_clip_path(outline)
+        ax.spines[:].set_visible(False)
+    if _to_scale(pde):
+        ax.set_aspect("equal")
+    ax.set_xlabel(label(pde, pde.box.names[0]))
+    ax.locator_params(nbins=4)
+    return mesh
+
+
+def tallness(pde: PDE) -> float:
+    """Return the height of a map over its width: that of the domain where it is drawn to scale, else 1."""
+    width, height = (b - a for a, b in zip(pde.box.low[:2], pde.box.high[:2], strict=True))
+    return height / width if _to_scale(pde) else 1.0
+
+
+def _to_scale(pde: PDE) -> bool:
+    """Whether both coordinates shown are of space, and no side is much longer than the other."""
+    sides = [b - a for a, b in zip(pde.box.low[:2], pde.box.high[:2], strict=True)]
+    return pde.box.space_dimension > 1 and max(sides) <= _EQUAL_UP_TO * min(sides)
+
+
+def draw_error_map(pde: PDE, ax: Axes, field: Array, high: float) -> QuadMesh:
+    """Draw an absolute error over two coordinates."""
+    return draw_map(pde, ax, field, 0.0, high or 1.0, ERROR_MAP)
+
+
+def _filled(field: Array) -> Array:
+    """Continue a field to the points outside the domain, so that colours reach its outline."""
+    outside = np.isnan(field)
+    if not outside.any():
+        return field
+    nearest = distance_transform_edt(outside, return_distances=False, return_indices=True)
+    filled: Array = field[tuple(nearest)]
+    return filled
+
+
+def _with_components(field: Tensor, axes: int) -> Array:
+    values: Array = field.double().numpy()
+    return values if values.ndim > axes else values[..., None]

@@ -1,0 +1,191 @@
+"""Where sensors are put without distilling: designs on every edge, and pivoted QR of modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from scipy.linalg import qr
+from torch import Tensor
+
+from pinndd.pinn.samplers import INTERIOR_SAMPLERS
+from pinndd.study.retrain_baselines import Tuned, with_scale
+from pinndd.study.sensor_setup import SensorSetup
+
+LEVELS = (1e-2, 1.0, 1e2, 1e4, 1e6)
+"""Interior weights that every baseline is tuned over: against the penalty of the learner, more weight is less smoothing."""
+
+RATIOS = tuple(10.0**k for k in range(-2, 7))
+"""Ratios of the boundary weight to the interior weight that every baseline is tuned over."""
+
+SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)
+"""Feature scales that the learner is tuned over, on the best baseline."""
+
+DESIGNS = {"midpoints": "midpoint-grid", "chebyshev": "chebyshev-grid"}
+EQUAL, PROPORTIONAL = "equal", "proportional"
+QR_VALUES, QR_SOLUTIONS = "qr-boundary-modes", "qr-solution-modes"
+
+CANDIDATES = {1: 49, 2: 11}
+"""Candidates along each coordinate of a condition, both ends included, by its dimension."""
+
+
+def candidate_sensors(setup: SensorSetup) -> dict[str, Tensor]:
+    """Return a fine grid of places on every condition that is measured, corners included, as local coordinates."""
+    grids = {}
+    for name in setup.measured:
+        k = setup.pde.patches[name].dimension
+        line = torch.linspace(0, 1, CANDIDATES.get(k, 5) if k else 1, dtype=torch.float64)
+        mesh = torch.meshgrid(*[line] * k, indexing="ij") if k else ()
+        grids[name] = (torch.stack(mesh, -1).reshape(-1, k) if k else torch.zeros((1, 0), dtype=torch.float64)).to(
+            setup.interior
+        )
+    return grids
+
+
+def measurements(setup: SensorSetup, places: Mapping[str, Tensor]) -> Tensor:
+    """Return what sensors at ``places`` measure in every training condition, ``(E, M)``, one condition after the other."""
+    return torch.cat([setup.pool.values[name](places[name]) for name in setup.measured], -1)
+
+
+def proportional(setup: SensorSetup, count: int) -> dict[str, int]:
+    """Share sensors in proportion to how many degrees of freedom the values of a condition have in training.
+
+    That number is the participation ratio of the singular values of the snapshots, ``(Σ σ²)² / Σ σ⁴``; each condition gets one
+    sensor at least, the rest goes to the largest remainders.
+    """
+    freedom = []
+    for name, places in candidate_sensors(setup).items():
+        squares = torch.linalg.svdvals(setup.pool.values[name](places)).square()
+        freedom.append(float(squares.sum() ** 2 / squares.square().sum().clamp_min(1e-300)))
+    return dict(zip(setup.measured, apportion(freedom, count), strict=True))
+
+
+def apportion(shares: Sequence[float], total: int) -> list[int]:
+    """Return whole numbers of sum ``total``, at least 1 each and as nearly in proportion to ``shares`` as they can be."""
+    counts = [1] * len(shares)
+    for _ in range(total - len(shares)):
+        # the one that is furthest below its share
+        behind = [share / sum(shares) * total - n for share, n in zip(shares, counts, strict=True)]
+        counts[behind.index(max(behind))] += 1
+    return counts
+
+
+def pivots(modes: Tensor, count: int, group: Sequence[int]) -> list[int]:
+    """Choose rows of a matrix of modes by QR with column pivoting.
+
+    Up to as many rows as there are modes: pivoted QR of ``modesᵀ``, which keeps the volume of the chosen rows large; beyond that,
+    of ``modes modesᵀ`` (Manohar, Brunton, Kutz and Brunton 2018, doi 10.1109/MCS.2018.2810460). A group without a row gets its
+    first pivot in place of the last one of a group that has several.
+
+    Args:
+        modes: ``(C, r)``, scaled orthonormal modes at C candidates.
+        count: rows to choose.
+        group: the condition of each candidate.
+    """
+    matrix = modes.cpu().double().numpy()
+    square = matrix.T if count <= matrix.shape[1] else matrix @ matrix.T
+    order = [int(k) for k in qr(square, mode="r", pivoting=True)[1]]
+    chosen = order[:count]
+    for missing in sorted(set(group) - {group[k] for k in chosen}):
+        several = [k for k in chosen if sum(group[c] == group[k] for c in chosen) > 1]
+        chosen.remove(several[-1])
+        chosen.append(next(k for k in order if group[k] == missing))
+    return chosen
+
+
+def modes_of(snapshots: Tensor, energy: float = 1e-10) -> Tensor:
+    """Return the left singular vectors of snapshots ``(places, E)`` that hold all but ``energy`` of their squares, ``(places, r)``."""
+    u, s, _ = torch.linalg.svd(snapshots, full_matrices=False)
+    rank = int((s.square() > energy * s.square().sum()).sum())
+    modes: Tensor = u[:, :rank]
+    return modes
+
+
+def qr_sensors(setup: SensorSetup, method: str, count: int) -> dict[str, Tensor]:
+    """Place sensors by pivoted QR of modes over the candidates.
+
+    Args:
+        setup: gives the training conditions.
+        method: ``qr-boundary-modes`` takes the modes of the boundary values, ``qr-solution-modes`` those of the solution field
+            together with the boundary values, at the candidates.
+        count: number of sensors.
+    """
+    places = candidate_sensors(setup)
+    values = measurements(setup, places).T
+    if method == QR_SOLUTIONS:
+        field = setup.pool.truth.flatten(1).T
+        # both as means of squares: neither counts more for having more points
+        snapshots = torch.cat((values / len(values) ** 0.5, field / len(field) ** 0.5))
+        modes = modes_of(snapshots)[: len(values)]
+    else:
+        modes = modes_of(values)
+    group = [k for k, name in enumerate(setup.measured) for _ in range(len(places[name]))]
+    return grouped(setup, places, pivots(modes, count, group))
+
+
+def grouped(setup: SensorSetup, places: Mapping[str, Tensor], chosen: Sequence[int]) -> dict[str, Tensor]:
+    """Return the chosen candidates by condition, in the order of their coordinates."""
+    found, start = {}, 0
+    for name in setup.measured:
+        mine = sorted(k - start for k in chosen if start <= k < start + len(places[name]))
+        found[name] = places[name][mine]
+        start += len(places[name])
+    return found
+
+
+def designed(setup: SensorSetup, design: str, counts: Mapping[str, int]) -> dict[str, Tensor]:
+    """Put ``counts`` sensors on each condition by a design of `DESIGNS`."""
+    draw = INTERIOR_SAMPLERS[DESIGNS[design]]
+    patches = setup.pde.patches
+    return {
+        name: draw(n, patches[name].dimension, 0).to(setup.interior)
+        if patches[name].dimension
+        else setup.interior.new_zeros((n, 0))
+        for name, n in counts.items()
+    }
+
+
+def baseline_sensors(setup: SensorSetup, count: int) -> dict[str, dict[str, Tensor]]:
+    """Return the sensors of every baseline, by its name."""
+    shares = {
+        EQUAL: dict(zip(setup.measured, apportion([1.0] * len(setup.measured), count), strict=True)),
+        PROPORTIONAL: proportional(setup, count),
+    }
+    found = {}
+    for design in DESIGNS:
+        found[design] = designed(setup, design, shares[EQUAL])
+        if shares[PROPORTIONAL] != shares[EQUAL]:
+            found[f"{design}-{PROPORTIONAL}"] = designed(setup, design, shares[PROPORTIONAL])
+    for method in (QR_VALUES, QR_SOLUTIONS):
+        found[method] = qr_sensors(setup, method, count)
+    return found
+
+
+def tune(
+    setup: SensorSetup,
+    method: str,
+    sensors: Mapping[str, Tensor],
+    levels: Sequence[float] = (),
+    ratios: Sequence[float] = (),
+) -> Tuned:
+    """Return the sensors with the weights of lowest error on the validation conditions (empty: the grid that speed allows)."""
+    every = setup.linear and setup.budget >= 1
+    levels = levels or (LEVELS if every else LEVELS[2:4])
+    ratios = ratios or (RATIOS if every else RATIOS[1:6])
+    sets = [setup.data(sensors, level, level * ratio) for level in levels for ratio in ratios]
+    return min((Tuned(method, data, setup.error(data)) for data in sets), key=lambda t: t.error)
+
+
+def tuned_baselines(setup: SensorSetup, count: int) -> list[Tuned]:
+    """Return every baseline with its tuned weights."""
+    return [tune(setup, method, sensors) for method, sensors in baseline_sensors(setup, count).items()]
+
+
+def with_best_scale(setup: SensorSetup, count: int) -> SensorSetup:
+    """Choose the feature scale of the learner on the baseline that is best there."""
+    sets = {name: s for name, s in baseline_sensors(setup, count).items() if name in DESIGNS}
+    every = setup.linear and setup.budget >= 1
+    levels, ratios = (LEVELS[1:4], RATIOS[1::2]) if every else (LEVELS[2:3], RATIOS[1:5])
+    candidates = [setup.with_learner(with_scale(setup.learner, scale)) for scale in (SCALES if every else SCALES[1::2])]
+    errors = [min(tune(c, name, s, levels, ratios).error for name, s in sets.items()) for c in candidates]
+    return candidates[errors.index(min(errors))]
