@@ -12,7 +12,8 @@ from torch import Tensor
 from pinndd.pinn.domain import Domain
 from pinndd.pinn.families import Family
 from pinndd.pinn.operators import BoundaryOperator, by_residual, combination, normal_derivative, partial, value_of
-from pinndd.pinn.patches import Patch, boundary_patch, initial_patch
+from pinndd.pinn.patches import Patch
+from pinndd.pinn.places import boundary_patch, initial_patch
 
 
 class Condition(ABC):

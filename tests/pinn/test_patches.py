@@ -12,7 +12,8 @@ from torch import Tensor
 from pinndd.constraints import Box, Fixed, Within
 from pinndd.pinn.deepxde import import_deepxde
 from pinndd.pinn.domain import Domain, domain_from
-from pinndd.pinn.patches import Patch, boundary_patch, initial_patch
+from pinndd.pinn.patches import Patch
+from pinndd.pinn.places import boundary_patch, initial_patch
 
 dde = import_deepxde()
 TIME = dde.geometry.TimeDomain(0, 2)

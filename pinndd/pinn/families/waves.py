@@ -1,0 +1,168 @@
+"""Sums of waves, and polynomials."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.families.base import LinearFamily, check_draw
+
+
+def _mode_numbers(modes: int | tuple[int, ...]) -> tuple[int, ...]:
+    numbers = tuple(range(1, modes + 1)) if isinstance(modes, int) else tuple(modes)
+    if not numbers or min(numbers) < 1:
+        raise ValueError(f"modes={modes!r}: expected a positive number of modes, or a tuple of mode numbers from 1")
+    return numbers
+
+
+@dataclass(frozen=True)
+class _Modes(LinearFamily):
+    """Sums of waves by mode number; mode k has standard deviation ``amplitude · k^-decay``."""
+
+    modes: int | tuple[int, ...] = 3
+    amplitude: float = 1.0
+    decay: float = 1.0
+    distribution: Literal["normal", "uniform"] = "normal"
+    active: int | None = None
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_draw(self.distribution, self.active, self.size)
+        if self.weights is not None and len(self.weights) != self.size:
+            raise ValueError(f"weights={self.weights!r}: expected one factor for each of the {self.size} modes")
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The mode numbers."""
+        return _mode_numbers(self.modes)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return len(self.numbers)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        factors = self.weights if self.weights is not None else tuple(k**-self.decay for k in self.numbers)
+        return tuple(self.amplitude * f for f in factors)
+
+    def _phases(self, s: Tensor) -> Tensor:
+        return s[..., :1] * math.pi * s.new_tensor(self.numbers)
+
+
+@dataclass(frozen=True)
+class Sine(_Modes):
+    """Sum of ``sin(k π s)``, zero at both ends; mode k has standard deviation ``amplitude · k^-decay``.
+
+    Args:
+        modes: how many modes, counted from 1, or the mode numbers themselves.
+        amplitude: standard deviation of mode 1.
+        decay: how fast the modes fall off; 0 gives a flat spectrum, a negative value a rising one.
+        distribution: of each coefficient, ``"normal"`` or ``"uniform"`` (of the same standard deviation).
+        active: draw only this many modes at a time, the others are zero (None: all).
+        weights: a factor a mode in place of ``k^-decay``; 0 leaves a mode out but keeps its coefficient.
+    """
+
+    def basis(self, s: Tensor) -> Tensor:
+        return self._phases(s).sin()
+
+
+@dataclass(frozen=True)
+class Cosine(_Modes):
+    """Sum of ``cos(k π s)``, without slope at either end; arguments as in `Sine`."""
+
+    def basis(self, s: Tensor) -> Tensor:
+        return self._phases(s).cos()
+
+
+@dataclass(frozen=True)
+class Clamped(_Modes):
+    """Sum of ``sin(π s) sin(k π s)``, zero at both ends with its slope; arguments as in `Sine`."""
+
+    def basis(self, s: Tensor) -> Tensor:
+        return (s[..., :1] * math.pi).sin() * self._phases(s).sin()
+
+
+@dataclass(frozen=True)
+class Fourier(LinearFamily):
+    """Constant plus ``cos(2π k s / period)`` and ``sin(2π k s / period)``; mode k has deviation ``amplitude · k^-decay``.
+
+    With ``period=1`` the functions are periodic on [0, 1]. The coefficients are the constant (unless ``constant=0``), then
+    a cosine and a sine a mode.
+
+    Args:
+        modes: how many modes, counted from 1, or the mode numbers themselves.
+        amplitude: standard deviation of mode 1.
+        decay: how fast the modes fall off.
+        constant: standard deviation of the constant, relative to ``amplitude``; 0 leaves it out.
+        period: length of the slowest wave.
+        distribution, active, weights: as in `Sine`; ``weights`` holds one factor a mode.
+    """
+
+    modes: int | tuple[int, ...] = 3
+    amplitude: float = 1.0
+    decay: float = 1.0
+    constant: float = 0.0
+    period: float = 1.0
+    distribution: Literal["normal", "uniform"] = "normal"
+    active: int | None = None
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_draw(self.distribution, self.active, self.size)
+        if self.weights is not None and len(self.weights) != len(self.numbers):
+            raise ValueError(f"weights={self.weights!r}: expected one factor for each of the {len(self.numbers)} modes")
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The mode numbers."""
+        return _mode_numbers(self.modes)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return 2 * len(self.numbers) + (self.constant > 0)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        factors = self.weights if self.weights is not None else tuple(k**-self.decay for k in self.numbers)
+        waves = tuple(self.amplitude * f for f in factors for _ in range(2))
+        return ((self.amplitude * self.constant,) if self.constant > 0 else ()) + waves
+
+    def basis(self, s: Tensor) -> Tensor:
+        phase = s[..., :1] * (2 * math.pi / self.period) * s.new_tensor(self.numbers)
+        waves = torch.stack((phase.cos(), phase.sin()), -1).flatten(-2)
+        return torch.cat((torch.ones_like(waves[..., :1]), waves), -1) if self.constant > 0 else waves
+
+
+@dataclass(frozen=True)
+class Chebyshev(LinearFamily):
+    """Chebyshev polynomials T_0 … T_degree in ``2s - 1``; degree k has deviation ``amplitude · (k + 1)^-decay``."""
+
+    degree: int = 4
+    amplitude: float = 1.0
+    decay: float = 1.0
+    distribution: Literal["normal", "uniform"] = "normal"
+    active: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.degree < 0:
+            raise ValueError(f"degree={self.degree}: expected 0 or more")
+        check_draw(self.distribution, self.active, self.size)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.degree + 1
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return tuple(self.amplitude * (k + 1) ** -self.decay for k in range(self.degree + 1))
+
+    def basis(self, s: Tensor) -> Tensor:
+        x = 2 * s[..., 0] - 1
+        values = [torch.ones_like(x), x]
+        for _ in range(2, self.degree + 1):
+            values.append(2 * x * values[-1] - values[-2])
+        return torch.stack(values[: self.degree + 1], -1)
