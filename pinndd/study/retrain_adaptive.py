@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.pinn.adaptive import PACMANN, R3, RAD, RARD, AdaptiveMethod, train_adaptively
 from pinndd.pinn.adaptive.training import Fitted
 from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
@@ -73,7 +72,7 @@ def tune_adaptive(setup: Setup, tuned: Sequence[Tuned], settings: StudySettings,
         progress: called often.
     """
     start = min((t for t in tuned if t.method in STARTS), key=lambda t: t.error)
-    quick, slow = settings.budget < 1, isinstance(setup.learner, GaussNewton)
+    quick, slow = setup.quick, setup.slow
     episodes = setup.plain[: 8 if quick or slow else 24]
     chosen = []
     for k, (name, grid) in enumerate(GRIDS.items()):

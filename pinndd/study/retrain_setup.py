@@ -54,6 +54,7 @@ class Setup:
         plain: the training conditions among them, on which baselines are tuned.
         seed: of the distillation; also of the network's draw.
         device: of the computation.
+        quick: whether this is a first look: what is tuned, is tuned on coarser grids.
     """
 
     pde: PDE
@@ -66,6 +67,12 @@ class Setup:
     plain: BoundaryEpisodes
     seed: int
     device: str
+    quick: bool = False
+
+    @property
+    def slow(self) -> bool:
+        """Whether a fit takes so long that tuning has to be sparing."""
+        return isinstance(self.learner, GaussNewton)
 
     def with_learner(self, learner: Learner) -> Setup:
         """Return the setup with other settings of the learner."""
@@ -113,6 +120,7 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int) -> Setup:
         plain,
         seed,
         settings.device,
+        settings.budget < 1,
     )
 
 
