@@ -34,6 +34,9 @@ CEILING = "dense"
 DENSE = {"ridge": (900, 150), "gauss-newton": (324, 66)}
 """Interior and boundary points of the ceiling, by learner."""
 
+DENSE_QUICK = (196, 54)
+"""The same in a first look at a nonlinear equation."""
+
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
 
@@ -128,7 +131,8 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         found = distill_from(setup, tuned, progress)
         tuned.append(best_of_k(setup, tuned, setup.outer, settings.points, settings.boundary_points, progress))
         runs.append((setup, found, tuned))
-        dense = sampled(setup, "sobol", *DENSE.get(setup.name, (324, 66)), setup.seed + 1)
+        size = DENSE_QUICK if setup.slow and setup.quick else DENSE.get(setup.name, (324, 66))
+        dense = sampled(setup, "sobol", *size, setup.seed + 1)
         ceiling = tune_design(setup, CEILING, dense)
         results += compare(setup, found.data, [*tuned, ceiling], settings, progress)
         # in a first look they would take longer than all the rest where every fit is slow

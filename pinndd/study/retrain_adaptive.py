@@ -73,7 +73,7 @@ def tune_adaptive(setup: Setup, tuned: Sequence[Tuned], settings: StudySettings,
     """
     start = min((t for t in tuned if t.method in STARTS), key=lambda t: t.error)
     quick, slow = setup.quick, setup.slow
-    episodes = setup.plain[: 8 if quick or slow else 24]
+    episodes = setup.plain[:8]
     chosen = []
     for k, (name, grid) in enumerate(GRIDS.items()):
         found = [
