@@ -1,0 +1,220 @@
+"""Read the tables of several hospitals, with different columns, into one coded table; nothing is dropped without being counted."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+import torch
+
+from pinndd.bayesnet.hospitals import Hospitals
+from pinndd.bayesnet.network import Structure, Variable
+from pinndd.bayesnet.rows import MISSING
+
+_MARKS = ("", "?", "NA")
+"""Cells that mean: not recorded."""
+
+
+class HospitalFileError(ValueError):
+    """A table of a hospital that cannot be used as it is; the message names file, column and value."""
+
+
+@dataclass(frozen=True)
+class HospitalFile:
+    """A CSV file with one header line.
+
+    Attributes:
+        path: of it, UTF-8.
+        codebook: states that this hospital declares for columns of its own, in any order; checked against the common ones.
+        recode: for a column, the state that each of the file's own words stands for; other words are taken as they are.
+        ignore: columns that are not to be used, for example a patient number; the report lists them.
+    """
+
+    path: Path
+    codebook: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    recode: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ignore: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What was used of one file.
+
+    Attributes:
+        hospital: its name.
+        path: of the file.
+        rows_read: rows of the file.
+        rows_used: rows with at least one recorded cell.
+        cells_used: recorded cells.
+        cells_missing: missing cells of the columns that the hospital has, in the rows that are used.
+        columns: variables that the file has.
+        absent: variables that it does not have.
+        ignored: columns that were left out on request.
+    """
+
+    hospital: str
+    path: Path
+    rows_read: int
+    rows_used: int
+    cells_used: int
+    cells_missing: int
+    columns: tuple[str, ...]
+    absent: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.hospital} ({self.path.name}): {self.rows_used} of {self.rows_read} rows used",
+            f"{self.cells_used} cells used, {self.cells_missing} missing in {len(self.columns)} columns",
+            f"not recorded: {', '.join(self.absent) or 'nothing'}",
+        ]
+        return "; ".join([*parts, f"ignored: {', '.join(self.ignored)}"] if self.ignored else parts)
+
+
+def read_hospitals(
+    files: Mapping[str, HospitalFile | Path | str],
+    variables: Sequence[Variable],
+    *,
+    missing: Collection[str] = _MARKS,
+    disjoint: Collection[str] = (),
+) -> tuple[Hospitals, tuple[FileReport, ...]]:
+    """Read one CSV file a hospital; blanks around a cell do not count.
+
+    Args:
+        files: for each hospital its file.
+        variables: with all states that any hospital may use.
+        missing: cells that mean: not recorded.
+        disjoint: columns in which hospitals may have no state in common. Elsewhere, two hospitals that each use two states or
+            more, none of them in common, are taken to code the column differently.
+
+    Returns:
+        The table, rows without a recorded cell left out, and for each file what was used.
+
+    Raises:
+        HospitalFileError: a file cannot be read or is empty, a column is unknown or repeated, a line has too few or too many
+            cells, a state is not declared, two hospitals code a column differently, a codebook differs from the states, or see
+            `Hospitals`: no shared column.
+        ValueError: the variables do not fit together, or ``disjoint`` names an unknown one.
+    """
+    structure = Structure(tuple(variables), {})
+    tables: list[list[list[int]]] = []
+    reports: list[FileReport] = []
+    for hospital, file in files.items():
+        given = file if isinstance(file, HospitalFile) else HospitalFile(Path(file))
+        codes, report = _read(hospital, given, structure, frozenset(missing))
+        tables.append(codes)
+        reports.append(report)
+    _check_same_coding(structure, tables, reports, disjoint)
+    rows = torch.tensor([row for table in tables for row in table], dtype=torch.int64).reshape(-1, len(structure.names))
+    membership = torch.tensor([k for k, table in enumerate(tables) for _ in table], dtype=torch.int64)
+    try:
+        return Hospitals(structure.variables, tuple(files), rows, membership), tuple(reports)
+    except ValueError as error:
+        places = ", ".join(f"{report.hospital} = {report.path}" for report in reports)
+        raise HospitalFileError(f"{error} (files: {places})") from error
+
+
+def _read(
+    hospital: str, file: HospitalFile, structure: Structure, missing: frozenset[str]
+) -> tuple[list[list[int]], FileReport]:
+    """Return the codes of the rows with a recorded cell, and the report."""
+    lines = _lines(file.path)
+    header = [cell.strip() for cell in lines[0][1]]
+    _check_header(file, header, structure)
+    used = [k for k, name in enumerate(header) if name not in file.ignore]
+    rows: list[list[int]] = []
+    for number, cells in lines[1:]:
+        if len(cells) != len(header):
+            raise HospitalFileError(
+                f"{file.path}, line {number}: {len(cells)} cells, expected {len(header)} as in the header"
+            )
+        row = [MISSING] * len(structure.names)
+        for k in used:
+            word = cells[k].strip()
+            if word not in missing:
+                row[structure.index(header[k])] = _code(file, structure[header[k]], word, number)
+        rows.append(row)
+    kept = [row for row in rows if any(code != MISSING for code in row)]
+    if not kept:
+        raise HospitalFileError(f"{file.path}: hospital {hospital!r} is empty, no row has a recorded cell; leave it out")
+    columns = tuple(header[k] for k in used)
+    recorded = sum(code != MISSING for row in kept for code in row)
+    return kept, FileReport(
+        hospital=hospital,
+        path=file.path,
+        rows_read=len(rows),
+        rows_used=len(kept),
+        cells_used=recorded,
+        cells_missing=len(kept) * len(columns) - recorded,
+        columns=columns,
+        absent=tuple(name for name in structure.names if name not in columns),
+        ignored=tuple(name for name in header if name in file.ignore),
+    )
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the lines that are not blank, with their numbers."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.reader(handle, strict=True)
+            lines = [(reader.line_num, cells) for cells in reader if cells]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise HospitalFileError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
+    if not lines:
+        raise HospitalFileError(f"{path}: the file is empty, expected a header line with the names of the columns")
+    return lines
+
+
+def _check_header(file: HospitalFile, header: list[str], structure: Structure) -> None:
+    for name in header:
+        if header.count(name) > 1:
+            raise HospitalFileError(f"{file.path}: column {name!r} is in the header more than once")
+        if name not in structure.names and name not in file.ignore:
+            raise HospitalFileError(
+                f"{file.path}: unknown column {name!r}; expected some of {', '.join(structure.names)}. Declare it as a variable, "
+                f"or name it in ignore"
+            )
+    for name in (*file.codebook, *file.recode, *file.ignore):
+        if name not in header:
+            raise HospitalFileError(
+                f"{file.path}: codebook, recode or ignore names the column {name!r}, which it does not have"
+            )
+    for name, states in file.codebook.items():
+        recoded = {file.recode.get(name, {}).get(state, state) for state in states}
+        odd = sorted(recoded ^ set(structure[name].states))
+        if odd:
+            raise HospitalFileError(
+                f"{file.path}, column {name!r}: its codebook has the states {', '.join(states)}, the declared ones are "
+                f"{', '.join(structure[name].states)}; {odd[0]!r} is in only one of them: recode the column, or declare the state"
+            )
+
+
+def _code(file: HospitalFile, variable: Variable, word: str, number: int) -> int:
+    state = file.recode.get(variable.name, {}).get(word, word)
+    if state not in variable.states:
+        became = "" if state == word else f", recoded to {state!r},"
+        raise HospitalFileError(
+            f"{file.path}, line {number}, column {variable.name!r}: value {word!r}{became} is not a declared state, expected one "
+            f"of {', '.join(variable.states)}; declare it, recode it, or name it in missing"
+        )
+    return variable.code(state)
+
+
+def _check_same_coding(
+    structure: Structure, tables: list[list[list[int]]], reports: list[FileReport], disjoint: Collection[str]
+) -> None:
+    """Refuse a column in which two hospitals use several states each, and none in common."""
+    for name in disjoint:
+        structure.index(name)
+    for column, variable in enumerate(structure.variables):
+        seen = [{row[column] for row in table} - {MISSING} for table in tables]
+        for (one, first), (other, second) in combinations(zip(seen, reports, strict=True), 2):
+            if min(len(one), len(other)) > 1 and not one & other and variable.name not in disjoint:
+                words, others = (", ".join(variable.states[k] for k in sorted(codes)) for codes in (one, other))
+                raise HospitalFileError(
+                    f"column {variable.name!r} is coded differently: {first.path} has {words}, {second.path} has {others}; give "
+                    f"one of them a recode, or name the column in disjoint if the patients do differ so much"
+                )

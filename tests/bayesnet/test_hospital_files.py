@@ -1,0 +1,111 @@
+"""Tables of hospitals from files: what is read, what is counted, and what is refused with file, column and value."""
+
+import pytest
+
+from pinndd.bayesnet import MISSING, Variable
+from pinndd.bayesnet.hospital_files import HospitalFile, HospitalFileError, read_hospitals
+
+VARIABLES = (
+    Variable("sex", ("female", "male")),
+    Variable("smoker", ("no", "yes")),
+    Variable("stage", ("I", "II", "III", "IV")),
+)
+NORTH = "sex,smoker\nfemale,no\nmale,?\n?,\nmale,yes\n"
+SOUTH = "stage, sex\nII, male\nI,female\n\nIV,NA\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(name, text):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write_file
+
+
+def test_columns_in_any_order_and_everything_counted(write):
+    files = {"north": write("n.csv", NORTH), "south": write("s.csv", "\ufeff" + SOUTH)}
+    table, (north, south) = read_hospitals(files, VARIABLES)
+    assert table.rows.tolist() == [
+        [0, 0, MISSING],
+        [1, MISSING, MISSING],
+        [1, 1, MISSING],
+        [1, MISSING, 1],
+        [0, MISSING, 0],
+        [-1, -1, 3],
+    ]
+    assert table.membership.tolist() == [0, 0, 0, 1, 1, 1]
+    assert (north.rows_read, north.rows_used, north.cells_used, north.cells_missing) == (4, 3, 5, 1)
+    assert (south.rows_read, south.rows_used, south.cells_used, south.cells_missing) == (3, 3, 5, 1)
+    assert north.absent == ("stage",)
+    assert str(north) == "north (n.csv): 3 of 4 rows used; 5 cells used, 1 missing in 2 columns; not recorded: stage"
+
+
+def test_recoding_codebooks_and_ignored_columns(write):
+    north = HospitalFile(
+        write("n.csv", "patient,sex,smoker\n17,0,no\n18,1,yes\n"),
+        codebook={"sex": ("1", "0"), "smoker": ("yes", "no")},
+        recode={"sex": {"0": "female", "1": "male"}},
+        ignore=("patient",),
+    )
+    table, reports = read_hospitals({"north": north, "south": write("s.csv", SOUTH)}, VARIABLES)
+    assert table.rows[:2].tolist() == [[0, 0, MISSING], [1, 1, MISSING]]
+    assert reports[0].ignored == ("patient",)
+    assert str(reports[0]).endswith("ignored: patient")
+
+
+def test_different_coding_within_the_declared_states(write):
+    files = {"n": write("n.csv", "sex,stage\nmale,I\nmale,II\n"), "s": write("s.csv", "sex,stage\nmale,III\nmale,IV\n")}
+    with pytest.raises(
+        HospitalFileError, match=r"column 'stage' is coded differently: .*n\.csv has I, II, .*s\.csv has III, IV"
+    ):
+        read_hospitals(files, VARIABLES)
+    assert len(read_hospitals(files, VARIABLES, disjoint=("stage",))[0].rows) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "sex\nmale\nother\n",
+            r"n\.csv, line 3, column 'sex': value 'other' is not a declared state, expected one of female, male",
+        ),
+        ("sex,age\nmale,3\n", r"n\.csv: unknown column 'age'.*or name it in ignore"),
+        ("sex,sex\nmale,male\n", r"n\.csv: column 'sex' is in the header more than once"),
+        ("sex,stage\nmale\n", r"n\.csv, line 2: 1 cells, expected 2"),
+        ("", r"n\.csv: the file is empty"),
+        ("sex,stage\n", r"n\.csv: hospital 'north' is empty"),
+        ("sex,stage\n?,NA\n", r"n\.csv: hospital 'north' is empty"),
+        (b"sex\n\xff\n", r"n\.csv: cannot be read as CSV in UTF-8"),
+        ('sex\n"male\n', r"n\.csv: cannot be read as CSV"),
+    ],
+)
+def test_bad_files_are_refused(write, text, message):
+    with pytest.raises(HospitalFileError, match=message):
+        read_hospitals({"north": write("n.csv", text), "south": write("s.csv", SOUTH)}, VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"codebook": {"smoker": ("never", "no", "yes")}},
+            "column 'smoker': its codebook has the states never, no, yes.*'never'",
+        ),
+        ({"codebook": {"stage": ("I",)}}, "names the column 'stage', which it does not have"),
+        ({"recode": {"smoker": {"no": "never"}}}, "value 'no', recoded to 'never', is not a declared state"),
+    ],
+)
+def test_codebooks_that_conflict_are_refused(write, options, message):
+    north = HospitalFile(write("n.csv", NORTH), **options)
+    with pytest.raises(HospitalFileError, match=message):
+        read_hospitals({"north": north, "south": write("s.csv", SOUTH)}, VARIABLES)
+
+
+def test_no_file_and_no_shared_column_are_refused(write, tmp_path):
+    with pytest.raises(HospitalFileError, match=r"gone\.csv: cannot be read"):
+        read_hospitals({"n": tmp_path / "gone.csv"}, VARIABLES)
+    files = {"north": write("n.csv", NORTH), "south": write("s.csv", "stage\nI\n")}
+    with pytest.raises(HospitalFileError, match=r"'north' shares no column .*its columns: sex, smoker.*south = .*s\.csv"):
+        read_hospitals(files, VARIABLES)
