@@ -15,7 +15,7 @@ from torch import Tensor
 from pinndd import PDE, BoundaryValues
 from pinndd.pinn.domain import domain_from
 from pinndd.pinn.loading import load_pde
-from pinndd.pinn.patches import boundary_patch
+from pinndd.pinn.places import boundary_patch
 from pinndd.pinn.reference import (
     LinearProblem,
     graded_mesh,
