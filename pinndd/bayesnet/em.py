@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.bayesnet.estimation import BDeu, MaximumLikelihood, Prior, family_counts
+from pinndd.bayesnet.estimation import BDeu, MaximumLikelihood, Prior, available_case
 from pinndd.bayesnet.network import BayesianNetwork, Structure
 from pinndd.bayesnet.patterns import Pattern, expected_counts, patterns
 from pinndd.bayesnet.rows import MISSING, check_rows, check_weights
@@ -100,17 +100,9 @@ def _started(structure: Structure, start: BayesianNetwork) -> dict[str, Tensor]:
 
 
 def _available_case(structure: Structure, rows: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
-    """Estimate each table from the rows that record its whole family."""
-    tables, prior = {}, BDeu(1.0)
-    recorded = check_rows(structure, rows) != MISSING
+    """Estimate each table from the rows that record its whole family, if every variable is recorded somewhere."""
+    recorded = (check_rows(structure, rows) != MISSING).any(0)
     for name in structure.names:
-        if not bool(recorded[:, structure.index(name)].any()):
+        if not bool(recorded[structure.index(name)]):
             raise ValueError(f"variable {name!r} is recorded in no row: give a start whose states of it differ")
-        family = structure.family(name)
-        columns = [structure.index(member) for member in family]
-        chosen = recorded[:, columns].all(-1)
-        alone = Structure(tuple(structure[member] for member in family), {name: structure.parents[name]})
-        weight = None if weights is None else weights[chosen]
-        counts = family_counts(alone, rows[chosen][:, columns], weights=weight)[name]
-        tables[name] = prior.table(counts + prior.pseudocount(structure.shape(name)))
-    return tables
+    return dict(available_case(structure, rows, prior=BDeu(1.0), weights=weights).tables)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.bayesnet.network import BayesianNetwork, Structure
-from pinndd.bayesnet.rows import check_complete, check_weights
+from pinndd.bayesnet.rows import MISSING, check_complete, check_rows, check_weights
 
 Rows = Tensor | Mapping[str, Tensor]
 """Hard rows ``(N, V)``, int64 codes; or soft rows: for each variable ``(..., N, K)``, a distribution over its states a row. That
@@ -143,6 +143,32 @@ def estimate(
         ValueError: see `family_counts`.
     """
     return BayesianNetwork(structure, estimate_tables(structure, rows, prior=prior, weights=weights))
+
+
+def available_case(
+    structure: Structure, rows: Tensor, *, prior: Prior | None = None, weights: Tensor | None = None
+) -> BayesianNetwork:
+    """Estimate each table from the rows that record its whole family; without one, its rows are uniform.
+
+    Args:
+        structure: of the network.
+        rows: codes, ``(N, V)``, `MISSING` where nothing was recorded.
+        prior: None: `MaximumLikelihood`.
+        weights: of the rows, ``(N,)``; None: one each.
+
+    Raises:
+        ValueError: the rows or the weights do not fit.
+    """
+    recorded = check_rows(structure, rows) != MISSING
+    tables: dict[str, Tensor] = {}
+    for name in structure.names:
+        family = structure.family(name)
+        columns = [structure.index(member) for member in family]
+        whole = recorded[:, columns].all(-1)
+        alone = Structure(tuple(structure[member] for member in family), {name: structure.parents[name]})
+        weight = None if weights is None else weights[whole]
+        tables[name] = estimate(alone, rows[whole][:, columns], prior=prior, weights=weight)[name]
+    return BayesianNetwork(structure, tables)
 
 
 def _hard_counts(structure: Structure, rows: Tensor, weights: Tensor | None) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinndd.pinn.check_solutions import check_reference, check_stand_in
 from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.finding import Finding, coordinates, where
 from pinndd.pinn.patches import Patch
 from pinndd.pinn.pde import PDE, Ensemble
@@ -49,7 +50,7 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
 
 def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
     try:
-        residual = PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name)
+        residual = pointwise_residual(pde)
         linear = residual.is_linear()
     except ResidualError as error:
         findings.append(Finding("error", "residual", str(error)))
@@ -78,7 +79,7 @@ def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:
 def _operators(pde: PDE) -> Iterator[Finding]:
     """Every condition must have a meaning where it stands."""
     try:
-        derived = [c.name for c in pde.valued if not pde.operators[c.name].is_value]
+        derived = [c.name for c in pde.valued if pde.operators[c.name].differentiates]
     except ValueError as error:
         yield Finding("error", "conditions", str(error))
         return

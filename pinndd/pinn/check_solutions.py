@@ -72,10 +72,10 @@ class _Probe:
 
 def _probe(pde: PDE, name: str, values: BoundaryValues, generator: torch.Generator) -> _Probe:
     patch, operator = pde.patches[name], pde.operators[name]
-    count = _PROBES if operator.is_value else _CLOUDS
+    count = _CLOUDS if operator.differentiates else _PROBES
     s = patch.from_unit(torch.rand((count, patch.dimension), generator=generator, dtype=torch.float64))
     places = patch.points(s)
-    fit = None if operator.is_value else CloudFit(pde.box, places, operator.axes, generator)
+    fit = CloudFit(pde.box, places, operator.axes, generator) if operator.differentiates else None
     return _Probe(name, places, values[name](s), places if fit is None else fit.points, fit)
 
 

@@ -17,9 +17,9 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.collocation import INTERIOR, row_scales
 from pinndd.pinn.condition_code import code_scales
 from pinndd.pinn.deepxde import import_deepxde
+from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.features import Encoding
 from pinndd.pinn.pde import PDE, BoundaryValues
-from pinndd.pinn.residual import PointwiseResidual
 
 INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
 
@@ -108,7 +108,7 @@ def term_names(pde: PDE) -> list[str]:
 
 def equation_count(pde: PDE) -> int:
     """Return the number of equations."""
-    return PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name).equations
+    return pointwise_residual(pde).equations
 
 
 def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32, 32)) -> Any:

@@ -18,7 +18,7 @@ from pinndd.pinn.tanh_jets import closure
 
 Prepared = dict[str, Tensor]
 """What training needs beside the weights: ``interior`` (N, d) and ``interior_scale`` (N,); ``inputs`` and ``slopes``, the
-encoded points of interior and boundary; ``factors`` (D, K), the operators of the conditions that need derivatives;
+encoded points of interior and boundary; ``factors`` (D, K), the operators of the conditions on more than one value of u;
 ``components`` (M - D,), what the others are about; ``boundary_scale`` (M,), ``targets`` (..., M)."""
 
 
@@ -26,8 +26,8 @@ encoded points of interior and boundary; ``factors`` (D, K), the operators of th
 class NetworkRows:
     """Residuals and conditions of a PDE for a batch of networks.
 
-    The points of conditions that need derivatives follow those of the interior, since both go through the network in the same
-    way; those of conditions on values come last.
+    The points of conditions on derivatives, or on several components, follow those of the interior, since both go through the
+    network in the same way; those of conditions on the value of one component come last.
 
     Attributes:
         pde: the equation.
@@ -43,12 +43,12 @@ class NetworkRows:
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Names of the conditions in the order of their rows."""
-        return tuple(sorted(self.pde.operators, key=lambda name: self.pde.operators[name].is_value))
+        return tuple(sorted(self.pde.operators, key=lambda name: self.pde.operators[name].component is not None))
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """Derivatives that the conditions need."""
-        operators = [o for o in self.pde.operators.values() if not o.is_value]
+        """Terms of the conditions that say more than the value of one component."""
+        operators = [o for o in self.pde.operators.values() if o.component is None]
         return tuple(dict.fromkeys(term for operator in operators for term in operator.terms))
 
     @cached_property
@@ -78,13 +78,13 @@ class NetworkRows:
             extra: further inputs of the network, ``(n, C)`` for every condition and ``(N, C)`` under ``"interior"``.
         """
         operators = self.pde.operators
-        derived = [name for name in self.order if not operators[name].is_value]
-        plain = [name for name in self.order if operators[name].is_value]
+        derived = [name for name in self.order if operators[name].component is None]
+        plain = [name for name in self.order if operators[name].component is not None]
         at = torch.cat([interior, *(places[name] for name in derived)])
         further = None if extra is None else torch.cat([extra["interior"], *(extra[name] for name in self.order)])
         streams = network.streams(at, self.axes, further, values_at=torch.cat([interior[:0], *(places[n] for n in plain)]))
         factors = [self._factors(name, places[name]) for name in derived]
-        components = [operators[name].terms[0][0] for name in plain for _ in range(places[name].shape[0])]
+        components = [operators[name].component for name in plain for _ in range(places[name].shape[0])]
         return {
             "interior": interior,
             "interior_scale": interior_scale,

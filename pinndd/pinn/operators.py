@@ -22,10 +22,12 @@ class BoundaryOperator:
     Attributes:
         terms: derivatives of components of u.
         coefficients: points ``(N, d)`` to ``(N, K)``, one column a term.
+        component: the component that B takes the value of, if it does nothing else.
     """
 
     terms: tuple[Term, ...]
     coefficients: Callable[[Tensor], Tensor]
+    component: int | None = None
 
     @cached_property
     def axes(self) -> tuple[Axes, ...]:
@@ -33,9 +35,9 @@ class BoundaryOperator:
         return tuple(dict.fromkeys(axes for _, axes in self.terms))
 
     @property
-    def is_value(self) -> bool:
-        """Whether no derivative enters."""
-        return self.axes == ((),)
+    def differentiates(self) -> bool:
+        """Whether a derivative enters."""
+        return self.axes != ((),)
 
     def apply(self, points: Tensor, jets: Sequence[Tensor]) -> Tensor:
         """Evaluate on given derivatives.
@@ -81,7 +83,9 @@ class BoundaryOperator:
 
 def partial(component: int, axes: Axes) -> BoundaryOperator:
     """Return the operator that takes one derivative of one component."""
-    return BoundaryOperator(((component, axes),), lambda points: torch.ones_like(points[..., :1]))
+    return BoundaryOperator(
+        ((component, axes),), lambda points: torch.ones_like(points[..., :1]), None if axes else component
+    )
 
 
 def value_of(component: int) -> BoundaryOperator:

@@ -10,6 +10,7 @@ import torch
 from scipy.stats import qmc
 from torch import Tensor
 
+from pinndd.pinn.patches import Patch
 from pinndd.pinn.pde import PDE
 
 Sampler = Callable[[int, int, int], Tensor]
@@ -100,6 +101,13 @@ def allocate(pde: PDE, total: int) -> dict[str, int]:
     return {name: shared // len(wide) + (wide.index(name) < shared % len(wide)) if name in wide else 1 for name in names}
 
 
+def patch_points(patch: Patch, sampler: str, count: int, seed: int) -> Tensor:
+    """Draw points on a piece of the boundary by a named sampler: local coordinates ``(count, k)``, float64."""
+    # a single point has no coordinates to draw
+    name = sampler if patch.dimension else "sobol"
+    return patch.from_unit(INTERIOR_SAMPLERS[name](count, patch.dimension, seed))
+
+
 def sample_points(
     pde: PDE, sampler: str, points: int, boundary_points: int, seed: int, allocation: dict[str, int] | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -116,15 +124,10 @@ def sample_points(
     Returns:
         Interior points ``(N, d)`` and local coordinates ``(n, k)`` for every condition, float64.
     """
-
-    def draw(count: int, dimension: int, stream: int) -> Tensor:
-        # a single point has no coordinates to draw
-        return INTERIOR_SAMPLERS[sampler if dimension else "sobol"](count, dimension, stream)
-
-    interior = pde.box.scale(draw(points, pde.box.dimension, seed))
+    interior = pde.box.scale(INTERIOR_SAMPLERS[sampler](points, pde.box.dimension, seed))
     shares = allocation or allocate(pde, boundary_points)
     boundary = {
-        name: pde.patches[name].from_unit(draw(count, pde.patches[name].dimension, seed * 1009 + k + 1 if seed else 0))
+        name: patch_points(pde.patches[name], sampler, count, seed * 1009 + k + 1 if seed else 0)
         for k, (name, count) in enumerate(shares.items())
     }
     return interior, boundary

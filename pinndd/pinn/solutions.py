@@ -6,15 +6,14 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.finding import coordinates
 from pinndd.pinn.pde import PDE, BoundaryValues, Ensemble
-from pinndd.pinn.residual import PointwiseResidual
 
 
 def superposes(pde: PDE, ensemble: Ensemble) -> bool:
     """Whether the solution is affine in the coefficients, so that a few solutions give all."""
-    residual = PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name)
-    return ensemble.linear and residual.is_linear()
+    return ensemble.linear and pointwise_residual(pde).is_linear()
 
 
 def solutions(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:

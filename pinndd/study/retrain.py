@@ -86,7 +86,7 @@ def distill_from(
     """Race a few starts for a short time, then distil from the best of them."""
     started = time.perf_counter()
     sets = sorted((t for t in tuned if t.method in STARTS), key=lambda t: t.error)
-    if setup.slow and setup.quick:
+    if setup.hurried:
         sets = sets[:1]
     starts = [
         weighted(t.data, t.weights[0] * inner, t.weights[1] * outer).with_header(**_header(setup))
@@ -131,12 +131,12 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         found = distill_from(setup, tuned, progress)
         tuned.append(best_of_k(setup, tuned, setup.outer, settings.points, settings.boundary_points, progress))
         runs.append((setup, found, tuned))
-        size = DENSE_QUICK if setup.slow and setup.quick else DENSE.get(setup.name, (324, 66))
+        size = DENSE_QUICK if setup.hurried else DENSE.get(setup.name, (324, 66))
         dense = sampled(setup, "sobol", *size, setup.seed + 1)
         ceiling = tune_design(setup, CEILING, dense)
         results += compare(setup, found.data, [*tuned, ceiling], settings, progress)
         # in a first look they would take longer than all the rest where every fit is slow
-        adaptive.append([] if setup.slow and setup.quick else tune_adaptive(setup, tuned, settings, progress))
+        adaptive.append([] if setup.hurried else tune_adaptive(setup, tuned, settings, progress))
         results += adaptive_results(setup, adaptive[-1], settings, PROTOCOL, progress)
         curve += _curve(setup, settings, progress)
     results += judge_results([(s, f.data, t) for s, f, t in runs], settings, progress)
@@ -272,7 +272,7 @@ def _curve(setup: Setup, settings: StudySettings, progress: Progress) -> list[Re
 
 
 def _notes(setup: Setup) -> list[str]:
-    if setup.slow and setup.quick:
+    if setup.hurried:
         moving = "The adaptive methods (rad, rar-d, r3, pacmann) are left out of a quick study of a nonlinear equation."
     else:
         moving = (

@@ -85,7 +85,7 @@ def tune_weights(
 
 def tune_design(setup: Setup, method: str, data: SyntheticData) -> Tuned:
     """Return the set with its best weights for the learner that sets are distilled with, on the grid that its speed allows."""
-    if setup.slow and setup.quick:
+    if setup.hurried:
         return tune_weights(setup, method, data, setup.plain[:6], RATIOS[2:5], LEVELS[:2])
     if setup.slow:
         return tune_weights(setup, method, data, setup.plain[:12], RATIOS[1:6], LEVELS[:2])
@@ -97,10 +97,9 @@ def tune_scale(setup: Setup, points: int, boundary_points: int) -> Setup:
     learner = setup.learner
     if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, FeatureModel):
         return setup
-    coarse = setup.slow and setup.quick
-    methods = ("hammersley", "midpoint-grid", "sobol")[: 1 if coarse else 3]
+    methods = ("hammersley", "midpoint-grid", "sobol")[: 1 if setup.hurried else 3]
     sets = [sampled(setup, m, points, boundary_points, design_seed(m, setup.seed)) for m in methods]
-    ratios, levels = (RATIOS[2:5], LEVELS[: 1 if coarse else 2]) if setup.slow else (RATIOS[1:6], LEVELS)
+    ratios, levels = (RATIOS[2:5], LEVELS[: 1 if setup.hurried else 2]) if setup.slow else (RATIOS[1:6], LEVELS)
     episodes = setup.plain[:8] if setup.slow else setup.plain
     candidates = [setup.with_learner(with_scale(learner, scale)) for scale in SCALES]
     errors = [min(tune_weights(c, "", data, episodes, ratios, levels).error for data in sets) for c in candidates]

@@ -74,6 +74,11 @@ class Setup:
         """Whether a fit takes so long that tuning has to be sparing."""
         return isinstance(self.learner, GaussNewton)
 
+    @property
+    def hurried(self) -> bool:
+        """Whether it is both: a first look with a slow learner."""
+        return self.quick and self.slow
+
     def with_learner(self, learner: Learner) -> Setup:
         """Return the setup with other settings of the learner."""
         return replace(self, learner=learner, problem=replace(self.problem, learner=learner))

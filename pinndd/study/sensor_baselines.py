@@ -8,8 +8,9 @@ import torch
 from scipy.linalg import qr
 from torch import Tensor
 
-from pinndd.pinn.samplers import INTERIOR_SAMPLERS
-from pinndd.study.retrain_baselines import Tuned, with_scale
+from pinndd.pinn.condition_code import patch_grid
+from pinndd.pinn.samplers import patch_points
+from pinndd.study.retrain_baselines import SCALES, Tuned, with_scale
 from pinndd.study.sensor_setup import SensorSetup
 
 LEVELS = (1e-2, 1.0, 1e2, 1e4, 1e6)
@@ -17,9 +18,6 @@ LEVELS = (1e-2, 1.0, 1e2, 1e4, 1e6)
 
 RATIOS = tuple(10.0**k for k in range(-2, 7))
 """Ratios of the boundary weight to the interior weight that every baseline is tuned over."""
-
-SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)
-"""Feature scales that the learner is tuned over, on the best baseline."""
 
 DESIGNS = {"midpoints": "midpoint-grid", "chebyshev": "chebyshev-grid"}
 EQUAL, PROPORTIONAL = "equal", "proportional"
@@ -33,12 +31,9 @@ def candidate_sensors(setup: SensorSetup) -> dict[str, Tensor]:
     """Return a fine grid of places on every condition that is measured, corners included, as local coordinates."""
     grids = {}
     for name in setup.measured:
-        k = setup.pde.patches[name].dimension
-        line = torch.linspace(0, 1, CANDIDATES.get(k, 5) if k else 1, dtype=torch.float64)
-        mesh = torch.meshgrid(*[line] * k, indexing="ij") if k else ()
-        grids[name] = (torch.stack(mesh, -1).reshape(-1, k) if k else torch.zeros((1, 0), dtype=torch.float64)).to(
-            setup.interior
-        )
+        patch = setup.pde.patches[name]
+        grid = patch_grid(patch.dimension, CANDIDATES.get(patch.dimension, 5))
+        grids[name] = patch.from_unit(grid).to(setup.interior)
     return grids
 
 
@@ -135,14 +130,8 @@ def grouped(setup: SensorSetup, places: Mapping[str, Tensor], chosen: Sequence[i
 
 def designed(setup: SensorSetup, design: str, counts: Mapping[str, int]) -> dict[str, Tensor]:
     """Put ``counts`` sensors on each condition by a design of `DESIGNS`."""
-    draw = INTERIOR_SAMPLERS[DESIGNS[design]]
     patches = setup.pde.patches
-    return {
-        name: draw(n, patches[name].dimension, 0).to(setup.interior)
-        if patches[name].dimension
-        else setup.interior.new_zeros((n, 0))
-        for name, n in counts.items()
-    }
+    return {name: patch_points(patches[name], DESIGNS[design], n, 0).to(setup.interior) for name, n in counts.items()}
 
 
 def baseline_sensors(setup: SensorSetup, count: int) -> dict[str, dict[str, Tensor]]:
@@ -174,11 +163,6 @@ def tune(
     ratios = ratios or (RATIOS if every else RATIOS[1:6])
     sets = [setup.data(sensors, level, level * ratio) for level in levels for ratio in ratios]
     return min((Tuned(method, data, setup.error(data)) for data in sets), key=lambda t: t.error)
-
-
-def tuned_baselines(setup: SensorSetup, count: int) -> list[Tuned]:
-    """Return every baseline with its tuned weights."""
-    return [tune(setup, method, sensors) for method, sensors in baseline_sensors(setup, count).items()]
 
 
 def with_best_scale(setup: SensorSetup, count: int) -> SensorSetup:

@@ -17,14 +17,15 @@ from pinndd.learners.ridge import Ridge
 from pinndd.pinn.collocation import INTERIOR, INTERIOR_WEIGHT, collocation_data
 from pinndd.pinn.episodes import BoundaryEpisodes
 from pinndd.pinn.families import Tied
-from pinndd.pinn.feature_model import FeatureModel, pointwise_residual
+from pinndd.pinn.feature_model import FeatureModel
 from pinndd.pinn.fixed_interior import FixedInterior, eliminate_interior
 from pinndd.pinn.pde import PDE
-from pinndd.pinn.samplers import hammersley, midpoint_grid, sobol
+from pinndd.pinn.samplers import hammersley, patch_points, sobol
 from pinndd.pinn.solutions import boundary_episodes
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.outcome import StudySettings
+from pinndd.study.retrain_setup import learner_name
 from pinndd.tasks.boundary import BoundaryGeneralisation
 
 INTERIOR_POINTS = {"ridge": 400, "gauss-newton": 196}
@@ -158,7 +159,7 @@ def make_sensor_setup(pde: PDE, settings: StudySettings, seed: int, points: int 
     )
     interior = pde.box.scale(hammersley(points or INTERIOR_POINTS[name], pde.box.dimension, 0)).to(settings.device)
     known = {
-        zero: midpoint_grid(KNOWN_POINTS ** pde.patches[zero].dimension, pde.patches[zero].dimension, 0).to(interior)
+        zero: patch_points(pde.patches[zero], "midpoint-grid", KNOWN_POINTS ** pde.patches[zero].dimension, 0).to(interior)
         for zero in known_conditions(pde)
     }
     return SensorSetup(pde, name, learner, interior, known, pool, validation, seed, settings.budget)
@@ -170,14 +171,13 @@ def sensor_learner(pde: PDE, asked: str | None) -> str:
     Raises:
         ValueError: another one was asked for, or ridge for a nonlinear equation.
     """
-    linear = pointwise_residual(pde).is_linear()
     if asked not in (None, "ridge", "gauss-newton"):
         raise ValueError(
             f"--learner {asked}: sensors are placed with ridge or gauss-newton; --judge {asked} trains on the result"
         )
-    if asked == "ridge" and not linear:
+    if asked == "ridge" and learner_name(pde) != "ridge":
         raise ValueError(f"--learner ridge: the equation of {pde.name!r} is nonlinear; use gauss-newton")
-    return asked or ("ridge" if linear else "gauss-newton")
+    return learner_name(pde, asked)
 
 
 def known_conditions(pde: PDE) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from rich.table import Table
 from pinndd.pinn.check import check_pde
 from pinndd.pinn.conditions import Operator, Periodic
 from pinndd.pinn.families import Family
+from pinndd.pinn.feature_model import pointwise_residual
 from pinndd.pinn.loading import docstring_of, list_pdes, load_pde
 from pinndd.pinn.pde import PDE
-from pinndd.pinn.residual import PointwiseResidual
 from pinndd.regions import DiskRegion, PolygonRegion
 from pinndd.study.run import PROTOCOLS, choose_protocols
 from pinndd.terminal.errors import BAD_INPUT, checking_input
@@ -52,7 +52,7 @@ def _line(name: str) -> tuple[str, str]:
 
 def kind(pde: PDE) -> str:
     """Say what a PDE is like: ``nonlinear, order 2, (x, t)``, and the number of outputs where there are several."""
-    residual = PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name)
+    residual = pointwise_residual(pde)
     words = ["linear" if residual.is_linear() else "nonlinear", f"order {max(len(axes) for _, axes in residual.terms)}"]
     words.append(f"({', '.join(pde.box.names)})")
     return ", ".join(words + ([f"{pde.outputs} outputs"] if pde.outputs > 1 else []))

@@ -182,6 +182,7 @@ def test_rows_of_a_network_are_those_of_automatic_differentiation(outputs: int) 
             [
                 Operator("pull", at={"y": 1}, operator=traction, values=FLAT),
                 Dirichlet("hold", at={"y": 0}, values=FLAT, component=1),
+                Operator("mix", at={"x": 1}, operator=lambda x, u, n: 2 * u[:, 1:2] - u[:, :1], values=FLAT),
                 Robin("spring", at={"x": 0}, values=FLAT, component=1),
             ],
             lambda values, points: torch.zeros((1, len(points), 2)),

@@ -9,8 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pinndd.pinn.deepxde import import_deepxde
+from pinndd.pinn.domain import domain_from
 from pinndd.pinn.loading import load_pde
-from pinndd.pinn.samplers import INTERIOR_SAMPLERS, allocate, grid_sides, hammersley, latin_hypercube, sample_points
+from pinndd.pinn.places import boundary_patch, initial_patch
+from pinndd.pinn.samplers import (
+    INTERIOR_SAMPLERS,
+    allocate,
+    grid_sides,
+    hammersley,
+    latin_hypercube,
+    patch_points,
+    sample_points,
+)
 
 
 @pytest.mark.parametrize("name", INTERIOR_SAMPLERS)
@@ -62,3 +73,17 @@ def test_boundary_points_are_shared_equally(total: int):
 def test_fewer_points_than_conditions_are_refused():
     with pytest.raises(ValueError, match="2 boundary points for 3 conditions; give at least 3"):
         sample_points(load_pde("heat"), "sobol", 8, 2, 0)
+
+
+@pytest.mark.parametrize("sampler", INTERIOR_SAMPLERS)
+def test_patches_take_points_of_every_sampler(sampler: str):
+    """A single point has no coordinates; the initial disk keeps its points inside."""
+    dde = import_deepxde()
+    square = domain_from(dde.geometry.Rectangle([0, 0], [1, 1]))
+    assert patch_points(boundary_patch("pin", {"x": 0, "y": 0}, square), sampler, 3, 0).shape == (3, 0)
+    disk = dde.geometry.GeometryXTime(dde.geometry.Disk([0, 0], 1), dde.geometry.TimeDomain(0, 1))
+    start = initial_patch("start", domain_from(disk))
+    s = patch_points(start, sampler, 40, 2)
+    assert s.shape == (40, 2)
+    assert start.constraint().violation(s) < 1e-12
+

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from pinndd import families
+from pinndd import Dirichlet, families
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.learners.ridge import Ridge, ridge_solve
@@ -180,6 +180,14 @@ def test_conditions_known_to_be_zero_cost_no_sensor(cold, placement):
     for t in placement.baselines:
         assert sum(setup.counts(t.data).values()) == 7
         assert torch.equal(t.data["top"], data["top"])
+
+
+def test_a_point_known_to_be_zero_costs_no_sensor(poisson):
+    pin = Dirichlet("pin", at={"x": 0, "y": 0}, values=families.Zero())
+    pinned = dataclasses.replace(poisson, conditions=[*poisson.conditions, pin])
+    assert known_conditions(pinned) == ("pin",)
+    setup = make_sensor_setup(pinned, QUICK, 0, points=20)
+    assert setup.known["pin"].shape == (1, 0)
 
 
 def test_a_condition_that_a_shift_wakes_is_measured(cold):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pinndd.bayesnet.estimation import BDeu, Prior, estimate
+from pinndd.bayesnet.estimation import BDeu, Prior, available_case, estimate
 from pinndd.bayesnet.hospitals import Hospitals
 from pinndd.bayesnet.network import BayesianNetwork, Structure
 from pinndd.bayesnet.patterns import log_likelihood
 from pinndd.bayesnet.rows import MISSING, check_rows
+
+__all__ = ["available_case", "best_hospital", "complete_case"]
 
 
 def complete_case(structure: Structure, rows: Tensor, *, prior: Prior | None = None) -> BayesianNetwork:
@@ -25,27 +27,6 @@ def complete_case(structure: Structure, rows: Tensor, *, prior: Prior | None = N
     """
     complete = (check_rows(structure, rows) != MISSING).all(-1)
     return estimate(structure, rows[complete], prior=prior)
-
-
-def available_case(structure: Structure, rows: Tensor, *, prior: Prior | None = None) -> BayesianNetwork:
-    """Estimate each table from the rows that record its whole family; without one, its rows are uniform.
-
-    Args:
-        structure: of the network.
-        rows: codes, ``(N, V)``, `MISSING` where nothing was recorded.
-        prior: None: `MaximumLikelihood`.
-
-    Raises:
-        ValueError: the rows do not fit the structure.
-    """
-    recorded = check_rows(structure, rows) != MISSING
-    tables: dict[str, Tensor] = {}
-    for name in structure.names:
-        family = structure.family(name)
-        columns = [structure.index(member) for member in family]
-        alone = Structure(tuple(structure[member] for member in family), {name: structure.parents[name]})
-        tables[name] = estimate(alone, rows[recorded[:, columns].all(-1)][:, columns], prior=prior)[name]
-    return BayesianNetwork(structure, tables)
 
 
 def best_hospital(structure: Structure, hospitals: Hospitals, *, prior: Prior | None = None) -> tuple[str, BayesianNetwork]:

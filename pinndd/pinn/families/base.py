@@ -35,7 +35,6 @@ class Family(ABC):
 class LinearFamily(Family):
     """Random combinations of fixed basis functions: coefficient j is drawn with standard deviation ``scales[j]``."""
 
-    mean: float
     distribution: Literal["normal", "uniform"]
     active: int | None
 

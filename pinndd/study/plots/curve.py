@@ -30,7 +30,6 @@ def draw_curve(rows: Sequence[SummaryRow], protocol: str) -> Figure:
         protocol: names the horizontal axis.
     """
     equal_terms = [r for r in rows if not r.ceiling]
-    equal_terms = [r for r in rows if not r.ceiling]
     shifts = shifts_with_sizes(rows)
     style = marks([r.method for r in equal_terms])
     columns = min(3, len(shifts))
