@@ -1,6 +1,10 @@
 """Small problems, and derivatives to compare with, for the tests of learners and hypergradients."""
 
+import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -14,6 +18,8 @@ from pinndd.pinn.pde import PDE, BoundaryValues
 from pinndd.pinn.samplers import sample_points
 
 torch.set_num_threads(1)
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 Setting = tuple[PDE, SyntheticData, BoundaryEpisodes]
 
@@ -51,3 +57,19 @@ def central_differences() -> Callable[..., Tensor]:
         return gradient
 
     return differentiate
+
+
+@pytest.fixture(scope="session")
+def example() -> Callable[[str], ModuleType]:
+    """Import an example by its name."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        return module
+
+    return load
