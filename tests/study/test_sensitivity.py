@@ -15,7 +15,7 @@ from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
 from pinndd.study import sensitivity
 from pinndd.study.plots.style import WIDTH
-from pinndd.tasks.prediction import Prediction
+from pinndd.tasks.test_error import TestError
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def table():
     x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
     truth = torch.sin(3 * x) + 2
     left, right = x[:, 0] < 0, x[:, 0] >= 0
-    tasks = {"left": Prediction(x[left], truth[left], 16), "right": Prediction(x[right], truth[right], 16)}
+    tasks = {"left": TestError(x[left], truth[left], 16), "right": TestError(x[right], truth[right], 16)}
     problem = DistillationProblem(LinearRidge(1e-6), tasks["left"], RelativeL2(), Mean())
     start = torch.tensor([[-0.5], [0.5]], dtype=torch.float64)
     data = SyntheticData(

@@ -1,0 +1,166 @@
+"""Any torch module as a model to train: E of them at once, each from initial weights of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from pinndd.data import SyntheticData
+from pinndd.problem import Episodes
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Maps outputs ``(n, K)`` and targets ``(n, K)`` to the training loss of each example, ``(n,)``."""
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the cross-entropy of each example, its targets probabilities, its outputs scores."""
+    return -(targets * outputs.log_softmax(-1)).sum(-1)
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return half the squared error of each example, for regression."""
+    return 0.5 * (outputs - targets).square().sum(-1)
+
+
+class Augmentation(Protocol):
+    """Changes a batch of inputs at random, differentiably, the same way for the same seed."""
+
+    def __call__(self, inputs: Tensor, seed: int) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class NetworkModel:
+    """E networks of one architecture, all trained on the same examples.
+
+    The data hold ``inputs`` ``(n, *shape)``, ``targets`` ``(n, K)`` and perhaps ``weights`` ``(n,)``. The training loss of a
+    network is the (weighted) mean of the losses of the examples.
+
+    Args:
+        build: makes a module with fresh initial weights, which torch's global generator draws; it must keep no running statistics
+            (no batch normalisation), since training is a pure function of the weights.
+        loss: of an example.
+        decay: weight decay, ``½ decay ‖θ‖²`` beside the loss.
+
+    Raises:
+        ValueError: the module keeps running statistics, or decay is negative.
+    """
+
+    build: Callable[[], nn.Module]
+    loss_of: Loss = cross_entropy
+    decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.decay < 0:
+            raise ValueError(f"NetworkModel: decay={self.decay} must not be negative")
+        kept = [name for name, _ in self.network.named_buffers()]
+        if kept:
+            raise ValueError(
+                f"NetworkModel: {type(self.network).__name__} keeps {kept[0]!r} beside its weights, which training changes "
+                "unseen: use a normalisation without running statistics (group, instance or layer)"
+            )
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The architecture; its own weights play no part."""
+        with torch.random.fork_rng(devices=[]):
+            return self.build()
+
+    @property
+    def size(self) -> int:
+        """Number of weights of a network."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    def initial(self, episodes: Episodes, like: Tensor) -> Tensor:
+        """Draw initial weights ``(E, P)``, on the device and in the dtype of ``like``, from the seed of the episodes."""
+        drawn = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(episodes.seed)
+            for _ in range(len(episodes)):
+                drawn.append(nn.utils.parameters_to_vector(self.build().parameters()).detach())
+        return torch.stack(drawn).to(like)
+
+    def prepare(self, data: SyntheticData, episodes: Episodes) -> dict[str, Tensor]:
+        """Return the examples, differentiably.
+
+        Raises:
+            ValueError: the shapes do not fit.
+        """
+        inputs, targets = data["inputs"], data["targets"]
+        weights = data["weights"] if "weights" in data else torch.ones_like(targets[:, 0])
+        if targets.ndim != 2 or not len(inputs) == len(targets) == len(weights):
+            raise ValueError(
+                f"NetworkModel: inputs {tuple(inputs.shape)}, targets {tuple(targets.shape)} and weights "
+                f"{tuple(weights.shape)} must be (n, ...), (n, K) and (n,)"
+            )
+        return {"inputs": inputs, "targets": targets, "weights": weights}
+
+    def redraw(self, data: SyntheticData, generator: torch.Generator) -> SyntheticData:
+        """Refuse: examples with labels cannot be drawn anew.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("NetworkModel: labelled examples cannot be drawn anew: train without fresh=True")
+
+    def loss(self, prepared: dict[str, Tensor], parameters: Tensor) -> Tensor:
+        """Return the training loss of every network, ``(E,)``.
+
+        Raises:
+            ValueError: the outputs of the network do not fit the targets.
+        """
+        inputs, targets, weights = (prepared[name] for name in ("inputs", "targets", "weights"))
+        outputs = self.outputs(parameters, inputs)
+        if outputs.shape[1:] != targets.shape:
+            raise ValueError(
+                f"NetworkModel: {type(self.network).__name__} has outputs of shape {tuple(outputs.shape[2:])} an example, "
+                f"expected {tuple(targets.shape[1:])}, one a class or column of the targets"
+            )
+        losses = torch.stack([(weights * self.loss_of(each, targets)).mean() for each in outputs])
+        return losses + 0.5 * self.decay * parameters.square().sum(-1) if self.decay else losses
+
+    def outputs(self, parameters: Tensor, inputs: Tensor) -> Tensor:
+        """Evaluate E networks at the same inputs ``(n, *shape)``: ``(E, n, K)``."""
+        if len(parameters) == 1:
+            return self._one(parameters[0], inputs)[None]
+        return vmap(self._one, in_dims=(0, None))(parameters, inputs)
+
+    def fitted(self, parameters: Tensor, episodes: Episodes) -> FittedNetworks:
+        """Return the networks with weights ``(E, P)``."""
+        return FittedNetworks(self, parameters)
+
+    def _one(self, vector: Tensor, inputs: Tensor) -> Tensor:
+        named = dict(self._named(vector))
+        result: Tensor = functional_call(self.network, named, (inputs,))
+        return result
+
+    def _named(self, vector: Tensor) -> Iterator[tuple[str, Tensor]]:
+        start = 0
+        for name, value in self.network.named_parameters():
+            yield name, vector[start : start + value.numel()].reshape(value.shape)
+            start += value.numel()
+
+
+@dataclass(frozen=True)
+class FittedNetworks:
+    """E trained networks.
+
+    Attributes:
+        model: their architecture.
+        parameters: ``(E, P)``.
+    """
+
+    model: NetworkModel
+    parameters: Tensor
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Evaluate each network at its own inputs, ``(E, Q, *shape)``: ``(E, Q, K)``."""
+        inputs = inputs.to(self.parameters)
+        if len(self.parameters) == 1:
+            return self.model.outputs(self.parameters, inputs[0])
+        return vmap(self.model._one)(self.parameters, inputs)
