@@ -108,6 +108,14 @@ class Adam:
         parameters = self.model.initial(episodes, like)
         return AdamState(parameters, torch.zeros_like(parameters), torch.zeros_like(parameters))
 
+    def initial(self, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Draw initial weights ``(E, P)`` (what matching criteria ask for)."""
+        return self.start(self.prepare(data, episodes), episodes).parameters
+
+    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Return the training loss of every network, ``(E,)``, at weights ``(E, P)``."""
+        return self.model.loss(self.prepare(data, episodes), parameters)
+
     def rates(self, t: int, like: Tensor) -> Tensor:
         """Return what changes from step to step: the learning rate, and the bias corrections of the two averages."""
         half_cosine = (1 + math.cos(math.pi * t / self.steps)) / 2

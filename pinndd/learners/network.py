@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +25,6 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return half the squared error of each example, for regression."""
     return 0.5 * (outputs - targets).square().sum(-1)
-
-
-class Augmentation(Protocol):
-    """Changes a batch of inputs at random, differentiably, the same way for the same seed."""
-
-    def __call__(self, inputs: Tensor, seed: int) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -78,11 +71,13 @@ class NetworkModel:
 
     def initial(self, episodes: Episodes, like: Tensor) -> Tensor:
         """Draw initial weights ``(E, P)``, on the device and in the dtype of ``like``, from the seed of the episodes."""
-        drawn = []
+        return self.draw(len(episodes), episodes.seed, like)
+
+    def draw(self, count: int, seed: int, like: Tensor) -> Tensor:
+        """Draw initial weights of ``count`` networks, ``(count, P)``, on the device and in the dtype of ``like``."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(episodes.seed)
-            for _ in range(len(episodes)):
-                drawn.append(nn.utils.parameters_to_vector(self.build().parameters()).detach())
+            torch.manual_seed(seed)
+            drawn = [nn.utils.parameters_to_vector(self.build().parameters()).detach() for _ in range(count)]
         return torch.stack(drawn).to(like)
 
     def prepare(self, data: SyntheticData, episodes: Episodes) -> dict[str, Tensor]:
@@ -118,32 +113,51 @@ class NetworkModel:
         outputs = self.outputs(parameters, inputs)
         if outputs.shape[1:] != targets.shape:
             raise ValueError(
-                f"NetworkModel: {type(self.network).__name__} has outputs of shape {tuple(outputs.shape[2:])} an example, "
-                f"expected {tuple(targets.shape[1:])}, one a class or column of the targets"
+                f"NetworkModel: {type(self.network).__name__} has outputs of shape {tuple(outputs.shape[1:])}, expected "
+                f"{tuple(targets.shape)}: one an example and class, or column of the targets"
             )
         losses = torch.stack([(weights * self.loss_of(each, targets)).mean() for each in outputs])
         return losses + 0.5 * self.decay * parameters.square().sum(-1) if self.decay else losses
 
     def outputs(self, parameters: Tensor, inputs: Tensor) -> Tensor:
         """Evaluate E networks at the same inputs ``(n, *shape)``: ``(E, n, K)``."""
-        if len(parameters) == 1:
-            return self._one(parameters[0], inputs)[None]
-        return vmap(self._one, in_dims=(0, None))(parameters, inputs)
+        return self._each(self.network, parameters, inputs)
+
+    def features(self, parameters: Tensor, inputs: Tensor) -> Tensor:
+        """Return what the last layer of E networks sees of the same inputs ``(n, *shape)``: ``(E, n, F)``.
+
+        Raises:
+            ValueError: the network is no `torch.nn.Sequential` that ends in a linear layer.
+        """
+        network = self.network
+        if not (isinstance(network, nn.Sequential) and len(network) > 1 and isinstance(network[-1], nn.Linear)):
+            raise ValueError(
+                f"NetworkModel: {type(network).__name__} has no features to give: expected a torch.nn.Sequential that ends in a "
+                "torch.nn.Linear"
+            )
+        return self._each(network[:-1], parameters, inputs)
 
     def fitted(self, parameters: Tensor, episodes: Episodes) -> FittedNetworks:
         """Return the networks with weights ``(E, P)``."""
         return FittedNetworks(self, parameters)
 
-    def _one(self, vector: Tensor, inputs: Tensor) -> Tensor:
-        named = dict(self._named(vector))
-        result: Tensor = functional_call(self.network, named, (inputs,))
-        return result
+    def at(self, vector: Tensor, inputs: Tensor) -> Tensor:
+        """Evaluate the network with weights ``(P,)`` at ``(n, *shape)``: ``(n, K)``."""
+        return self._call(self.network, vector, inputs)
 
-    def _named(self, vector: Tensor) -> Iterator[tuple[str, Tensor]]:
-        start = 0
-        for name, value in self.network.named_parameters():
-            yield name, vector[start : start + value.numel()].reshape(value.shape)
+    def _each(self, module: nn.Module, parameters: Tensor, inputs: Tensor) -> Tensor:
+        if len(parameters) == 1:
+            return self._call(module, parameters[0], inputs)[None]
+        return vmap(lambda vector: self._call(module, vector, inputs))(parameters)
+
+    def _call(self, module: nn.Module, vector: Tensor, inputs: Tensor) -> Tensor:
+        """Evaluate the network, or its first layers, whose weights come first in the vector."""
+        named, start = {}, 0
+        for name, value in module.named_parameters():
+            named[name] = vector[start : start + value.numel()].reshape(value.shape)
             start += value.numel()
+        result: Tensor = functional_call(module, named, (inputs,))
+        return result
 
 
 @dataclass(frozen=True)
@@ -163,4 +177,4 @@ class FittedNetworks:
         inputs = inputs.to(self.parameters)
         if len(self.parameters) == 1:
             return self.model.outputs(self.parameters, inputs[0])
-        return vmap(self.model._one)(self.parameters, inputs)
+        return vmap(self.model.at)(self.parameters, inputs)

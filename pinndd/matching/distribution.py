@@ -10,10 +10,12 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
+from pinndd.learners.network import NetworkModel
+from pinndd.matching.minibatch import Augmentation, augmented, draw_batch
 from pinndd.problem import DistillationProblem, Episodes
 
 Embedding = Callable[[Tensor, int], Tensor]
-"""Maps rows ``(n, d)`` to features ``(n, F)``, differentiably, with the random network of a seed."""
+"""Maps inputs ``(n, *shape)`` to features ``(n, F)``, differentiably, with the random network of a seed."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ class RandomLayer:
 
 
 @dataclass(frozen=True)
+class NetworkEmbedding:
+    """What the last layer of a network with random initial weights sees.
+
+    Raises:
+        ValueError: at a call: the network does not end in a linear layer.
+    """
+
+    model: NetworkModel
+
+    def __call__(self, inputs: Tensor, seed: int) -> Tensor:
+        return self.model.features(self.model.draw(1, seed, inputs), inputs)[0]
+
+
+@dataclass(frozen=True)
 class DistributionMatching:
     """Compare mean features of D̂ and of all data under a random network, drawn anew from the seed of the episodes.
 
@@ -49,28 +65,44 @@ class DistributionMatching:
     The value is the criterion; learner, task, distance and risk of the problem play no part.
 
     Args:
-        full: all data, with ``inputs`` ``(N, d)`` and ``targets`` ``(N, K)``.
+        full: all data, with ``inputs`` ``(N, *shape)`` and ``targets`` ``(N, K)``.
         embedding: ψ.
         by_class: see above.
+        batch: examples of all data (of each class, if by class) that a look takes, drawn from the seed; None: all.
+        augmentation: of both sides, drawn from the seed.
 
     Raises:
-        ValueError: by class, and a target is negative or a class has no example.
+        ValueError: the batch is less than 1; at a call: by class, and a target is negative or a class has no example; not by
+            class, and the inputs are no rows of a table.
     """
 
     full: SyntheticData
     embedding: Embedding = RandomLayer()
     by_class: bool = False
+    batch: int | None = None
+    augmentation: Augmentation | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch is not None and self.batch < 1:
+            raise ValueError(f"DistributionMatching: batch={self.batch} must be at least 1")
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
+        full = draw_batch(self.full, self.batch, torch.Generator().manual_seed(episodes.seed), by_class=self.by_class)
         with torch.enable_grad():
             tracked, fields = leaves(data)
-            gap = self._means(tracked, episodes.seed) - self._means(self.full, episodes.seed)
+            mine, wanted = (augmented(side, self.augmentation, episodes.seed) for side in (tracked, full))
+            gap = self._means(mine, episodes.seed) - self._means(wanted, episodes.seed)
             return differentiate(gap.square().sum(), fields)
 
     def _means(self, data: SyntheticData, seed: int) -> Tensor:
         """Return the mean features of each class ``(K, F)``, or of all examples ``(F,)``."""
         inputs, targets = data["inputs"], data["targets"]
         if not self.by_class:
+            if inputs.ndim != 2:
+                raise ValueError(
+                    f"DistributionMatching: inputs have shape {tuple(inputs.shape)}, and only rows (n, d) can be embedded together "
+                    "with their targets: use by_class=True"
+                )
             return self.embedding(torch.cat((inputs, targets), -1), seed).mean(0)
         counts = targets.sum(0)
         least, fewest = float(targets.detach().min()), float(counts.detach().min())

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
+from pinndd.matching.minibatch import Augmentation, augmented, draw_batch, of_class
 from pinndd.matching.protocol import matched_learner, training_slope
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -19,7 +20,9 @@ class GradientMatching:
 
     From the random initial parameters of every episode, ``steps`` steps of gradient descent are taken on D̂. At each, the criterion
     adds ``1 - cos(∇L(θ, D̂), ∇L(θ, T))``, or the squared distance of the two. The parameters are held fixed, as in the source:
-    for more than one step the gradient leaves out their dependence on D̂ (Zhao, Mopuri & Bilen 2021, arXiv 2006.05929).
+    for more than one step the gradient leaves out their dependence on D̂ (Zhao, Mopuri & Bilen 2021, arXiv 2006.05929). For
+    classes the gradients are compared class by class, and all data stand for themselves in random batches, drawn from the seed
+    of the episodes; the same augmentation may change both sides (Zhao & Bilen 2021, arXiv 2102.08259).
 
     The value is the criterion, averaged over steps and episodes; task, distance and risk of the problem play no part.
 
@@ -28,9 +31,13 @@ class GradientMatching:
         steps: parameters looked at, one after the other.
         learning_rate: of the steps between them.
         cosine: compare directions only; otherwise by squared distance.
+        by_class: compare the gradients of the examples of each class by themselves.
+        batch: examples of all data (of each class, if by class) that a look takes; None: all.
+        augmentation: of both sides.
 
     Raises:
-        ValueError: there are no steps, or the learning rate is not positive.
+        ValueError: there are no steps or examples in a batch, or the learning rate is not positive; at a call: a class has no
+            example.
         TypeError: the learner has no training loss to differentiate.
     """
 
@@ -38,25 +45,40 @@ class GradientMatching:
     steps: int = 1
     learning_rate: float = 0.1
     cosine: bool = True
+    by_class: bool = False
+    batch: int | None = None
+    augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.learning_rate <= 0:
+        if self.steps < 1 or self.learning_rate <= 0 or (self.batch is not None and self.batch < 1):
             raise ValueError(
-                f"GradientMatching: steps={self.steps} must be at least 1 and learning_rate={self.learning_rate} positive"
+                f"GradientMatching: steps={self.steps} and batch={self.batch} must be at least 1 and "
+                f"learning_rate={self.learning_rate} positive"
             )
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
         learner = matched_learner(problem, "GradientMatching")
         theta = learner.initial(data, episodes).detach()
+        generator = torch.Generator().manual_seed(episodes.seed)
         with torch.enable_grad():
             tracked, fields = leaves(data)
             value = theta.new_zeros(())
             for _ in range(self.steps):
-                mine = training_slope(learner, theta, tracked, episodes)
-                wanted = training_slope(learner, theta, self.full, episodes)
+                mine, wanted = (
+                    torch.stack([training_slope(learner, theta, part, episodes) for part in side])
+                    for side in zip(*self._pairs(tracked, generator), strict=True)
+                )
                 value = value + self._distance(mine, wanted).mean() / self.steps
-                theta = theta - self.learning_rate * mine.detach()
+                theta = theta - self.learning_rate * mine.detach().mean(0)
             return differentiate(value, fields)
+
+    def _pairs(self, data: SyntheticData, generator: torch.Generator) -> list[tuple[SyntheticData, SyntheticData]]:
+        """Return what is compared with what: one pair, or one a class."""
+        full = draw_batch(self.full, self.batch, generator, by_class=self.by_class)
+        seed = int(torch.randint(2**31, (), generator=generator))
+        classes = range(data["targets"].shape[-1]) if self.by_class else ()
+        pairs = [(of_class(data, k), of_class(full, k)) for k in classes] or [(data, full)]
+        return [(augmented(a, self.augmentation, seed), augmented(b, self.augmentation, seed)) for a, b in pairs]
 
     def _distance(self, mine: Tensor, wanted: Tensor) -> Tensor:
         if self.cosine:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
+from pinndd.matching.minibatch import draw_batch
 from pinndd.matching.protocol import matched_learner, training_slope
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -29,6 +30,7 @@ class TrajectoryMatching:
         expert_steps: M.
         latest: last step of the expert at which a student may start.
         learning_rate: of both.
+        batch: examples of all data that a step of the expert takes, drawn from the seed of the episodes; None: all.
 
     Raises:
         ValueError: a setting is out of its range, or the expert does not move between t and t + M.
@@ -40,12 +42,15 @@ class TrajectoryMatching:
     expert_steps: int = 10
     latest: int = 10
     learning_rate: float = 0.1
+    batch: int | None = None
 
     def __post_init__(self) -> None:
-        if min(self.student_steps, self.expert_steps) < 1 or self.latest < 0 or self.learning_rate <= 0:
+        counts = (self.student_steps, self.expert_steps, 1 if self.batch is None else self.batch)
+        if min(counts) < 1 or self.latest < 0 or self.learning_rate <= 0:
             raise ValueError(
-                f"TrajectoryMatching: student_steps={self.student_steps} and expert_steps={self.expert_steps} must be at least "
-                f"1, latest={self.latest} not negative and learning_rate={self.learning_rate} positive"
+                f"TrajectoryMatching: student_steps={self.student_steps}, expert_steps={self.expert_steps} and "
+                f"batch={self.batch} must be at least 1, latest={self.latest} not negative and "
+                f"learning_rate={self.learning_rate} positive"
             )
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
@@ -56,7 +61,8 @@ class TrajectoryMatching:
             tracked, fields = leaves(data)
             student = expert = learner.initial(data, episodes).detach()
             for t in range(first + self.expert_steps):
-                expert = expert - self.learning_rate * training_slope(learner, expert, self.full, episodes)
+                batch = draw_batch(self.full, self.batch, generator)
+                expert = expert - self.learning_rate * training_slope(learner, expert, batch, episodes)
                 student = expert if t < first else student
             distance = (student - expert).square().sum(-1)
             if not bool((distance > 0).all()):

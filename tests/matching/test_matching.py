@@ -44,9 +44,12 @@ START = examples(POOL[:4] + 0.3, ANSWERS[:4] + 0.1)
 CRITERIA = {
     "gradient": GradientMatching(FULL),
     "gradient, squares": GradientMatching(FULL, cosine=False),
+    "gradient, a batch": GradientMatching(FULL, batch=7, augmentation=lambda x, seed: x * (1 + 0.1 * (seed % 3))),
+    "trajectory, batches": TrajectoryMatching(FULL, student_steps=2, expert_steps=4, latest=2, learning_rate=0.3, batch=9),
     "trajectory": TrajectoryMatching(FULL, student_steps=3, expert_steps=6, latest=4, learning_rate=0.3),
     "distribution": DistributionMatching(FULL),
     "distribution by class": DistributionMatching(FULL, RandomLayer(20, 2.0), by_class=True),
+    "distribution, a batch": DistributionMatching(FULL, batch=7, augmentation=lambda x, seed: x + seed % 5),
     "discrepancy": MaximumMeanDiscrepancy(FULL),
     "kernel": KernelInducingPoints(FULL, Kernel(2.0), penalty=1e-3),
 }
@@ -74,7 +77,7 @@ def test_the_gradient_equals_central_differences(
         torch.testing.assert_close(found, central_differences(moved, START[field], step=1e-3), rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", [n for n in CRITERIA if n not in {"trajectory", "kernel"}])
+@pytest.mark.parametrize("name", [n for n in CRITERIA if "batch" not in n and n not in {"trajectory", "kernel"}])
 def test_it_vanishes_on_all_data(name: str) -> None:
     value, gradient = CRITERIA[name](problem(LinearRidge(0.1)), FULL, EPISODES)
     assert abs(float(value)) < 1e-14
@@ -122,7 +125,7 @@ def test_inducing_points_at_all_data_interpolate() -> None:
     assert float(value) < 1e-8
 
 
-@pytest.mark.parametrize("name", list(CRITERIA))
+@pytest.mark.parametrize("name", [n for n in CRITERIA if "batch" not in n])
 def test_the_outer_loop_takes_it_in_place_of_a_hypergradient(name: str) -> None:
     settings = OuterSettings(steps=60, batch=8, learning_rate=0.01, validate_every=10)
     asked = problem(LinearRidge(0.01))
@@ -149,9 +152,14 @@ def test_a_learner_without_training_loss_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: GradientMatching(FULL, steps=0), "steps=0 must be at least 1"),
+        (lambda: GradientMatching(FULL, steps=0), "steps=0 and batch=None must be at least 1"),
         (lambda: GradientMatching(FULL, learning_rate=0), "learning_rate=0 positive"),
-        (lambda: TrajectoryMatching(FULL, student_steps=0), "student_steps=0 and expert_steps=10 must be at least 1"),
+        (lambda: GradientMatching(FULL, batch=0), "batch=0 must be at least 1"),
+        (lambda: DistributionMatching(FULL, batch=0), "batch=0 must be at least 1"),
+        (
+            lambda: TrajectoryMatching(FULL, student_steps=0),
+            "student_steps=0, expert_steps=10 and batch=None must be at least 1",
+        ),
         (lambda: TrajectoryMatching(FULL, latest=-1), "latest=-1 not negative"),
         (lambda: RandomLayer(0), "width=0 must be at least 1"),
         (lambda: MaximumMeanDiscrepancy(FULL, length=0), "length=0 must be positive"),
