@@ -1,8 +1,14 @@
-"""Discrete Bayesian networks: files, exact inference, sampling, estimation from complete and incomplete rows, graph search."""
+"""Discrete Bayesian networks: files, exact inference, sampling, estimation from complete and incomplete rows, graph search.
+
+And hospitals that record different variables: their tables, and which queries they identify."""
 
 from pinndd.bayesnet.bif import BIFError, format_bif, parse_bif, read_bif, write_bif
 from pinndd.bayesnet.em import Fitted, expectation_maximisation
 from pinndd.bayesnet.estimation import BDeu, Laplace, MaximumLikelihood, Prior, estimate, estimate_tables, family_counts
+from pinndd.bayesnet.heart import Heart, load_heart
+from pinndd.bayesnet.hospital_files import FileReport, HospitalFile, HospitalFileError, read_hospitals
+from pinndd.bayesnet.hospitals import Hospitals, draw_subsets, split
+from pinndd.bayesnet.identification import Identification, Identified, identify
 from pinndd.bayesnet.inference import ImpossibleEvidenceError, Query, QueryBatch, posterior
 from pinndd.bayesnet.network import BayesianNetwork, Structure, Variable
 from pinndd.bayesnet.networks import load_network
@@ -16,7 +22,14 @@ __all__ = [
     "BDeu",
     "BIFError",
     "BayesianNetwork",
+    "FileReport",
     "Fitted",
+    "Heart",
+    "HospitalFile",
+    "HospitalFileError",
+    "Hospitals",
+    "Identification",
+    "Identified",
     "ImpossibleEvidenceError",
     "Laplace",
     "Learned",
@@ -27,6 +40,7 @@ __all__ = [
     "Structure",
     "Variable",
     "decode",
+    "draw_subsets",
     "encode",
     "equivalent",
     "estimate",
@@ -35,12 +49,16 @@ __all__ = [
     "family_counts",
     "format_bif",
     "hill_climb",
+    "identify",
+    "load_heart",
     "load_network",
     "log_likelihood",
     "parse_bif",
     "posterior",
     "read_bif",
+    "read_hospitals",
     "sample",
     "soften",
+    "split",
     "write_bif",
 ]
