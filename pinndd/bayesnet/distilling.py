@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from pinndd.bayesnet.counting import WEIGHTS, CountingLearner, rows_of_table, table_of_rows
 from pinndd.bayesnet.network import BayesianNetwork, Structure
 from pinndd.bayesnet.polishing import Polished, polish
+from pinndd.bayesnet.programming import sequential_programme
 from pinndd.data import SyntheticData
 from pinndd.hypergradients import Exact
 from pinndd.integer_programme import Counts, integer_counts
@@ -100,6 +101,7 @@ def distil_rows(
     seconds: float = math.inf,
     certainty: float = 0.8,
     smooth: DistillationProblem | None = None,
+    programme: bool = False,
 ) -> Polished:
     """Distil hard rows: soft rows by the exact gradient, hardened little by little, then polished by single flips.
 
@@ -115,6 +117,8 @@ def distil_rows(
         seconds: wall time; each start has an equal share of it, after which no row is visited by flips.
         certainty: of the start of the soft rows, see `table_of_rows`.
         smooth: the same problem with a smoother distance, for the gradient; None: the problem itself.
+        programme: whether integer programmes go on from the best rows, in the time that is left of ``seconds``, see
+            `pinndd.bayesnet.programming.sequential_programme`.
 
     Raises:
         TypeError: the learner is another one.
@@ -135,7 +139,18 @@ def distil_rows(
             )
         stop = _clock(begun + seconds * (k + 1) / len(starts)) if math.isfinite(seconds) else None
         found.append(polish(problem, start, episodes, sweeps=sweeps, stop=stop))
-    return min(found, key=lambda each: each.risk)
+    best = min(found, key=lambda each: each.risk)
+    if not programme:
+        return best
+    left = begun + seconds - time.perf_counter()
+    after = sequential_programme(problem, best.rows, episodes, seconds=left)
+    return replace(
+        after,
+        history=(*best.history, *after.history[1:]),
+        flips=best.flips + after.flips,
+        evaluations=best.evaluations + after.evaluations,
+        optimal=after.optimal or (best.optimal and torch.equal(after.rows, best.rows)),
+    )
 
 
 def _structure(problem: DistillationProblem) -> Structure:

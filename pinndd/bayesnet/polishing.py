@@ -71,7 +71,7 @@ def polish(
         )
     if sweeps < 1:
         raise ValueError(f"polish: sweeps={sweeps} must be at least 1")
-    search = _Search(problem, problem.learner, check_complete(problem.learner.structure, rows).clone(), episodes, weights)
+    search = RowSearch(problem, problem.learner, check_complete(problem.learner.structure, rows).clone(), episodes, weights)
     history = [search.risk]
     optimal = False
     for _ in range(sweeps):
@@ -88,8 +88,8 @@ def polish(
     return search.result(tuple(history), optimal)
 
 
-class _Search:
-    """Rows with their counts and their risk."""
+class RowSearch:
+    """Rows with their counts and their risk, and what changing one row does to them. See `polish` for the arguments."""
 
     def __init__(
         self,
@@ -106,32 +106,40 @@ class _Search:
         self.columns = {
             name: [self.structure.index(m) for m in self.structure.family(name)] for name in self.structure.names
         }
-        self.counts = family_counts(self.structure, rows, weights=self.weights)
         self.truth = problem.task.truth(episodes, problem.distance.derivatives)
-        self.risk = float(self._risks({name: count[None] for name, count in self.counts.items()})[0])
         self.flips, self.evaluations = 0, 1
+        self.replace(rows)
 
     def improve(self, row: int) -> bool:
         """Take the best change of one cell of a row; say whether there was one that lowers the risk."""
-        candidates = self._alternatives(row)
+        candidates = self.alternatives(row)
         if not len(candidates):
             return False
-        counts = self._moved(row, candidates)
-        risks = self._risks(counts)
+        counts = self.moved(row, candidates)
+        risks = self.risks(self.answers(counts))
         self.evaluations += len(candidates)
         best = int(risks.argmin())
-        # rounding of the counts must not make a cycle
-        if not float(risks[best]) < self.risk - 1e-12 * abs(self.risk):
+        if not self.lowers(float(risks[best])):
             return False
         self.risk, self.flips = float(risks[best]), self.flips + 1
         self.rows[row] = candidates[best]
         self.counts = {name: count[best].clone() for name, count in counts.items()}
         return True
 
+    def replace(self, rows: Tensor) -> None:
+        """Take other rows, as many; the cells that differ count as flips."""
+        self.flips += int((rows != self.rows).sum())
+        self.rows, self.counts = rows, family_counts(self.structure, rows, weights=self.weights)
+        self.risk = float(self.risks(self.answers({name: count[None] for name, count in self.counts.items()}))[0])
+
+    def lowers(self, risk: float) -> bool:
+        """Say whether a risk is below the present one by more than the rounding of the counts, which must not make a cycle."""
+        return risk < self.risk - 1e-12 * abs(self.risk)
+
     def result(self, history: tuple[float, ...], optimal: bool) -> Polished:
         return Polished(self.rows, self.risk, history, self.flips, self.evaluations, optimal)
 
-    def _alternatives(self, row: int) -> Tensor:
+    def alternatives(self, row: int) -> Tensor:
         """Return the row with one cell changed, in every way, ``(B, V)``."""
         found = []
         for column, variable in enumerate(self.structure.variables):
@@ -141,7 +149,7 @@ class _Search:
                     found[-1][column] = state
         return torch.stack(found) if found else self.rows[:0]
 
-    def _moved(self, row: int, candidates: Tensor) -> dict[str, Tensor]:
+    def moved(self, row: int, candidates: Tensor) -> dict[str, Tensor]:
         """Return the counts with the row replaced by each candidate, ``(B, *shape)``."""
         weight, moved = self.weights[row], {}
         for name, count in self.counts.items():
@@ -154,10 +162,12 @@ class _Search:
             moved[name] = flat.clamp_min(0).reshape(-1, *shape)
         return moved
 
-    def _risks(self, counts: dict[str, Tensor]) -> Tensor:
-        """Return the risk of every network, ``(B,)``."""
-        problem = self.problem
+    def answers(self, counts: dict[str, Tensor]) -> Tensor:
+        """Return what every network answers, ``(B, E, Q, K)``."""
         tables = {name: self.prior.table(c + self.prior.pseudocount(tuple(c.shape[1:]))) for name, c in counts.items()}
-        answer = problem.task.answer(tables, self.episodes, problem.distance.derivatives)
-        losses = problem.distance(answer.flatten(0, 1), self.truth.repeat(len(answer), 1, 1)).reshape(len(answer), -1)
-        return torch.stack([problem.risk(each) for each in losses])
+        return self.problem.task.answer(tables, self.episodes, self.problem.distance.derivatives)
+
+    def risks(self, answers: Tensor) -> Tensor:
+        """Return the risk of every network, ``(B,)``, from its answers."""
+        losses = self.problem.distance(answers.flatten(0, 1), self.truth.repeat(len(answers), 1, 1))
+        return torch.stack([self.problem.risk(each) for each in losses.reshape(len(answers), -1)])

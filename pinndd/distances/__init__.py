@@ -1,15 +1,19 @@
 """Distances between the answers of trained models and the truth."""
 
+from pinndd.distances.classification import CrossEntropy, ZeroOne
 from pinndd.distances.divergences import KL, ChiSquared, Hellinger, JensenShannon, ReverseKL, TotalVariation
 from pinndd.distances.kernels import MMD, EnergyDistance
 from pinndd.distances.norms import Distance, RelativeH1, RelativeL2
 from pinndd.distances.rankings import Kendall, Spearman
+from pinndd.distances.scores import Brier
 from pinndd.distances.transport import Sinkhorn, SlicedWasserstein, Wasserstein1, Wasserstein2
 
 __all__ = [
     "KL",
     "MMD",
+    "Brier",
     "ChiSquared",
+    "CrossEntropy",
     "Distance",
     "EnergyDistance",
     "Hellinger",
@@ -24,4 +28,5 @@ __all__ = [
     "TotalVariation",
     "Wasserstein1",
     "Wasserstein2",
+    "ZeroOne",
 ]

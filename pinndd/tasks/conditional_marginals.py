@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -88,18 +88,23 @@ class ConditionalMarginals:
         """Return all queries, in their order."""
         return Asked(torch.arange(len(self.batch.queries)))
 
-    def answer(self, fitted: Mapping[str, Tensor], episodes: Asked, derivatives: int) -> Tensor:
+    def answer(self, fitted: Mapping[str, Tensor] | BayesianNetwork, episodes: Asked, derivatives: int) -> Tensor:
         """Return the posteriors of trained networks, ``(..., E, 1, K)``, differentiably.
 
         Args:
-            fitted: conditional tables, with leading axes where there is a batch of networks.
+            fitted: conditional tables for the structure of the task, with leading axes where there is a batch of networks; or
+                one network with a structure of its own over the same variables.
             episodes: which queries.
             derivatives: of no meaning here.
 
         Raises:
             ImpossibleEvidenceError: the evidence of a query has probability zero in a trained network: give the learner a prior.
         """
-        return self.batch(fitted).index_select(-2, episodes.positions)[..., None, :]
+        if isinstance(fitted, BayesianNetwork):
+            answers = replace(self.batch, structure=fitted.structure)(fitted.tables)
+        else:
+            answers = self.batch(fitted)
+        return answers.index_select(-2, episodes.positions)[..., None, :]
 
     def truth(self, episodes: Asked, derivatives: int) -> Tensor:
         """Return the true answers, ``(E, 1, K)``.
