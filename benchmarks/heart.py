@@ -1,6 +1,7 @@
 """P(disease | whatever a patient has recorded) from 100 distilled rows, against regressions and networks on all patients.
 
     python benchmarks/heart.py --splits 10
+    python benchmarks/heart.py --resume    # what a run that was stopped left to do
     python benchmarks/heart.py --print
 
 Ten splits of the patients of four hospitals, 70 % to learn from, alike in each hospital and outcome; then each hospital is left out
@@ -55,13 +56,15 @@ def main() -> None:
     """Run what the command line asks for, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=10, help="seeds 0 to this number less one")
+    parser.add_argument("--resume", action="store_true", help="keep the trials that the file of results holds")
     parser.add_argument("--print", action="store_true", help="print the committed results only")
     arguments = parser.parse_args()
     if not arguments.print:
         cohort, trials = Cohort(), []
+        known = {each.name: each for each in load(RESULTS)} if arguments.resume and RESULTS.exists() else {}
         wanted = [(f"split {seed}", seed) for seed in range(arguments.splits)]
         for name, seed in [*wanted, *[(f"without {hospital}", 0) for hospital in HOSPITALS]]:
-            trials.append(trial(cohort, name, seed))
+            trials.append(known.get(name) or trial(cohort, name, seed))
             save(trials, versions(), RESULTS)
             print(f"{name} done", flush=True)
     print(report(load(RESULTS)))
