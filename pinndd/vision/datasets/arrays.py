@@ -1,0 +1,156 @@
+"""A user's own images or table as a data set, and draws that respect the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pinndd.vision.datasets.dataset import Dataset, check_inputs, check_labels
+
+
+def from_arrays(
+    inputs: Any,
+    labels: Any,
+    *,
+    test: tuple[Any, Any] | None = None,
+    test_share: float = 0.3,
+    classes: Sequence[str] | None = None,
+    name: str = "own data",
+    seed: int = 0,
+) -> Dataset:
+    """Make a data set of images or of a table.
+
+    Args:
+        inputs: images ``(N, C, H, W)`` or grey ones ``(N, H, W)``, or a table ``(N, d)``: a tensor, an array, a frame, or a
+            sequence of one array an example. Any numbers; they become float32, standardised.
+        labels: ``(N,)``, integers from 0.
+        test: inputs and labels to test with; without, a share of the examples is held out, the same of every class.
+        test_share: the share, in (0, 1).
+        classes: names, by label; without, the labels up to the greatest are their own names.
+        name: of the set, for errors.
+        seed: of the draw of the share.
+
+    Returns:
+        The set.
+
+    Raises:
+        ValueError: images are of mixed size, a value is no number or not finite, a label is out of range, a class has no
+            example to train on (or, if a share is held out, fewer than two), or the share is not in (0, 1).
+    """
+    given, place = (_numbers(inputs, name), _integers(labels, name)), f"{name}, training part"
+    check_inputs(given[0], place)
+    names = tuple(classes) if classes is not None else tuple(str(k) for k in range(_classes(given[1])))
+    check_labels(given[1], len(given[0]), names, place)
+    counts = torch.bincount(given[1], minlength=len(names))
+    if not bool(counts.all()):
+        raise ValueError(
+            f"{place}: class {int((counts == 0).nonzero()[0])} has no example: number the classes without gaps, or add "
+            "examples"
+        )
+    if test is not None:
+        other = f"{name}, test part"
+        return Dataset.standardised(name, given, (_numbers(test[0], other), _integers(test[1], other)), names)
+    kept, held = stratified_split(given[1], test_share, torch.Generator().manual_seed(seed))
+    return Dataset.standardised(name, (given[0][kept], given[1][kept]), (given[0][held], given[1][held]), names)
+
+
+def stratified_split(labels: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Hold out the same share of every class, at least one example and never all.
+
+    Args:
+        labels: ``(N,)``, integers from 0.
+        share: to hold out, in (0, 1).
+        generator: of the draw.
+
+    Returns:
+        Positions of those kept and of those held out, each ascending.
+
+    Raises:
+        ValueError: the share is not in (0, 1), or a class has one example only.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"the share to hold out is {share}, expected between 0 and 1")
+    held = torch.zeros(len(labels), dtype=torch.bool)
+    for label in torch.unique(labels).tolist():
+        members = (labels == label).nonzero()[:, 0]
+        if len(members) < 2:
+            raise ValueError(
+                f"class {label} has 1 example, 2 wanted, one to train on and one to test with: add examples, or give the "
+                "test part yourself"
+            )
+        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        held[members[torch.randperm(len(members), generator=generator)[:count]]] = True
+    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+
+
+def take_per_class(labels: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """Draw k examples of every class without repetition.
+
+    Args:
+        labels: ``(N,)``, integers from 0; there are as many classes as the greatest label says.
+        k: examples a class.
+        generator: of the draw, on the CPU.
+
+    Returns:
+        Positions ``(classes * k,)``, the classes one after the other.
+
+    Raises:
+        ValueError: k is not positive, or a class has fewer examples.
+    """
+    if k < 1:
+        raise ValueError(f"{k} examples a class wanted, expected at least 1")
+    drawn = []
+    for label in range(_classes(labels)):
+        members = (labels == label).nonzero()[:, 0]
+        if len(members) < k:
+            raise ValueError(
+                f"class {label} has {len(members)} example{'s' * (len(members) != 1)}, {k} wanted: take fewer a class, or "
+                "add examples"
+            )
+        drawn.append(members[torch.randperm(len(members), generator=generator)[:k].to(members.device)])
+    return torch.cat(drawn)
+
+
+def _classes(labels: Tensor) -> int:
+    return int(labels.max()) + 1 if labels.numel() else 0
+
+
+def _numbers(inputs: Any, place: str) -> Tensor:
+    """Return inputs as float32, grey images with their channel."""
+    values = inputs.detach() if isinstance(inputs, Tensor) else torch.tensor(_array(inputs, place), dtype=torch.float32)
+    values = values.to(torch.float32)
+    return values[:, None] if values.ndim == 3 else values
+
+
+def _array(inputs: Any, place: str) -> NDArray[Any]:
+    # numpy makes no array of examples that differ in shape, and its message does not say which one differs
+    if isinstance(inputs, list | tuple) or getattr(inputs, "dtype", None) == np.dtype(object):
+        examples = [np.asarray(example) for example in inputs]
+        for where, example in enumerate(examples):
+            if example.shape != examples[0].shape:
+                raise ValueError(
+                    f"{place}: example {where} has shape {example.shape} and example 0 {examples[0].shape}: resize or crop "
+                    "them to one size"
+                )
+        inputs = np.stack(examples) if examples else np.zeros(0)
+    array = np.asarray(inputs)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{place}: inputs have dtype {array.dtype}, expected numbers: turn words into numbers first")
+    return array
+
+
+def _integers(labels: Any, place: str) -> Tensor:
+    """Return labels as int64 where they are integers; others are refused later, by their dtype."""
+    if isinstance(labels, Tensor):
+        values = labels.detach()
+    else:
+        array = np.asarray(labels)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{place}: labels have dtype {array.dtype}, expected integers: number the classes from 0")
+        values = torch.tensor(array)
+    return values if values.is_floating_point() or values.dtype == torch.bool else values.to(torch.int64)
