@@ -65,7 +65,12 @@ class ConvNet:
         channels, height, width = self.shape
         layers: list[nn.Module] = []
         for _ in range(self.depth):
-            layers += [nn.Conv2d(channels, self.width, 3, padding=1), NORMS[self.norm](self.width), nn.ReLU(), nn.AvgPool2d(2)]
+            layers += [
+                nn.Conv2d(channels, self.width, 3, padding=1),
+                NORMS[self.norm](self.width),
+                nn.ReLU(),
+                nn.AvgPool2d(2),
+            ]
             channels, height, width = self.width, height // 2, width // 2
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, self.classes))
 

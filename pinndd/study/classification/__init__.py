@@ -1,0 +1,63 @@
+"""Studies of classification: baselines, evaluation under a stored protocol, metrics, and memory before a run."""
+
+from pinndd.study.classification.baselines import all_training_data, features_of, herding, k_center, k_means, random_samples
+from pinndd.study.classification.cross_architecture import CrossArchitecture, cross_architecture
+from pinndd.study.classification.dataset import hard_labels, whitened
+from pinndd.study.classification.evaluation import (
+    Row,
+    Summary,
+    evaluate,
+    label_robustness,
+    markdown,
+    paired_difference,
+    summarise,
+)
+from pinndd.study.classification.labels import smoothed, teacher_labels, with_learned_labels, with_teacher_labels
+from pinndd.study.classification.memory import MemoryEstimate, available_memory, check_memory, estimate_memory
+from pinndd.study.classification.metrics import (
+    LabelRobustness,
+    accuracy,
+    expected_calibration_error,
+    hard_label_recovery,
+    improvement_over_random,
+    label_robust_score,
+)
+from pinndd.study.classification.protocol import ARCHITECTURES, EvaluationProtocol
+from pinndd.study.classification.training import train_networks
+
+__all__ = [
+    "ARCHITECTURES",
+    "CrossArchitecture",
+    "EvaluationProtocol",
+    "LabelRobustness",
+    "MemoryEstimate",
+    "Row",
+    "Summary",
+    "accuracy",
+    "all_training_data",
+    "available_memory",
+    "check_memory",
+    "cross_architecture",
+    "estimate_memory",
+    "evaluate",
+    "expected_calibration_error",
+    "features_of",
+    "hard_label_recovery",
+    "hard_labels",
+    "herding",
+    "improvement_over_random",
+    "k_center",
+    "k_means",
+    "label_robust_score",
+    "label_robustness",
+    "markdown",
+    "paired_difference",
+    "random_samples",
+    "smoothed",
+    "summarise",
+    "teacher_labels",
+    "train_networks",
+    "whitened",
+    "with_learned_labels",
+    "with_teacher_labels",
+]

@@ -1,0 +1,244 @@
+"""A whole comparison: settings of the training chosen on a baseline, a set distilled, every method trained and judged alike."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pinndd import __version__
+from pinndd.checkpoint import write_atomically
+from pinndd.data import SyntheticData
+from pinndd.outer_loop import OuterSettings
+from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
+from pinndd.study.classification.distilling import ClassificationSettings, distil_examples
+from pinndd.study.classification.evaluation import Row, evaluate, label_robustness, markdown, summarise
+from pinndd.study.classification.labels import with_learned_labels, with_teacher_labels
+from pinndd.study.classification.metrics import LabelRobustness
+from pinndd.study.classification.protocol import EvaluationProtocol
+from pinndd.study.classification.training import train_networks
+from pinndd.vision.datasets import Dataset, stratified_split
+
+DISTILLED = "distilled"
+ALL_DATA = "all data"
+BATCH = 256
+TEACHERS = 3
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Attributes:
+        dataset: name.
+        protocol: how networks were trained on every set.
+        sets: by method.
+        rows: one a method, network and seed; on the test part.
+        robustness: of the distilled set.
+        seconds: that distilling took, wall time.
+    """
+
+    dataset: str
+    protocol: EvaluationProtocol
+    sets: Mapping[str, SyntheticData]
+    rows: tuple[Row, ...]
+    robustness: LabelRobustness | None
+    seconds: float
+
+    def mean(self, method: str, trained_with: str | None = None) -> float:
+        """Return the mean accuracy of a method with a network; None: that of the protocol."""
+        network = trained_with or self.protocol.name
+        own = [row.accuracy for row in self.rows if (row.method, row.trained_with) == (method, network)]
+        return sum(own) / len(own)
+
+    def markdown(self) -> str:
+        """Return the table of all methods and networks."""
+        return markdown(summarise(self.rows))
+
+
+def tuned(
+    protocol: EvaluationProtocol,
+    dataset: Dataset,
+    per_class: int,
+    *,
+    steps: Sequence[int],
+    rates: Sequence[float],
+    held_out: float = 0.2,
+    device: torch.device | str = "cpu",
+) -> EvaluationProtocol:
+    """Return the protocol with the steps and the learning rate that suit the k-means baseline best.
+
+    Networks are trained on the centres of one part of the training part and judged on the other, so that neither a distilled set
+    nor the test part has a say.
+
+    Args:
+        protocol: all other settings.
+        dataset: of which the training part is used.
+        per_class: examples a class.
+        steps, rates: to choose from.
+        held_out: share that judges.
+        device: of the training.
+    """
+    inner = _without_test(dataset, held_out, protocol.seed)
+    centres = k_means(inner, per_class, seed=protocol.seed, restarts=1)
+    best, highest = protocol, -1.0
+    for count in steps:
+        for rate in rates:
+            candidate = replace(protocol, steps=count, learning_rate=rate)
+            rows = evaluate(centres, inner, protocol=candidate, device=device)
+            accuracy = sum(row.accuracy for row in rows) / len(rows)
+            if accuracy > highest:
+                best, highest = candidate, accuracy
+    return best
+
+
+def baseline_sets(
+    dataset: Dataset,
+    per_class: int,
+    protocol: EvaluationProtocol,
+    *,
+    seed: int = 0,
+    label_steps: int = 100,
+    device: torch.device | str = "cpu",
+) -> dict[str, SyntheticData]:
+    """Return every baseline by its name: chosen examples, and random ones with the labels of teachers or learned ones.
+
+    Args:
+        dataset: of which the training part is used.
+        per_class: examples a class.
+        protocol: of the networks, teachers among them.
+        seed: of the draws.
+        label_steps: of the outer loop that learns labels.
+        device: of the training.
+    """
+    drawn = random_samples(dataset, per_class, torch.Generator().manual_seed(seed))
+    model = protocol.model(dataset.shape, len(dataset.classes))
+    teacher = protocol_of_all(protocol)
+    teachers = train_networks(
+        teacher.learner(model), model, all_training_data(dataset).to(device), range(TEACHERS), batch=teacher.batch
+    )
+    settings = OuterSettings(
+        steps=label_steps, batch=2, learning_rate=0.1, validate_every=max(1, label_steps // 10), seed=seed
+    )
+    learned = with_learned_labels(drawn.to(device), dataset.to(device), protocol.learner(model), settings=settings)
+    return {
+        "random": drawn,
+        "k-means": k_means(dataset, per_class, seed=seed),
+        "herding": herding(dataset, per_class),
+        "k-center": k_center(dataset, per_class),
+        "random + teacher labels": with_teacher_labels(drawn, teachers),
+        "random + learned labels": learned,
+    }
+
+
+def protocol_of_all(protocol: EvaluationProtocol, epochs: int = 10) -> EvaluationProtocol:
+    """Return how networks are trained on all data: in batches, so many more steps."""
+    return replace(protocol, batch=BATCH, steps=max(protocol.steps, 50 * epochs), loss="cross-entropy")
+
+
+def compare(
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    settings: ClassificationSettings,
+    *,
+    inner: EvaluationProtocol | None = None,
+    others: Sequence[EvaluationProtocol] = (),
+    label_steps: int = 100,
+    robustness: bool = True,
+    ceiling: bool = True,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[int, float], None] | None = None,
+    report: Report = lambda text: None,
+) -> Comparison:
+    """Distil, make every baseline of the same size, train networks on all of them as the protocol says, and test them once.
+
+    Args:
+        dataset: both parts.
+        protocol: of the networks that are judged; see `tuned`.
+        settings: of the distillation.
+        inner: of the networks in the outer loop, such as narrower ones; None: the same.
+        others: protocols of other networks, which are trained on every set too.
+        label_steps: of the baseline that learns labels.
+        robustness: whether to measure `LabelRobustness`, which trains on all data.
+        ceiling: whether to train on all data.
+        device: of everything.
+        checkpoint, resume, progress: of the outer loop.
+        report: called with a word on what is done.
+    """
+    report("distilling")
+    begun = time.perf_counter()
+    found = distil_examples(
+        dataset,
+        inner or protocol,
+        settings,
+        stored=protocol,
+        device=device,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=progress,
+    )
+    seconds = time.perf_counter() - begun
+    report("baselines")
+    plain = replace(protocol, loss="cross-entropy")
+    sets = baseline_sets(dataset, settings.per_class, plain, seed=settings.seed, label_steps=label_steps, device=device)
+    sets[DISTILLED] = found.data
+    rows: list[Row] = []
+    for name, data in sets.items():
+        own = protocol if name == DISTILLED else plain
+        for how in (own, *(replace(other, loss=own.loss) for other in others)):
+            report(f"training on {name}, {how.name}")
+            rows += evaluate(data, dataset, protocol=how.on(dataset), method=name, device=device)
+    everything = protocol_of_all(protocol)
+    if ceiling:
+        report(f"training on {ALL_DATA}")
+        rows += evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device)
+    measured = None
+    if robustness:
+        random = sets["random + learned labels"]
+        measured = label_robustness(found.data, random, dataset, protocol=protocol, full=everything, device=device)
+    return Comparison(dataset.name, protocol, sets, tuple(rows), measured, seconds)
+
+
+def save_comparison(path: Path, comparison: Comparison, settings: ClassificationSettings, *, hardware: str) -> None:
+    """Add rows, settings, versions and hardware to a file of results; what the file holds of other settings is kept.
+
+    Args:
+        path: of the file.
+        comparison: to add.
+        settings: of the distillation.
+        hardware: in words.
+    """
+    known: list[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.exists() else []
+    own = {"dataset": comparison.dataset, "per_class": settings.per_class, "method": settings.method}
+    record = {
+        **own,
+        "settings": asdict(settings),
+        "protocol": asdict(comparison.protocol),
+        "distilling_seconds": round(comparison.seconds, 1),
+        "hardware": hardware,
+        "versions": {"pinndd": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "label_robustness": asdict(comparison.robustness) if comparison.robustness else None,
+        "rows": [asdict(row) for row in comparison.rows],
+    }
+    kept = [each for each in known if any(each[name] != value for name, value in own.items())]
+    with write_atomically(path) as file:
+        file.write((json.dumps({"runs": [*kept, record]}, indent=1) + "\n").encode())
+
+
+def _without_test(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Return the training part alone, a share of it in place of the test part."""
+    kept, held = stratified_split(dataset.train_labels, share, torch.Generator().manual_seed(seed))
+    inputs, labels = dataset.train_inputs, dataset.train_labels
+    return replace(
+        dataset, train_inputs=inputs[kept], train_labels=labels[kept], test_inputs=inputs[held], test_labels=labels[held]
+    )

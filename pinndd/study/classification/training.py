@@ -1,0 +1,116 @@
+"""Train networks from scratch for an evaluation, each from initial weights, batches and augmentation of its own seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.learners.adam import Adam, AdamState
+from pinndd.learners.network import FittedNetworks, NetworkModel
+from pinndd.matching.minibatch import Augmentation
+
+QUESTIONS = 256
+"""Inputs that trained networks are asked at once."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The draw of one network: all that an episode of training needs.
+
+    Attributes:
+        seed: of its initial weights.
+    """
+
+    seed: int
+
+    def __len__(self) -> int:
+        return 1
+
+
+def train_networks(
+    learner: Adam,
+    model: NetworkModel,
+    data: SyntheticData,
+    seeds: Sequence[int],
+    *,
+    batch: int | None = None,
+    augmentation: Augmentation | None = None,
+    at_once: int = 1,
+) -> FittedNetworks:
+    """Train one network a seed; what comes out for a seed does not depend on the others, but for rounding.
+
+    Args:
+        learner: gives the steps.
+        model: of the learner.
+        data: with ``inputs`` ``(n, *shape)``, ``targets`` ``(n, K)`` and perhaps ``weights`` ``(n,)``.
+        seeds: of the networks.
+        batch: examples a step, drawn without repetition until all have been seen; None: all of them.
+        augmentation: changes the examples at every step.
+        at_once: networks that are trained together where they see the same examples at every step, that is without batches
+            and augmentation. It pays on a GPU.
+
+    Raises:
+        ValueError: there is no seed, or ``batch`` or ``at_once`` is not positive.
+    """
+    if not seeds or at_once < 1 or (batch is not None and batch < 1):
+        raise ValueError(
+            f"train_networks: {len(seeds)} seeds, at_once={at_once} and batch={batch}: expected at least one seed and positive "
+            "numbers"
+        )
+    alike = augmentation is None and (batch is None or batch >= len(data["targets"]))
+    size = at_once if alike else 1
+    groups = (seeds[first : first + size] for first in range(0, len(seeds), size))
+    with torch.no_grad():
+        trained = [_train(learner, model, data, group, None if alike else batch, augmentation) for group in groups]
+    return FittedNetworks(model, torch.cat(trained))
+
+
+def _train(
+    learner: Adam,
+    model: NetworkModel,
+    data: SyntheticData,
+    seeds: Sequence[int],
+    batch: int | None,
+    augmentation: Augmentation | None,
+) -> Tensor:
+    """Return the weights of networks that see the same examples at every step, ``(E, P)``."""
+    prepared = {name: value.detach() for name, value in learner.prepare(data, Draw(seeds[0])).items()}
+    parameters = torch.cat([model.initial(Draw(seed), prepared["inputs"]) for seed in seeds])
+    state = AdamState(parameters, torch.zeros_like(parameters), torch.zeros_like(parameters))
+    examples = _batches(prepared, batch, seeds[0])
+    for t in range(learner.steps):
+        shown = next(examples)
+        if augmentation is not None:
+            # one seed a step and network, far from those of other networks
+            shown = {**shown, "inputs": augmentation(shown["inputs"], seeds[0] * 1_000_003 + t)}
+        state = learner.advance(state, shown, t)
+    return state.parameters
+
+
+def _batches(prepared: dict[str, Tensor], batch: int | None, seed: int) -> Iterator[dict[str, Tensor]]:
+    count = len(prepared["inputs"])
+    if batch is None or batch >= count:
+        while True:
+            yield prepared
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(count, generator=generator).to(prepared["inputs"].device)
+        # a last batch that is not full waits for the next round, which is shuffled anew
+        for first in range(0, count - batch + 1, batch):
+            chosen = order[first : first + batch]
+            yield {name: value[chosen] for name, value in prepared.items()}
+
+
+@torch.no_grad()
+def scores_of(networks: FittedNetworks, inputs: Tensor) -> Tensor:
+    """Return the outputs of each network for the same inputs ``(N, *shape)``, ``(E, N, K)``, a part of them at a time."""
+    like = networks.parameters
+    parts = (inputs[first : first + QUESTIONS].to(like) for first in range(0, len(inputs), QUESTIONS))
+    single = torch.split(like, 1)
+    # one network after the other: memory for the activations of one
+    answers = [torch.cat([networks.model.outputs(each, part) for each in single]) for part in parts]
+    return torch.cat(answers, 1)

@@ -1,0 +1,67 @@
+"""Labels of teachers and learned labels."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pinndd.outer_loop import OuterSettings
+from pinndd.study.classification import (
+    EvaluationProtocol,
+    all_training_data,
+    evaluate,
+    random_samples,
+    smoothed,
+    summarise,
+    teacher_labels,
+    train_networks,
+    with_learned_labels,
+    with_teacher_labels,
+)
+
+PROTOCOL = EvaluationProtocol("MLP", {"hidden": (8,)}, steps=40, learning_rate=0.02, retrainings=3, dtype="float64")
+
+
+@pytest.fixture(scope="module")
+def teachers(shapes):
+    model = PROTOCOL.model((1, 8, 8), 3)
+    return train_networks(PROTOCOL.learner(model), model, all_training_data(shapes), (20, 21), batch=16)
+
+
+def test_teachers_give_their_mean_probabilities(shapes, teachers, generator):
+    data = random_samples(shapes, 2, generator)
+    scores = torch.stack([teachers.model.outputs(each[None], data["inputs"].double())[0] for each in teachers.parameters])
+    found = with_teacher_labels(data, teachers)
+    assert found["targets"].double().allclose(scores.softmax(-1).mean(0), atol=1e-6)
+    assert found.header["method"] == "random + teacher labels"
+    assert torch.equal(found["inputs"], data["inputs"])
+    hot = teacher_labels(teachers, data["inputs"], temperature=1e6)
+    assert hot.allclose(torch.full_like(hot, 1 / 3), atol=1e-4)
+    with pytest.raises(ValueError, match="temperature=0 must be positive"):
+        with_teacher_labels(data, teachers, temperature=0)
+
+
+def test_smoothed_labels_can_be_learned(shapes, generator):
+    data = smoothed(random_samples(shapes, 1, generator), 0.3)
+    assert data["targets"][0].tolist() == pytest.approx([0.8, 0.1, 0.1])
+    assert data.learnable == ("targets",)
+    for wrong in (0.0, 1.0):
+        with pytest.raises(ValueError, match=f"smoothing={wrong} must lie between 0 and 1"):
+            smoothed(data, wrong)
+
+
+def test_learned_labels_lower_the_error_and_leave_the_images(shapes):
+    # one example of each class, with labels of the next one: only learning can help
+    data = random_samples(shapes, 1, torch.Generator().manual_seed(1))
+    shifted = data.with_fields({"targets": data["targets"].roll(1, 0)})
+    learner = replace(PROTOCOL, steps=20).learner(PROTOCOL.model((1, 8, 8), 3))
+    settings = OuterSettings(steps=25, batch=2, learning_rate=0.3, validate_every=25)
+    found = with_learned_labels(shifted, shapes, learner, settings=settings, checks=2)
+    assert torch.equal(found["inputs"], data["inputs"])
+    assert found["targets"].sum(-1).allclose(torch.ones(3))
+    assert found.learnable == ()
+    assert found.header["method"] == "random + learned labels"
+    before, after = (summarise(evaluate(each, shapes, protocol=PROTOCOL))[0].accuracy for each in (shifted, found))
+    assert after.low > before.high
+    with pytest.raises(ValueError, match="held_out=1 must lie between 0 and 1"):
+        with_learned_labels(data, shapes, learner, settings=settings, held_out=1)
