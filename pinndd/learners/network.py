@@ -137,6 +137,16 @@ class NetworkModel:
             )
         return self._each(network[:-1], parameters, inputs)
 
+    def layers(self, parameters: Tensor) -> list[Tensor]:
+        """Return the matrices among weights ``(..., P)``, each ``(..., outputs, inputs)``; biases and normalisations are left out."""
+        found, start = [], 0
+        for value in self.network.parameters():
+            part = parameters[..., start : start + value.numel()]
+            start += value.numel()
+            if value.ndim > 1:
+                found.append(part.reshape(*part.shape[:-1], len(value), -1))
+        return found
+
     def fitted(self, parameters: Tensor, episodes: Episodes) -> FittedNetworks:
         """Return the networks with weights ``(E, P)``."""
         return FittedNetworks(self, parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
+from pinndd.learners.adam import Adam
+from pinndd.learners.network import NetworkModel
 from pinndd.matching.minibatch import Augmentation, augmented, draw_batch, of_class
 from pinndd.matching.protocol import matched_learner, training_slope
 from pinndd.problem import DistillationProblem, Episodes
@@ -31,6 +34,9 @@ class GradientMatching:
         steps: parameters looked at, one after the other.
         learning_rate: of the steps between them.
         cosine: compare directions only; otherwise by squared distance.
+        layerwise: sum the cosine distance over all layers and their output units, as in the source, so that no layer drowns
+            the others; biases and normalisations are left out. For `pinndd.learners.adam.Adam` on a
+            `pinndd.learners.network.NetworkModel`.
         by_class: compare the gradients of the examples of each class by themselves.
         batch: examples of all data (of each class, if by class) that a look takes; None: all.
         augmentation: of both sides.
@@ -38,13 +44,14 @@ class GradientMatching:
     Raises:
         ValueError: there are no steps or examples in a batch, or the learning rate is not positive; at a call: a class has no
             example.
-        TypeError: the learner has no training loss to differentiate.
+        TypeError: the learner has no training loss to differentiate, or, for layerwise distances, no layers.
     """
 
     full: SyntheticData
     steps: int = 1
     learning_rate: float = 0.1
     cosine: bool = True
+    layerwise: bool = False
     by_class: bool = False
     batch: int | None = None
     augmentation: Augmentation | None = None
@@ -57,7 +64,7 @@ class GradientMatching:
             )
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        learner = matched_learner(problem, "GradientMatching")
+        learner, split = matched_learner(problem, "GradientMatching"), self._split(problem)
         theta = learner.initial(data, episodes).detach()
         generator = torch.Generator().manual_seed(episodes.seed)
         with torch.enable_grad():
@@ -68,7 +75,7 @@ class GradientMatching:
                     torch.stack([training_slope(learner, theta, part, episodes) for part in side])
                     for side in zip(*self._pairs(tracked, generator), strict=True)
                 )
-                value = value + self._distance(mine, wanted).mean() / self.steps
+                value = value + self._distance(split(mine), split(wanted)) / self.steps
                 theta = theta - self.learning_rate * mine.detach().mean(0)
             return differentiate(value, fields)
 
@@ -80,7 +87,22 @@ class GradientMatching:
         pairs = [(of_class(data, k), of_class(full, k)) for k in classes] or [(data, full)]
         return [(augmented(a, self.augmentation, seed), augmented(b, self.augmentation, seed)) for a, b in pairs]
 
-    def _distance(self, mine: Tensor, wanted: Tensor) -> Tensor:
+    def _split(self, problem: DistillationProblem) -> Callable[[Tensor], list[Tensor]]:
+        """Return what splits gradients ``(..., P)`` into the parts that are compared."""
+        if not self.layerwise:
+            return lambda slope: [slope[..., None, :]]
+        learner = problem.learner
+        if not (isinstance(learner, Adam) and isinstance(learner.model, NetworkModel)):
+            raise TypeError(
+                f"GradientMatching: layerwise distances need Adam on a NetworkModel; {type(learner).__name__} has no layers: use "
+                "layerwise=False"
+            )
+        return learner.model.layers
+
+    def _distance(self, mine: list[Tensor], wanted: list[Tensor]) -> Tensor:
+        """Return the distance of parts ``(..., outputs, inputs)``, summed over parts and outputs, the mean over the rest."""
         if self.cosine:
-            return 1 - torch.cosine_similarity(mine, wanted, dim=-1)
-        return (mine - wanted).square().sum(-1)
+            gaps = [1 - torch.cosine_similarity(a, b, dim=-1) for a, b in zip(mine, wanted, strict=True)]
+        else:
+            gaps = [(a - b).square().sum(-1) for a, b in zip(mine, wanted, strict=True)]
+        return torch.stack([gap.sum(-1).mean() for gap in gaps]).sum()

@@ -52,6 +52,7 @@ def louder(inputs: Tensor, seed: int) -> Tensor:
 
 CRITERIA = {
     "gradient by class": GradientMatching(FULL, by_class=True, batch=4, augmentation=louder),
+    "gradient by layer": GradientMatching(FULL, layerwise=True, by_class=True, batch=4),
     "distribution": DistributionMatching(FULL, NetworkEmbedding(MODEL), by_class=True, batch=5, augmentation=louder),
     "trajectory": TrajectoryMatching(FULL, student_steps=2, expert_steps=3, latest=2, batch=10),
     "feature ridge": FeatureRidge(oldest=0),
@@ -97,6 +98,28 @@ def test_feature_ridge_has_a_closed_form() -> None:
         found = asked @ known.T @ torch.linalg.inv(ridge) @ START["targets"]
         expected.append(0.5 * (found - EPISODES.targets[k]).square().sum(-1).mean())
     torch.testing.assert_close(value, torch.stack(expected).mean())
+
+
+def test_layers_are_compared_output_by_output() -> None:
+    criterion = GradientMatching(FULL, layerwise=True)
+    value, _ = criterion(PROBLEM, START, EPISODES)
+    theta = LEARNER.initial(START, EPISODES).requires_grad_()
+    expected = torch.zeros((), dtype=torch.float64)
+    mine, wanted = (
+        torch.autograd.grad(LEARNER.training_loss(theta, side, EPISODES).sum(), theta)[0] for side in (START, FULL)
+    )
+    # convolution (3, 1, 3, 3) and its bias, linear layer (3, 48) and its bias
+    for first, outputs, inputs in ((0, 3, 9), (27 + 3, 3, 48)):
+        a, b = (slope[:, first : first + outputs * inputs].reshape(2, outputs, inputs) for slope in (mine, wanted))
+        cosine = (a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1))
+        expected = expected + (1 - cosine).sum(-1).mean()
+    torch.testing.assert_close(value, expected)
+
+
+def test_layers_need_a_network() -> None:
+    ridge = DistillationProblem(LinearRidge(), TASK, CrossEntropy(), Mean())
+    with pytest.raises(TypeError, match=r"layerwise distances need Adam on a NetworkModel; LinearRidge has no layers"):
+        GradientMatching(FULL, layerwise=True)(ridge, START, EPISODES)
 
 
 def test_a_batch_by_class_holds_so_many_of_each() -> None:

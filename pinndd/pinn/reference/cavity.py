@@ -21,6 +21,7 @@ from torch import Tensor
 from pinndd.pinn.reference.interpolation import gauss_legendre
 
 _STEPS = 30
+_FACTORS = (16.0, 8.0, 4.0, 2.8, 2.0, 1.7, 1.4, 1.2, 1.1, 1.0)
 _CHUNK = 32
 
 
@@ -172,18 +173,11 @@ def _solve(basis: CavityBasis, moving: Tensor, viscosity: float, tolerance: floa
     """Return the coefficients of ψ ``(B, n (n + 1))``; their derivative in ``moving`` is that of the implicit function."""
     size = len(basis.inner) + len(basis.outer)
     with torch.no_grad():
-        psi = moving.new_zeros((len(moving), size))
-        psi[:, basis.outer] = moving
-        for _ in range(_STEPS):
-            step = torch.linalg.solve(_jacobian(basis, psi, viscosity), _defect(basis, psi, viscosity))
-            psi[:, basis.inner] -= step
-            if float(step.abs().max()) <= tolerance * float(psi.abs().max()):
-                break
-        else:
-            raise ArithmeticError(
-                f"cavity: Newton's method does not converge in {_STEPS} steps at viscosity={viscosity} with lid velocities "
-                f"of a size of {float(moving.abs().max()):.3g}; slow the lid down, or raise the viscosity"
-            )
+        start = moving.new_zeros((len(moving), size))
+        start[:, basis.outer] = moving
+        psi = _newton(basis, start, viscosity, tolerance)
+        if psi is None:
+            psi = _continued(basis, start, viscosity, tolerance)
     if not moving.requires_grad:
         return psi
     # one more step, whose Jacobian is a constant: its derivative is that of the solution
@@ -191,6 +185,41 @@ def _solve(basis: CavityBasis, moving: Tensor, viscosity: float, tolerance: floa
     known = spread.index_copy(1, basis.inner, psi[:, basis.inner])
     step = torch.linalg.solve(_jacobian(basis, psi, viscosity), _defect(basis, known, viscosity))
     return known.index_add(1, basis.inner, step, alpha=-1)
+
+
+def _newton(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: float) -> Tensor | None:
+    """Return the solution that Newton's method reaches from ``start``; None if one of the batch does not converge."""
+    psi = start.clone()
+    for _ in range(_STEPS):
+        step = torch.linalg.solve(_jacobian(basis, psi, viscosity), _defect(basis, psi, viscosity))
+        psi[:, basis.inner] -= step
+        largest = float(step.abs().max())
+        if largest <= tolerance * float(psi.abs().max()):
+            return psi
+        if not math.isfinite(largest):
+            break
+    return None
+
+
+def _continued(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: float) -> Tensor:
+    """Follow the solution of each lid from a viscous fluid to the wanted viscosity.
+
+    Raises:
+        ArithmeticError: a solution cannot be followed.
+    """
+    found = []
+    for psi in start.split(1):
+        reached: Tensor | None = psi
+        for factor in _FACTORS:
+            reached = None if reached is None else _newton(basis, reached, factor * viscosity, tolerance)
+        if reached is None:
+            raise ArithmeticError(
+                f"cavity: Newton's method does not converge in {_STEPS} steps at viscosity={viscosity}, nor by following the "
+                f"solution from a more viscous fluid, with a lid of coefficients up to {float(psi.abs().max()):.3g}; slow the lid "
+                "down, or raise the viscosity"
+            )
+        found.append(reached)
+    return torch.cat(found)
 
 
 def _defect(basis: CavityBasis, psi: Tensor, viscosity: float) -> Tensor:

@@ -43,7 +43,9 @@ METHODS: Mapping[str, Method] = {
     "truncated": lambda parts: Truncated(parts.settings.window),
     "randomly-truncated": lambda parts: RandomlyTruncated(parts.settings.window, seed=parts.settings.seed),
     "feature-ridge": lambda parts: FeatureRidge(parts.settings.window),
-    "gradient-matching": lambda parts: GradientMatching(parts.full, steps=1, by_class=True, batch=parts.settings.batch),
+    "gradient-matching": lambda parts: GradientMatching(
+        parts.full, layerwise=True, by_class=True, batch=parts.settings.batch
+    ),
     "distribution-matching": lambda parts: DistributionMatching(
         parts.full, NetworkEmbedding(parts.model), by_class=True, batch=parts.settings.batch
     ),
@@ -93,7 +95,7 @@ class ClassificationSettings:
     start: str = "k-means"
     learn_labels: bool = True
     steps: int = 400
-    learning_rate: float = 0.02
+    learning_rate: float = 0.005
     label_rate: float = 1.0
     episodes: int = 4
     questions: int = 256
