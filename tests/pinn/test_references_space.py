@@ -26,7 +26,8 @@ from pinndd.pinn.reference import (
     solve_cavity,
     solve_dirichlet,
 )
-from pinndd.pinn.reference.cavity import clamped_legendre
+from pinndd.pinn.reference.cavity import _newton as newton
+from pinndd.pinn.reference.cavity import cavity_basis, clamped_legendre
 
 NAMES = ["laplace_disk", "helmholtz", "darcy", "cavity", "elasticity", "heat_2d"]
 PDES = {name: load_pde(name) for name in NAMES}
@@ -417,6 +418,29 @@ class TestCavity:
         found, fine = pde.reference(values, at), solve_cavity(values["lid"], at, viscosity=0.01, degree=24)
         assert relative(found[..., :2], fine[..., :2]) < 1e-4
         assert relative(found[..., 2], fine[..., 2]) < 2e-3
+
+    def test_a_lid_too_fast_for_newton_is_followed_from_a_more_viscous_fluid(self) -> None:
+        pde, at, step = PDES["cavity"], 0.3 + 0.4 * points(20), 1e-3
+        ensemble = pde.ensemble("frequency")
+        drawn = ensemble.sample(12, torch.Generator().manual_seed(0))
+        basis = cavity_basis(22)
+        moving = BoundaryValues(ensemble, drawn)["lid"](basis.nodes) @ basis.lid_to_modes.T
+        start = moving.new_zeros((12, len(basis.inner) + len(basis.outer)))
+        start[:, basis.outer] = moving
+        stuck = [k for k in range(12) if newton(basis, start[k : k + 1], 0.01, 1e-6) is None]
+        assert stuck
+        values = BoundaryValues(ensemble, drawn[stuck])
+        moves = step * torch.tensor([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], dtype=torch.float64)
+        w = pde.reference(values, (at + moves[:, None]).reshape(-1, 2)).unflatten(1, (5, 20)).transpose(0, 1)
+        w_x, w_y = (w[1] - w[2]) / (2 * step), (w[3] - w[4]) / (2 * step)
+        spread = (w[1:].sum(0) - 4 * w[0]) / step**2
+        carried = w[0][..., :1] * w_x + w[0][..., 1:2] * w_y
+        momentum = carried[..., :2] + torch.stack((w_x[..., 2], w_y[..., 2]), -1) - 0.01 * spread[..., :2]
+        assert float(momentum.square().mean().sqrt()) < 0.02 * float(carried[..., :2].square().mean().sqrt())
+
+    def test_a_lid_that_cannot_be_followed_is_refused(self) -> None:
+        with pytest.raises(ArithmeticError, match="nor by following the solution from a more viscous fluid"):
+            solve_cavity(lambda s: 1e9 * (math.pi * s).sin()[None] ** 2, points(3), viscosity=0.01, degree=6)
 
     def test_the_stand_in_is_close_and_differentiable(self) -> None:
         pde, at = PDES["cavity"], points(40)
