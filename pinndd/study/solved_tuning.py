@@ -58,7 +58,7 @@ class Exam:
 
     def errors(self, predicted: Tensor) -> Tensor:
         """Return the relative L2 error ``(B,)`` of the base corrected by ``predicted`` ``(B, Q · outputs)``."""
-        return relative_norm(self.base + predicted.reshape(self.base.shape), self.questions.truth)
+        return relative_norm(self.base + predicted.reshape(self.questions.truth.shape), self.questions.truth)
 
 
 def base_fields(base: Base | None, points: Tensor, codes: Tensor) -> Tensor:

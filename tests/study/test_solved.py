@@ -14,6 +14,7 @@ from pinndd.pinn.condition_samplers import CONDITION_SAMPLERS
 from pinndd.pinn.conditions import Initial, Periodic
 from pinndd.pinn.loading import load_pde
 from pinndd.pinn.pde import BoundaryValues
+from pinndd.pinn.questions import Questions
 from pinndd.pinn.solution_files import Solutions
 from pinndd.pinn.solved_conditions import field_points
 from pinndd.study import solved
@@ -168,3 +169,11 @@ def test_a_family_that_is_not_linear_is_refused(pde):
     bumps = replace(pde, conditions=[Periodic("ring"), Initial("start", values=families.Bump())], shifts={})
     with pytest.raises(ValueError, match="condition 'start' has the family Bump, which is not linear"):
         solved.run_solved(bumps, SETTINGS, silent)
+
+
+def test_a_solution_of_several_outputs_is_asked_without_a_base():
+    points, codes = torch.rand((3, 2), dtype=torch.float64), torch.rand((2, 4), dtype=torch.float64)
+    truth = torch.rand((2, 3, 2), dtype=torch.float64)
+    exam = tuning.Exam.of(Questions(codes, points, truth, seed=0))
+    torch.testing.assert_close(exam.errors(truth.flatten(1)), torch.zeros(2, dtype=torch.float64))
+    torch.testing.assert_close(exam.errors(torch.zeros(2, 6, dtype=torch.float64)), torch.ones(2, dtype=torch.float64))

@@ -235,6 +235,13 @@ def save_comparison(path: Path, comparison: Comparison, settings: Classification
         file.write((json.dumps({"runs": [*kept, record]}, indent=1) + "\n").encode())
 
 
+def hardware(device: torch.device | str) -> str:
+    """Return the name of the device, and the threads or nothing."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
+
+
 def _without_test(dataset: Dataset, share: float, seed: int) -> Dataset:
     """Return the training part alone, a share of it in place of the test part."""
     kept, held = stratified_split(dataset.train_labels, share, torch.Generator().manual_seed(seed))

@@ -130,6 +130,14 @@ class LabelRobustness:
         """LRS with both parts weighted alike."""
         return label_robust_score(self.recovery, self.improvement)
 
+    def describe(self) -> str:
+        """Say what the numbers are, in per cent."""
+        return (
+            f"with hard labels: all data {self.real_hard:.1%}, the set {self.set_hard:.1%} (HLR {self.recovery:.1%}); with its own "
+            f"labels: the set {self.set_any:.1%}, random examples with learned labels {self.random_any:.1%} "
+            f"(IOR {self.improvement:.1%}); label-robust score {self.score:.2f}"
+        )
+
 
 def _share(name: str, value: float) -> float:
     if not 0 <= value <= 1:

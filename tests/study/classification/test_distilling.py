@@ -7,7 +7,7 @@ from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.study.classification import EvaluationProtocol, evaluate
 from pinndd.study.classification.distilling import METHODS, ClassificationSettings, distil_examples
-from pinndd.study.classification.experiment import compare, save_comparison, tuned
+from pinndd.study.classification.experiment import compare, hardware, save_comparison, tuned
 from pinndd.vision.datasets import Dataset, from_arrays
 
 
@@ -103,6 +103,8 @@ def test_a_comparison_holds_every_method_and_adds_to_a_file(blobs: Dataset, tmp_
     assert {row.trained_with for row in found.rows} == {"MLP(hidden=(16,))", "MLP(hidden=(8, 8))"}
     assert 0 < found.mean("distilled") <= 1
     assert found.robustness is not None
+    assert f"the set {found.robustness.set_hard:.1%}" in found.robustness.describe()
+    assert "processor" in hardware("cpu")
     assert isinstance(found.sets["distilled"], SyntheticData)
     path = tmp_path / "results.json"
     for per_class in (1, 1, 2):
