@@ -27,6 +27,8 @@ from pinndd.vision.datasets import Dataset, stratified_split
 
 DISTILLED = "distilled"
 ALL_DATA = "all data"
+LEARNED = "random + learned labels"
+BASELINES = ("random", "k-means", "herding", "k-center", "random + teacher labels", LEARNED)
 BATCH = 256
 TEACHERS = 3
 
@@ -72,6 +74,7 @@ def tuned(
     steps: Sequence[int],
     rates: Sequence[float],
     held_out: float = 0.2,
+    judged_on: int = 2000,
     device: torch.device | str = "cpu",
 ) -> EvaluationProtocol:
     """Return the protocol with the steps and the learning rate that suit the k-means baseline best.
@@ -85,9 +88,10 @@ def tuned(
         per_class: examples a class.
         steps, rates: to choose from.
         held_out: share that judges.
+        judged_on: most examples of it that are asked about.
         device: of the training.
     """
-    inner = _without_test(dataset, held_out, protocol.seed)
+    inner = _without_test(dataset, held_out, judged_on, protocol.seed)
     centres = k_means(inner, per_class, seed=protocol.seed, restarts=1)
     best, highest = protocol, -1.0
     for count in steps:
@@ -105,38 +109,52 @@ def baseline_sets(
     per_class: int,
     protocol: EvaluationProtocol,
     *,
+    names: Sequence[str] | None = None,
     seed: int = 0,
     label_steps: int = 100,
     device: torch.device | str = "cpu",
 ) -> dict[str, SyntheticData]:
-    """Return every baseline by its name: chosen examples, and random ones with the labels of teachers or learned ones.
+    """Return baselines by their names: chosen examples, and random ones with the labels of teachers or learned ones.
 
     Args:
         dataset: of which the training part is used.
         per_class: examples a class.
         protocol: of the networks, teachers among them.
+        names: of those that are wanted; None: all of `BASELINES`.
         seed: of the draws.
         label_steps: of the outer loop that learns labels.
         device: of the training.
+
+    Raises:
+        ValueError: a name is unknown.
     """
+    unknown = [name for name in names or () if name not in BASELINES]
+    if unknown:
+        raise ValueError(f"baseline {unknown[0]!r} is unknown, expected some of {', '.join(BASELINES)}")
     drawn = random_samples(dataset, per_class, torch.Generator().manual_seed(seed))
     model = protocol.model(dataset.shape, len(dataset.classes))
-    teacher = protocol_of_all(protocol)
-    teachers = train_networks(
-        teacher.learner(model), model, all_training_data(dataset).to(device), range(TEACHERS), batch=teacher.batch
-    )
-    settings = OuterSettings(
-        steps=label_steps, batch=2, learning_rate=0.1, validate_every=max(1, label_steps // 10), seed=seed
-    )
-    learned = with_learned_labels(drawn.to(device), dataset.to(device), protocol.learner(model), settings=settings)
-    return {
-        "random": drawn,
-        "k-means": k_means(dataset, per_class, seed=seed),
-        "herding": herding(dataset, per_class),
-        "k-center": k_center(dataset, per_class),
-        "random + teacher labels": with_teacher_labels(drawn, teachers),
-        "random + learned labels": learned,
+
+    def taught() -> SyntheticData:
+        how = protocol_of_all(protocol)
+        everything = all_training_data(dataset).to(device)
+        return with_teacher_labels(
+            drawn, train_networks(how.learner(model), model, everything, range(TEACHERS), batch=how.batch)
+        )
+
+    def learned() -> SyntheticData:
+        looks = max(1, label_steps // 10)
+        settings = OuterSettings(steps=label_steps, batch=2, learning_rate=0.1, validate_every=looks, seed=seed)
+        return with_learned_labels(drawn.to(device), dataset.to(device), protocol.learner(model), settings=settings)
+
+    makers: dict[str, Callable[[], SyntheticData]] = {
+        "random": lambda: drawn,
+        "k-means": lambda: k_means(dataset, per_class, seed=seed),
+        "herding": lambda: herding(dataset, per_class),
+        "k-center": lambda: k_center(dataset, per_class),
+        "random + teacher labels": taught,
+        LEARNED: learned,
     }
+    return {name: makers[name]() for name in names or BASELINES}
 
 
 def protocol_of_all(protocol: EvaluationProtocol, epochs: int = 10) -> EvaluationProtocol:
@@ -150,6 +168,8 @@ def compare(
     settings: ClassificationSettings,
     *,
     inner: EvaluationProtocol | None = None,
+    start: SyntheticData | None = None,
+    baselines: Sequence[str] | None = None,
     others: Sequence[EvaluationProtocol] = (),
     label_steps: int = 100,
     robustness: bool = True,
@@ -167,6 +187,8 @@ def compare(
         protocol: of the networks that are judged; see `tuned`.
         settings: of the distillation.
         inner: of the networks in the outer loop, such as narrower ones; None: the same.
+        start: of the outer loop; None: as the settings say.
+        baselines: names, of those in `baseline_sets`; None: all.
         others: protocols of other networks, which are trained on every set too.
         label_steps: of the baseline that learns labels.
         robustness: whether to measure `LabelRobustness`, which trains on all data.
@@ -182,6 +204,7 @@ def compare(
         inner or protocol,
         settings,
         stored=protocol,
+        start=start,
         device=device,
         checkpoint=checkpoint,
         resume=resume,
@@ -190,7 +213,9 @@ def compare(
     seconds = time.perf_counter() - begun
     report("baselines")
     plain = replace(protocol, loss="cross-entropy")
-    sets = baseline_sets(dataset, settings.per_class, plain, seed=settings.seed, label_steps=label_steps, device=device)
+    sets = baseline_sets(
+        dataset, settings.per_class, plain, names=baselines, seed=settings.seed, label_steps=label_steps, device=device
+    )
     sets[DISTILLED] = found.data
     rows: list[Row] = []
     for name, data in sets.items():
@@ -204,7 +229,7 @@ def compare(
         rows += evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device)
     measured = None
     if robustness:
-        random = sets["random + learned labels"]
+        random = sets.get(LEARNED, sets["random"])
         measured = label_robustness(found.data, random, dataset, protocol=protocol, full=everything, device=device)
     return Comparison(dataset.name, protocol, sets, tuple(rows), measured, seconds)
 
@@ -242,9 +267,11 @@ def hardware(device: torch.device | str) -> str:
     return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
 
 
-def _without_test(dataset: Dataset, share: float, seed: int) -> Dataset:
-    """Return the training part alone, a share of it in place of the test part."""
-    kept, held = stratified_split(dataset.train_labels, share, torch.Generator().manual_seed(seed))
+def _without_test(dataset: Dataset, share: float, most: int, seed: int) -> Dataset:
+    """Return the training part alone, examples of a share of it in place of the test part."""
+    generator = torch.Generator().manual_seed(seed)
+    kept, held = stratified_split(dataset.train_labels, share, generator)
+    held = held[torch.randperm(len(held), generator=generator)[:most]]
     inputs, labels = dataset.train_inputs, dataset.train_labels
     return replace(
         dataset, train_inputs=inputs[kept], train_labels=labels[kept], test_inputs=inputs[held], test_labels=labels[held]
