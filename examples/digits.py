@@ -25,8 +25,11 @@ from pinndd.study.plots.images import accuracy_bars, image_grid
 from pinndd.study.plots.style import save_figure
 from pinndd.vision.datasets import load_dataset
 
-STEPS, EPISODES = {1: 400, 10: 200}, {1: 4, 10: 2}
-"""Outer steps and networks a step, by images a class: more images cost more a step, and start from more."""
+SETTINGS = {
+    1: ClassificationSettings(per_class=1, steps=300, episodes=4, learning_rate=0.01, label_rate=4.0),
+    10: ClassificationSettings(per_class=10, steps=200, episodes=2),
+}
+"""Settings of the outer loop, chosen on images held out of the training part; more images cost more a step."""
 
 
 def main(
@@ -41,9 +44,8 @@ def main(
     dataset = load_dataset("digits")
     protocol = EvaluationProtocol("MLP", {"hidden": (128,)}, retrainings=5).on(dataset)
     protocol = tuned(protocol, dataset, per_class, steps=(30, 60), rates=(0.003, 0.01, 0.03))
-    settings = ClassificationSettings(
-        per_class=per_class, steps=steps or STEPS.get(per_class, 200), episodes=EPISODES.get(per_class, 2)
-    )
+    settings = SETTINGS.get(per_class) or ClassificationSettings(per_class=per_class, steps=200, episodes=2)
+    settings = replace(settings, steps=steps or settings.steps)
     print(f"training chosen on k-means: {protocol.steps} steps of Adam, learning rate {protocol.learning_rate:g}")
     wider = replace(protocol, options={"hidden": (256, 256)})
     found = compare(dataset, protocol, settings, others=(wider,), device=device)
