@@ -473,6 +473,8 @@ def test_foreign_files_are_refused(run, tmp_path, command):
     refused(run(command, "noise.npz"), "noise.npz", "damaged")
     save_points(tmp_path / "anonymous.npz")
     refused(run(command, "anonymous.npz"), "does not say for which PDE")
+    save_points(tmp_path / "digits.npz", evaluation={})
+    refused(run(command, "digits.npz"), "for classification", "pinndd.study.classification.evaluate")
     save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
     refused(run(command, "heat.npz", "--pde", "burgers"), "'heat'", "'burgers'")
 

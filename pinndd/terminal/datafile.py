@@ -33,10 +33,15 @@ def open_data(path: Path, module: str | None) -> DataFile:
         FileNotFoundError: there is no such file.
         DataFileError: it is damaged or foreign.
         PDEModuleError: the PDE is not found.
-        ValueError: the set was distilled for another PDE, or does not say for which.
+        ValueError: the set was distilled for another PDE, for classification, or does not say for which.
     """
     data = SyntheticData.load(path)
     protocol, name = data.header.get("protocol"), data.header.get("pde")
+    if "evaluation" in data.header:
+        raise ValueError(
+            f"{path} was distilled for classification, not for a PDE: evaluate it from Python, "
+            "pinndd.study.classification.evaluate(path, dataset)"
+        )
     if protocol is None or name is None:
         raise ValueError(f"{path} does not say for which PDE and protocol it was distilled: distil it again")
     pde = load_pde(module or str(data.header.get(MODULE, name)))

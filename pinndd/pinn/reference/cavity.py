@@ -208,7 +208,7 @@ def _continued(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: f
         ArithmeticError: a solution cannot be followed.
     """
     found = []
-    for psi in start.split(1):
+    for psi in torch.split(start, 1):
         reached: Tensor | None = psi
         for factor in _FACTORS:
             reached = None if reached is None else _newton(basis, reached, factor * viscosity, tolerance)

@@ -75,7 +75,7 @@ class ClassificationSettings:
         learning_rate: of the outer loop, in shares of the range of the inputs; labels move in logits.
         label_rate: factor on the learning rate of the labels.
         episodes: networks a step.
-        questions: training examples that each is asked about.
+        questions: training examples that each is asked about, at most.
         window: steps walked back (truncated), or age of the oldest network (feature-ridge).
         batch: examples of each class that a matching method looks at.
         keep_every: states of training that back-propagation keeps, as in `pinndd.hypergradients.UnrolledAdjoint`.
@@ -154,7 +154,7 @@ def distil_examples(
         The set with its evaluation protocol in the header, and the history; for feature-ridge the risk is an error.
 
     Raises:
-        ValueError: a class has too few examples, there are fewer examples than questions, the network does not fit the labels, or
+        ValueError: a class has too few examples, the network does not fit the labels, or
             the loss of the protocol does not fit the method.
         MemoryError: the run would not fit; the message names the options that lower it.
     """
@@ -184,7 +184,7 @@ def distil_examples(
     rest = replace(dataset, train_inputs=dataset.train_inputs[kept], train_labels=dataset.train_labels[kept])
     data = _learnable(start or _start(rest, settings), rest, settings).to(device)
     inputs, targets = _pool(dataset, settings, device)
-    task = TestError(inputs[kept], targets[kept], settings.questions)
+    task = TestError(inputs[kept], targets[kept], min(settings.questions, len(kept)))
     asked = held[torch.randperm(len(held), generator=torch.Generator().manual_seed(settings.seed))[: settings.judged_on]]
     judged = TestError(inputs[asked], targets[asked], len(asked)).everything(settings.judges, settings.seed + _VALIDATION)
     full = SyntheticData({"inputs": task.inputs, "targets": task.targets}, {"inputs": Fixed(), "targets": Fixed()})
