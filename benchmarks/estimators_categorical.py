@@ -26,7 +26,7 @@ from torch import Tensor
 from pinndd.bayesnet import BDeu, estimate, expectation_maximisation, load_network, posterior, sample
 from pinndd.bayesnet.counting import CountingLearner
 from pinndd.bayesnet.distilling import distil_rows
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_json
 from pinndd.distances import KL, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
@@ -104,9 +104,7 @@ def main() -> None:
     for seed in range(arguments.first, arguments.first + (0 if arguments.print else arguments.seeds)):
         records = [r for r in records if (r["network"], r["seed"]) != (arguments.network, seed)]
         records.append(one_seed(arguments.network, seed))
-        text = json.dumps({"versions": versions, "threads": torch.get_num_threads(), "records": records}, indent=1)
-        with write_atomically(RESULTS) as file:
-            file.write(f"{text}\n".encode())
+        write_json(RESULTS, {"versions": versions, "threads": torch.get_num_threads(), "records": records})
         print(f"seed {seed} done", flush=True)
     print_table([record for record in records if record["network"] == arguments.network])
 

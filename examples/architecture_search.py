@@ -20,20 +20,19 @@ images rank no better than random ones (benchmarks/results/architecture_search.j
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sklearn
 import torch
 
+from pinndd.checkpoint import write_json
 from pinndd.study.architecture_search import METHODS, Outcome, Settings, Study
 from pinndd.study.bootstrap import mean_interval
+from pinndd.study.run_config import versions
 from pinndd.vision.search_space import Candidate, small_networks
 
 
@@ -69,9 +68,8 @@ def interval(outcome: Outcome, method: str, column: str, less: str | None = None
 
 def save(outcome: Outcome, settings: Settings, path: Path) -> None:
     """Write the rows with settings and versions."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "scikit-learn": sklearn.__version__}
-    contents: dict[str, Any] = {"versions": versions, "settings": asdict(settings), **asdict(outcome)}
-    path.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+    known = {**versions(), "scikit-learn": sklearn.__version__}
+    write_json(path, {"versions": known, "settings": asdict(settings), **asdict(outcome)})
 
 
 def main(

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_json
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
 from pinndd.study.classification.continual import ContinualProtocol, Trace, run_memories, table
@@ -63,8 +63,7 @@ def keep(path: Path, name: str, traces: list[Trace]) -> None:
     """Add the runs of one setting to a file of results, in place of earlier ones."""
     found = json.loads(path.read_text()) if path.exists() else {}
     found[name] = {"versions": versions(), "runs": [asdict(trace) for trace in traces]}
-    with write_atomically(path) as file:
-        file.write(f"{json.dumps(found, indent=1)}\n".encode())
+    write_json(path, found)
 
 
 if __name__ == "__main__":

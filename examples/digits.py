@@ -18,11 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pinndd.study.classification.distilling import ClassificationSettings
-from pinndd.study.classification.evaluation import summarise
-from pinndd.study.classification.experiment import DISTILLED, Comparison, compare, hardware, save_comparison, tuned
+from pinndd.study.classification.experiment import DISTILLED, Comparison, compare, save_comparison, tuned
 from pinndd.study.classification.protocol import EvaluationProtocol
-from pinndd.study.plots.images import accuracy_bars, image_grid
-from pinndd.study.plots.style import save_figure
+from pinndd.study.plots.images import save_pictures
 from pinndd.vision.datasets import load_dataset
 
 SETTINGS = {
@@ -53,11 +51,9 @@ def main(
     if found.robustness:
         print(found.robustness.describe())
     if results:
-        save_comparison(results, found, settings, hardware=hardware(device))
+        save_comparison(results, found, settings, device=device)
     if out:
-        found.sets[DISTILLED].save(out / "data.npz")
-        save_figure(image_grid(found.sets[DISTILLED], dataset), out / "images.png")
-        save_figure(accuracy_bars(summarise(found.rows)), out / "accuracy.png")
+        save_pictures(out, found.sets[DISTILLED], dataset, found.rows)
         print(f"set and pictures are in {out}")
     return found
 

@@ -20,19 +20,17 @@ from pathlib import Path
 import torch
 
 from pinndd.study.classification.distilling import ClassificationSettings, distil_examples
-from pinndd.study.classification.evaluation import summarise
 from pinndd.study.classification.experiment import (
     BASELINES,
     DISTILLED,
     Comparison,
     compare,
-    hardware,
+    described,
     save_comparison,
     tuned,
 )
 from pinndd.study.classification.protocol import EvaluationProtocol
-from pinndd.study.plots.images import accuracy_bars, image_grid
-from pinndd.study.plots.style import save_figure
+from pinndd.study.plots.images import save_pictures
 from pinndd.vision.datasets import load_dataset
 
 
@@ -72,20 +70,17 @@ def main(
         inner=small,
         start=images.data,
         baselines=wanted,
-        robustness=every_baseline,
         ceiling=every_baseline,
         device=device,
         progress=_say,
         report=lambda text: print(text, flush=True),
     )
     found = replace(found, seconds=found.seconds + images.seconds)
-    print(f"\n{found.markdown()}\n\ndistilled in {found.seconds:.0f} s on {hardware(device)}")
+    print(f"\n{found.markdown()}\n\ndistilled in {found.seconds:.0f} s on {described(device)}")
     if results:
-        save_comparison(results, found, matching, hardware=hardware(device))
+        save_comparison(results, found, matching, device=device)
     if out:
-        found.sets[DISTILLED].save(out / "data.npz")
-        save_figure(image_grid(found.sets[DISTILLED], data), out / "images.png")
-        save_figure(accuracy_bars(summarise(found.rows)), out / "accuracy.png")
+        save_pictures(out, found.sets[DISTILLED], data, found.rows)
         print(f"set and pictures are in {out}")
     return found
 

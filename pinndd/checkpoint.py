@@ -38,6 +38,21 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def write_json(path: Path, value: Any, *, allow_nan: bool = True) -> None:
+    """Write a value as indented JSON, atomically.
+
+    Args:
+        path: of the file.
+        value: of JSON types.
+        allow_nan: whether numbers that are not finite are written, as Python's own reader takes them.
+
+    Raises:
+        ValueError: a number is not finite, and that is not allowed.
+    """
+    with write_atomically(path) as file:
+        file.write(json.dumps(value, indent=1, allow_nan=allow_nan).encode() + b"\n")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

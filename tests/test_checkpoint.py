@@ -1,12 +1,14 @@
 """Checkpoints: round trip, refusals, and files that are never half written."""
 
+import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pinndd.checkpoint import Checkpoint, CheckpointError, write_atomically
+from pinndd.checkpoint import Checkpoint, CheckpointError, write_atomically, write_json
 
 CONFIGURATION = {"settings": {"steps": 5, "rates": {}}, "shapes": {"points": [3, 2]}}
 
@@ -60,3 +62,13 @@ def test_an_interrupted_write_leaves_no_trace(failure: type[BaseException], tmp_
         write()
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "rows.json"
+    write_json(path, {"rows": [1.5, None]}, allow_nan=False)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, {"rows": [math.nan]}, allow_nan=False)
+    assert json.loads(path.read_text()) == {"rows": [1.5, None]}
+    write_json(path, [math.inf])
+    assert json.loads(path.read_text()) == [math.inf]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.bayesnet.incomplete import IncompleteLearner, incomplete_table, likelihoods
-from pinndd.bayesnet.polishing import Polished
+from pinndd.bayesnet.polishing import Polished, lowered, risks_of
 from pinndd.bayesnet.rows import MISSING
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -110,7 +110,7 @@ class _Search:
         """Take the best change, then on top of it those others that would have lowered the risk alone."""
         risks = torch.cat([self._trained(chunk)[0] for chunk in self._chunks(changes)] or [torch.empty(0)])
         order = risks.argsort()
-        better = changes[: len(risks)][order][self._lower(risks[order])]
+        better = changes[: len(risks)][order][risks[order] < lowered(self.risk)]
         flips = self.flips
         for k, change in enumerate(better):
             if k and self.over:
@@ -120,10 +120,8 @@ class _Search:
 
     def risks(self, tables: Mapping[str, Tensor]) -> Tensor:
         """Return the risk of every network, ``(B,)``."""
-        answer = self.problem.task.answer(tables, self.episodes, self.problem.distance.derivatives)
-        truth = self.truth.repeat(len(answer), 1, 1)
-        losses = self.problem.distance(answer.flatten(0, 1), truth).reshape(len(answer), -1)
-        return torch.stack([self.problem.risk(each) for each in losses])
+        answers = self.problem.task.answer(tables, self.episodes, self.problem.distance.derivatives)
+        return risks_of(self.problem, answers, self.truth)
 
     def _try(self, change: Tensor) -> None:
         """Take one change if it lowers the risk of the rows as they are now."""
@@ -133,7 +131,7 @@ class _Search:
         if not (bool(recorded[row].any()) and bool(recorded[:, column].any())):
             return
         risks, tables = self._trained(change)
-        if bool(self._lower(risks)[0]):
+        if float(risks[0]) < lowered(self.risk):
             self.rows, self.tables, self.risk = self._changed(change)[0], tables, float(risks[0])
             self.flips += 1
 
@@ -141,10 +139,6 @@ class _Search:
         tables = self.learner.train(likelihoods(self.structure, self._changed(changes)))
         self.evaluations += len(changes)
         return self.risks(tables), tables
-
-    def _lower(self, risks: Tensor) -> Tensor:
-        """Say which risks are lower than the present one by more than rounding."""
-        return risks < self.risk - 1e-12 * abs(self.risk)
 
     def _changed(self, changes: Tensor) -> Tensor:
         """Return the rows after each change alone, ``(C, N, V)``."""

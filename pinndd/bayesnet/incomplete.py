@@ -166,7 +166,7 @@ def incomplete_table(structure: Structure, rows: Tensor) -> SyntheticData:
 
 
 def likelihoods(structure: Structure, rows: Tensor) -> dict[str, Tensor]:
-    """Return a likelihood a cell, ``(B, N, K)``, of codes ``(B, N, V)``: one-hot, or ones where it is missing."""
+    """Return a likelihood a cell, ``(..., K)``, of codes ``(..., V)``: one-hot, or ones where it is missing."""
     return {
         variable.name: ((torch.arange(len(variable)) == rows[..., k, None]) | (rows[..., k, None] == MISSING)).double()
         for k, variable in enumerate(structure.variables)

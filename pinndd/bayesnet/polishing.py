@@ -88,6 +88,23 @@ def polish(
     return search.result(tuple(history), optimal)
 
 
+def risks_of(problem: DistillationProblem, answers: Tensor, truth: Tensor) -> Tensor:
+    """Return the risk of each network of a batch, ``(B,)``.
+
+    Args:
+        problem: gives distance and risk.
+        answers: of the networks, ``(B, E, Q, K)``.
+        truth: ``(E, Q, K)``.
+    """
+    losses = problem.distance(answers.flatten(0, 1), truth.repeat(len(answers), 1, 1))
+    return torch.stack([problem.risk(each) for each in losses.reshape(len(answers), -1)])
+
+
+def lowered(risk: float) -> float:
+    """Return what a risk has to be below to be lower by more than the rounding of the counts, which must not make a cycle."""
+    return risk - 1e-12 * abs(risk)
+
+
 class RowSearch:
     """Rows with their counts and their risk, and what changing one row does to them. See `polish` for the arguments."""
 
@@ -133,8 +150,8 @@ class RowSearch:
         self.risk = float(self.risks(self.answers({name: count[None] for name, count in self.counts.items()}))[0])
 
     def lowers(self, risk: float) -> bool:
-        """Say whether a risk is below the present one by more than the rounding of the counts, which must not make a cycle."""
-        return risk < self.risk - 1e-12 * abs(self.risk)
+        """Say whether a risk is below the present one."""
+        return risk < lowered(self.risk)
 
     def result(self, history: tuple[float, ...], optimal: bool) -> Polished:
         return Polished(self.rows, self.risk, history, self.flips, self.evaluations, optimal)
@@ -169,5 +186,4 @@ class RowSearch:
 
     def risks(self, answers: Tensor) -> Tensor:
         """Return the risk of every network, ``(B,)``, from its answers."""
-        losses = self.problem.distance(answers.flatten(0, 1), self.truth.repeat(len(answers), 1, 1))
-        return torch.stack([self.problem.risk(each) for each in losses.reshape(len(answers), -1)])
+        return risks_of(self.problem, answers, self.truth)

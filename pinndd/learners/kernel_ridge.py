@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,6 +54,10 @@ class Kernel:
         return matern + self.trend**2 * (1 + a @ b.T)
 
 
+KernelFunction = Callable[[Tensor, Tensor], Tensor]
+"""Evaluates all pairs of ``(A, D)`` and ``(B, D)``, ``(A, B)``, such as a `Kernel`."""
+
+
 @dataclass(frozen=True)
 class KernelSurrogate:
     """A fitted kernel ridge ``f(z) = Σ_i k(z, z_i) w_i``.
@@ -63,7 +68,7 @@ class KernelSurrogate:
         weights: ``(m, K)``.
     """
 
-    kernel: Kernel
+    kernel: KernelFunction
     inputs: Tensor
     weights: Tensor
 
@@ -72,7 +77,7 @@ class KernelSurrogate:
         return self.kernel(queries, self.inputs) @ self.weights
 
 
-def fit_surrogate(kernel: Kernel, inputs: Tensor, labels: Tensor, penalty: float) -> KernelSurrogate:
+def fit_surrogate(kernel: KernelFunction, inputs: Tensor, labels: Tensor, penalty: float) -> KernelSurrogate:
     """Solve ``(k(Z, Z) + penalty · s I) W = Y``, s the mean of the kernel's diagonal: the penalty is relative.
 
     Args:

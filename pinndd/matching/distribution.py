@@ -104,14 +104,29 @@ class DistributionMatching:
                     "with their targets: use by_class=True"
                 )
             return self.embedding(torch.cat((inputs, targets), -1), seed).mean(0)
-        counts = targets.sum(0)
-        least, fewest = float(targets.detach().min()), float(counts.detach().min())
-        if least < 0 or fewest <= 0:
-            raise ValueError(
-                "DistributionMatching by class: targets must be probabilities and every class must have an example; the least "
-                f"target is {least:.3g}, the least count {fewest:.3g}"
-            )
-        return (targets / counts).T @ self.embedding(inputs, seed)
+        return class_means(data, self.embedding, seed)
+
+
+def class_means(data: SyntheticData, embedding: Embedding, seed: int) -> Tensor:
+    """Return the mean features of each class, ``(K, F)``; an example counts for a class in the measure of its target.
+
+    Args:
+        data: with ``inputs`` ``(n, *shape)`` and ``targets`` ``(n, K)``.
+        embedding: ψ.
+        seed: of its network.
+
+    Raises:
+        ValueError: a target is negative, or a class has no example.
+    """
+    targets = data["targets"]
+    counts = targets.sum(0)
+    least, fewest = float(targets.detach().min()), float(counts.detach().min())
+    if least < 0 or fewest <= 0:
+        raise ValueError(
+            "DistributionMatching by class: targets must be probabilities and every class must have an example; the least "
+            f"target is {least:.3g}, the least count {fewest:.3g}"
+        )
+    return (targets / counts).T @ embedding(data["inputs"], seed)
 
 
 @dataclass(frozen=True)

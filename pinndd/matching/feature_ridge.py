@@ -10,6 +10,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
 from pinndd.learners.adam import Adam
+from pinndd.learners.kernel_ridge import fit_surrogate
 from pinndd.learners.network import NetworkModel
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -74,11 +75,14 @@ class FeatureRidge:
             known = _with_constant(model.features(own, data["inputs"].to(own))[0])
             # the kernel of a few examples is close to singular in single precision
             asked, known = asked.double(), known.double()
-            gram = known @ known.T
-            gram = gram + self.penalty * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-            predicted = asked @ (known.T @ torch.linalg.solve(gram, data["targets"].double()))
+            predicted = fit_surrogate(_linear, known, data["targets"].double(), self.penalty)(asked)
             values.append(0.5 * (predicted - episodes.targets[k].double()).square().sum(-1).mean())
         return torch.stack(values).mean()
+
+
+def _linear(a: Tensor, b: Tensor) -> Tensor:
+    """The kernel of ridge regression on the features themselves."""
+    return a @ b.T
 
 
 def _with_constant(features: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from pinndd.constraints import Box, Fixed, Simplex
+from pinndd.constraints import Box, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import Kendall
 from pinndd.hypergradients import UnrolledAdjoint
@@ -23,8 +23,10 @@ from pinndd.learners.portfolio import Portfolio
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
+from pinndd.study.classification.dataset import labelled
 from pinndd.tasks.architecture_search import ArchitectureSearch, accuracy, score_candidates
 from pinndd.tasks.test_error import TestError, one_hot
+from pinndd.vision.datasets import take_per_class
 from pinndd.vision.search_space import Candidate
 
 METHODS = ("distilled", "random", "k-means", "early stopping")
@@ -128,11 +130,6 @@ def tau(scores: Tensor, truth: Tensor) -> float:
     return 1 - 2 * float(Kendall(temperature=0)(scores[None, :, None], truth[None, :, None]))
 
 
-def fixed(inputs: Tensor, labels: Tensor) -> SyntheticData:
-    """Return images with given labels that nothing changes."""
-    return SyntheticData({"inputs": inputs, "targets": one_hot(labels, 10)}, {"inputs": Fixed(), "targets": Fixed()})
-
-
 def portfolio(space: Sequence[Candidate], steps: int, rate: float) -> Adam:
     """Return the learner that trains all candidates of a space."""
     return Adam(Portfolio([NetworkModel(candidate) for candidate in space]), steps=steps, learning_rate=rate)
@@ -140,17 +137,15 @@ def portfolio(space: Sequence[Candidate], steps: int, rate: float) -> Adam:
 
 def random_images(inputs: Tensor, labels: Tensor, seed: int) -> SyntheticData:
     """Draw ten images a class."""
-    generator = torch.Generator().manual_seed(seed)
-    own = [(labels == k).nonzero()[:, 0] for k in range(10)]
-    index = torch.cat([each[torch.randperm(len(each), generator=generator)[:10]] for each in own])
-    return fixed(inputs[index], labels[index])
+    index = take_per_class(labels, 10, torch.Generator().manual_seed(seed))
+    return labelled(inputs[index], labels[index], 10)
 
 
 def centres(inputs: Tensor, labels: Tensor, seed: int) -> SyntheticData:
     """Return ten centres of k-means a class."""
     found = [KMeans(10, n_init=3, random_state=seed).fit(inputs[labels == k].flatten(1).numpy()) for k in range(10)]
     stacked = torch.from_numpy(np.concatenate([each.cluster_centers_ for each in found])).to(inputs)
-    return fixed(stacked.reshape(-1, *inputs.shape[1:]), torch.arange(10).repeat_interleave(10))
+    return labelled(stacked.reshape(-1, *inputs.shape[1:]), torch.arange(10).repeat_interleave(10), 10)
 
 
 class Study:
@@ -181,7 +176,7 @@ class Study:
         started, rankings = time.process_time(), []
         for seed in (1001, 1002):
             asked = test.everything(settings.full_weights, seed)
-            trained = learner.fit(fixed(self.digits.inputs, self.digits.labels), asked)
+            trained = learner.fit(labelled(self.digits.inputs, self.digits.labels, 10), asked)
             rankings.append(score_candidates(trained, asked, accuracy).mean(0))
         self.full_seconds = (time.process_time() - started) / 2
         self.ceiling = tau(rankings[0], rankings[1])
@@ -224,7 +219,9 @@ class Study:
         started = time.process_time()
         distilled = self.distilled(inputs, labels, validation, members, seed)
         rows.insert(0, search("distilled", distilled, settings.steps, time.process_time() - started))
-        rows.append(search("early stopping", fixed(inputs, labels), self.affordable(inputs, labels, rows[0].seconds), 0.0))
+        rows.append(
+            search("early stopping", labelled(inputs, labels, 10), self.affordable(inputs, labels, rows[0].seconds), 0.0)
+        )
         return rows
 
     def distilled(
@@ -236,7 +233,7 @@ class Study:
         """
         settings, space = self.settings, [self.space[k] for k in members]
         asked = validation.everything(settings.outer_weights, seed=200 + seed)
-        full = portfolio(space, settings.full_steps, settings.full_rate).fit(fixed(inputs, labels), asked)
+        full = portfolio(space, settings.full_steps, settings.full_rate).fit(labelled(inputs, labels, 10), asked)
         scores = score_candidates(full, asked, accuracy).mean(0)
         task = ArchitectureSearch(validation.inputs, validation.targets, scores, queries=settings.queries)
         problem = DistillationProblem(
@@ -266,5 +263,5 @@ class Study:
         """Return the steps on all images that take as long as a search did, at least one."""
         asked = TestError(inputs[:32], one_hot(labels[:32], 10)).everything(self.settings.weights)
         started = time.process_time()
-        portfolio(self.space, 5, self.settings.rate).fit(fixed(inputs, labels), asked)
+        portfolio(self.space, 5, self.settings.rate).fit(labelled(inputs, labels, 10), asked)
         return max(1, round(5 * seconds / (time.process_time() - started)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,12 +11,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pinndd.checkpoint import write_atomically
 from pinndd.study.geometric import geometric_mean
 from pinndd.study.outcome import DISTILLED, Outcome, Result
-from pinndd.study.run_config import RunConfig
+from pinndd.study.run_config import RunConfig, hardware
 from pinndd.study.run_folder import RunFolder
 from pinndd.study.summary import SummaryRow, summarise
 
@@ -85,14 +81,6 @@ class BenchmarkRun:
             summarise(outcome.results),
             _sizes(outcome.curve),
         )
-
-
-def hardware(device: str = "cpu") -> dict[str, Any]:
-    """Return what times depend on: processor, number of cores, and the accelerator if one was used. No names of machines."""
-    found: dict[str, Any] = {"processor": _processor(), "cores": os.cpu_count() or 1}
-    if device.startswith("cuda") and torch.cuda.is_available():
-        found["accelerator"] = torch.cuda.get_device_name(torch.device(device))
-    return found
 
 
 def portable(command: str) -> str:
@@ -185,13 +173,3 @@ def _sizes(results: Sequence[Result]) -> list[list[Any]]:
 
 def _rounded(value: Any) -> Any:
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
-
-
-def _processor() -> str:
-    """The name of the processor; Linux tells it in a file only."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    found = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return found or platform.processor() or platform.machine()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from pinndd import __version__
 from pinndd.checkpoint import write_atomically
@@ -25,6 +28,24 @@ def versions() -> dict[str, str]:
     """Return the versions that numbers depend on."""
     found = {"pinndd": __version__, "python": platform.python_version()}
     return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def hardware(device: str = "cpu") -> dict[str, Any]:
+    """Return what times depend on: processor, number of cores, and the accelerator if one was used. No names of machines."""
+    found: dict[str, Any] = {"processor": _processor(), "cores": os.cpu_count() or 1}
+    if device.startswith("cuda") and torch.cuda.is_available():
+        found["accelerator"] = torch.cuda.get_device_name(torch.device(device))
+    return found
+
+
+def _processor() -> str:
+    """The name of the processor; Linux tells it in a file only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    found = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return found or platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)

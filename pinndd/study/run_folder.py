@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_atomically, write_json
 from pinndd.study.outcome import Outcome, Result
 from pinndd.study.outcome_files import has_outcome, load_outcome, save_outcome
 from pinndd.study.run_config import RunConfig
@@ -142,8 +141,7 @@ class RunFolder:
         if curve:
             write_csv(curve, self.path / "curve.csv")
         rows = [row.to_json() for row in summarise(r for o in outcomes for r in o.results)]
-        with write_atomically(self.path / "summary.json") as file:
-            file.write(json.dumps(rows, indent=1, allow_nan=False).encode() + b"\n")
+        write_json(self.path / "summary.json", rows, allow_nan=False)
 
     def _state(self, protocol: str) -> Path:
         return self.path / "state" / protocol

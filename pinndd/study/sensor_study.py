@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_json
 from pinndd.pinn.pde import PDE
 from pinndd.study.outcome import DISTILLED, Progress, Result, StudySettings
 from pinndd.study.plots.sensors import draw_error_by_sensors, draw_placement
@@ -111,8 +110,7 @@ def write_study(study: SensorStudy, folder: Path) -> list[Path]:
     write_csv(study.results, folder / "results.csv")
     rows = study.rows
     summary = {"rows": [row.to_json() for row in rows], "allocations": study.allocations()}
-    with write_atomically(folder / "summary.json") as file:
-        file.write(json.dumps(summary, indent=1, allow_nan=False).encode() + b"\n")
+    write_json(folder / "summary.json", summary, allow_nan=False)
     pictures = []
     with house_style():
         for count, placements in study.placements.items():

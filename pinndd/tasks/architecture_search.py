@@ -41,7 +41,9 @@ class SoftAccuracy:
 
     def __post_init__(self) -> None:
         if not self.sharpness > 0:
-            raise ValueError(f"SoftAccuracy: sharpness={self.sharpness} must be positive; accuracy is the limit of large ones")
+            raise ValueError(
+                f"SoftAccuracy: sharpness={self.sharpness} must be positive; accuracy is the limit of large ones"
+            )
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (targets * (self.sharpness * outputs).softmax(-1)).sum(-1).mean(-1)
@@ -116,7 +118,9 @@ class ArchitectureSearch:
             ValueError: derivatives are wanted; a ranking has none.
         """
         if derivatives:
-            raise ValueError("the task ArchitectureSearch knows values only: use a distance without derivatives, such as Kendall")
+            raise ValueError(
+                "the task ArchitectureSearch knows values only: use a distance without derivatives, such as Kendall"
+            )
         return self.scores.to(episodes.inputs)[None, :, None].expand(len(episodes), -1, 1)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.bayesnet.contraction import Labels, plan
+from pinndd.bayesnet.incomplete import likelihoods
 from pinndd.bayesnet.inference import ImpossibleEvidenceError
 from pinndd.bayesnet.network import Structure
 from pinndd.bayesnet.rows import MISSING, check_rows
@@ -104,12 +105,9 @@ class Diagnosis:
     @cached_property
     def _likelihoods(self) -> dict[str, Tensor]:
         """For each finding that someone has recorded one-hot rows, ``(N, K)``, float64, ones where it is missing."""
-        found = {}
-        for column, variable in enumerate(self.structure.variables):
-            codes = self.rows[:, column, None]
-            if variable.name != self.target and bool((codes != MISSING).any()):
-                found[variable.name] = ((codes == torch.arange(len(variable))) | (codes == MISSING)).double()
-        return found
+        recorded = (self.rows != MISSING).any(0).tolist()
+        known = {name for name, some in zip(self.structure.names, recorded, strict=True) if some} - {self.target}
+        return {name: cells for name, cells in likelihoods(self.structure, self.rows).items() if name in known}
 
     @cached_property
     def _tables(self) -> tuple[str, ...]:

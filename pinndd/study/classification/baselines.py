@@ -11,8 +11,9 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.learners.network import FittedNetworks
-from pinndd.study.classification.dataset import LabelledData, labelled, members
+from pinndd.study.classification.dataset import labelled, members
 from pinndd.study.classification.training import QUESTIONS
+from pinndd.vision.datasets import Dataset
 
 Embedding = Callable[[Tensor], Tensor]
 """Maps inputs ``(n, *shape)`` to features ``(n, F)``."""
@@ -34,12 +35,12 @@ def features_of(networks: FittedNetworks) -> Embedding:
     return embed
 
 
-def all_training_data(dataset: LabelledData) -> SyntheticData:
+def all_training_data(dataset: Dataset) -> SyntheticData:
     """Return the whole training part with its labels: the ceiling."""
     return labelled(dataset.train_inputs, dataset.train_labels, len(dataset.classes), method="all data")
 
 
-def random_samples(dataset: LabelledData, k: int, generator: torch.Generator) -> SyntheticData:
+def random_samples(dataset: Dataset, k: int, generator: torch.Generator) -> SyntheticData:
     """Draw k training examples of each class, without repetition.
 
     Args:
@@ -57,7 +58,7 @@ def random_samples(dataset: LabelledData, k: int, generator: torch.Generator) ->
     return _chosen(dataset, drawn, "random")
 
 
-def k_means(dataset: LabelledData, k: int, *, seed: int = 0, restarts: int = 10) -> SyntheticData:
+def k_means(dataset: Dataset, k: int, *, seed: int = 0, restarts: int = 10) -> SyntheticData:
     """Cluster the training examples of each class, and return the centres of the clusters (Lloyd 1982, started by k-means++).
 
     Args:
@@ -91,7 +92,7 @@ def k_means(dataset: LabelledData, k: int, *, seed: int = 0, restarts: int = 10)
     return labelled(inputs, torch.cat(labels).to(inputs.device), len(dataset.classes), method="k-means")
 
 
-def herding(dataset: LabelledData, k: int, *, embedding: Embedding = pixels) -> SyntheticData:
+def herding(dataset: Dataset, k: int, *, embedding: Embedding = pixels) -> SyntheticData:
     """Choose examples of each class, one by one, so that the mean of their features stays nearest to that of the class.
 
     Welling (2009, doi 10.1145/1553374.1553517); without repetition, as in Rebuffi et al. (2017, arXiv 1611.07725).
@@ -122,7 +123,7 @@ def herded(features: Tensor, k: int) -> Tensor:
     return torch.tensor(order, device=features.device)
 
 
-def k_center(dataset: LabelledData, k: int, *, embedding: Embedding = pixels) -> SyntheticData:
+def k_center(dataset: Dataset, k: int, *, embedding: Embedding = pixels) -> SyntheticData:
     """Choose examples of each class, one by one, so that no other is far from the nearest chosen one.
 
     The greedy rule of Gonzalez (1985, doi 10.1016/0304-3975(85)90224-5), which is at most twice as far as the best choice; used
@@ -152,7 +153,7 @@ def covering(features: Tensor, k: int) -> Tensor:
     return torch.tensor(order, device=features.device)
 
 
-def _features(dataset: LabelledData, of: Tensor, embedding: Embedding) -> Tensor:
+def _features(dataset: Dataset, of: Tensor, embedding: Embedding) -> Tensor:
     with torch.no_grad():
         found = embedding(dataset.train_inputs[of])
     if found.ndim != 2 or len(found) != len(of):
@@ -164,6 +165,6 @@ def _features(dataset: LabelledData, of: Tensor, embedding: Embedding) -> Tensor
     return found.to(of.device, torch.float64)
 
 
-def _chosen(dataset: LabelledData, positions: list[Tensor], method: str) -> SyntheticData:
+def _chosen(dataset: Dataset, positions: list[Tensor], method: str) -> SyntheticData:
     index = torch.cat(positions)
     return labelled(dataset.train_inputs[index], dataset.train_labels[index], len(dataset.classes), method=method)

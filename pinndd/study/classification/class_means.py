@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.matching.distribution import Embedding
+from pinndd.matching.distribution import Embedding, class_means
 from pinndd.matching.minibatch import draw_batch
 
 
@@ -39,9 +39,8 @@ class FeatureMeans:
     differentiation: ClassVar[str] = "closed form"
 
     def fit(self, data: SyntheticData, episodes: Seeds) -> Tensor:
-        """Return the means, ``(E, K, F)``; an example counts for a class in the measure of its target."""
-        counts = data["targets"].sum(0)
-        return torch.stack([(data["targets"] / counts).T @ self.embedding(data["inputs"], seed) for seed in episodes.seeds])
+        """Return the means, ``(E, K, F)``; see `pinndd.matching.distribution.class_means`."""
+        return torch.stack([class_means(data, self.embedding, seed) for seed in episodes.seeds])
 
 
 @dataclass(frozen=True)

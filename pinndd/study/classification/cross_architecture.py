@@ -9,9 +9,9 @@ import torch
 
 from pinndd.data import SyntheticData
 from pinndd.study.bootstrap import Interval
-from pinndd.study.classification.dataset import LabelledData
 from pinndd.study.classification.evaluation import Row, evaluate, per_cent, summarise
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
+from pinndd.vision.datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CrossArchitecture:
 
 def cross_architecture(
     sets: Mapping[str, SyntheticData],
-    dataset: LabelledData,
+    dataset: Dataset,
     protocols: Sequence[EvaluationProtocol],
     *,
     device: torch.device | str = "cpu",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -11,46 +10,11 @@ from torch import Tensor
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.tasks.test_error import one_hot
+from pinndd.vision.datasets import Dataset
 from pinndd.vision.whitening import PREFIX, ZCA
 
 
-class LabelledData(Protocol):
-    """What a study asks of a data set; `pinndd.vision.datasets.Dataset` has it, and a part of one may.
-
-    Attributes:
-        name: of the data set.
-        train_inputs, test_inputs: ``(N, *shape)``, standardised.
-        train_labels, test_labels: integers from 0, ``(N,)``.
-        classes: names of the classes.
-        mean, std: which the inputs were standardised with.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def train_inputs(self) -> Tensor: ...
-
-    @property
-    def train_labels(self) -> Tensor: ...
-
-    @property
-    def test_inputs(self) -> Tensor: ...
-
-    @property
-    def test_labels(self) -> Tensor: ...
-
-    @property
-    def classes(self) -> Sequence[str]: ...
-
-    @property
-    def mean(self) -> Tensor | Sequence[float]: ...
-
-    @property
-    def std(self) -> Tensor | Sequence[float]: ...
-
-
-def members(dataset: LabelledData, k: int) -> Iterator[tuple[int, Tensor]]:
+def members(dataset: Dataset, k: int) -> Iterator[tuple[int, Tensor]]:
     """Yield each class and the positions of its training examples, ``(N_c,)``.
 
     Args:

@@ -23,6 +23,7 @@ from pinndd.study.classification.baselines import k_means, random_samples
 from pinndd.study.classification.labels import smoothed
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
+from pinndd.study.classification.training import VALIDATION
 from pinndd.tasks.test_error import TestError, one_hot
 from pinndd.vision.datasets import Dataset, stratified_split
 
@@ -58,7 +59,6 @@ matching of gradients, distributions and trajectories, and labels alone."""
 _BY_CLASS = ("gradient-matching", "distribution-matching")
 _UNROLLED = ("unrolled", "labels")
 _CENTRED = "feature-ridge"
-_VALIDATION = 1_000_003
 _ROOM = 1.0
 
 
@@ -186,7 +186,7 @@ def distil_examples(
     inputs, targets = _pool(dataset, settings, device)
     task = TestError(inputs[kept], targets[kept], min(settings.questions, len(kept)))
     asked = held[torch.randperm(len(held), generator=torch.Generator().manual_seed(settings.seed))[: settings.judged_on]]
-    judged = TestError(inputs[asked], targets[asked], len(asked)).everything(settings.judges, settings.seed + _VALIDATION)
+    judged = TestError(inputs[asked], targets[asked], len(asked)).everything(settings.judges, settings.seed + VALIDATION)
     full = SyntheticData({"inputs": task.inputs, "targets": task.targets}, {"inputs": Fixed(), "targets": Fixed()})
     distance: Distance = ZeroOne() if centred else CrossEntropy()
     found = distill(

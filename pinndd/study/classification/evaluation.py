@@ -15,11 +15,12 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.study.bootstrap import LEVEL, Interval
 from pinndd.study.classification.baselines import all_training_data
-from pinndd.study.classification.dataset import LabelledData, as_seen, hard_labels, is_whitened, whitened
+from pinndd.study.classification.dataset import as_seen, hard_labels, is_whitened, whitened
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory, room_for
 from pinndd.study.classification.metrics import LabelRobustness, accuracy, expected_calibration_error
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
 from pinndd.study.classification.training import QUESTIONS, scores_of, train_networks
+from pinndd.vision.datasets import Dataset
 from pinndd.vision.whitening import ZCA
 
 
@@ -74,7 +75,7 @@ class Summary:
 
 def evaluate(
     data: SyntheticData | Path | str,
-    dataset: LabelledData,
+    dataset: Dataset,
     *,
     protocol: EvaluationProtocol | None = None,
     method: str | None = None,
@@ -157,7 +158,7 @@ def _judged(scores: Tensor, labels: Tensor) -> tuple[float, float, float]:
 def label_robustness(
     data: SyntheticData,
     random: SyntheticData,
-    dataset: LabelledData,
+    dataset: Dataset,
     *,
     protocol: EvaluationProtocol | None = None,
     full: EvaluationProtocol | None = None,

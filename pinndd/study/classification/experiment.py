@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,24 +11,25 @@ from typing import Any
 
 import torch
 
-from pinndd import __version__
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_json
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import OuterSettings
 from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
+from pinndd.study.classification.dataset import hard_labels
 from pinndd.study.classification.distilling import ClassificationSettings, distil_examples
-from pinndd.study.classification.evaluation import Row, evaluate, label_robustness, markdown, summarise
+from pinndd.study.classification.evaluation import Row, evaluate, markdown, summarise
 from pinndd.study.classification.labels import with_learned_labels, with_teacher_labels
 from pinndd.study.classification.metrics import LabelRobustness
 from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.study.classification.training import train_networks
+from pinndd.study.run_config import hardware, versions
 from pinndd.vision.datasets import Dataset, stratified_split
 
 DISTILLED = "distilled"
 ALL_DATA = "all data"
 LEARNED = "random + learned labels"
 BASELINES = ("random", "k-means", "herding", "k-center", "random + teacher labels", LEARNED)
-BATCH = 256
+BATCH, FEWEST_STEPS = 256, 500
 TEACHERS = 3
 
 Report = Callable[[str], None]
@@ -57,9 +57,7 @@ class Comparison:
 
     def mean(self, method: str, trained_with: str | None = None) -> float:
         """Return the mean accuracy of a method with a network; None: that of the protocol."""
-        network = trained_with or self.protocol.name
-        own = [row.accuracy for row in self.rows if (row.method, row.trained_with) == (method, network)]
-        return sum(own) / len(own)
+        return _mean(self.rows, method, trained_with or self.protocol.name)
 
     def markdown(self) -> str:
         """Return the table of all methods and networks."""
@@ -157,9 +155,9 @@ def baseline_sets(
     return {name: makers[name]() for name in names or BASELINES}
 
 
-def protocol_of_all(protocol: EvaluationProtocol, epochs: int = 10) -> EvaluationProtocol:
+def protocol_of_all(protocol: EvaluationProtocol) -> EvaluationProtocol:
     """Return how networks are trained on all data: in batches, so many more steps."""
-    return replace(protocol, batch=BATCH, steps=max(protocol.steps, 50 * epochs), loss="cross-entropy")
+    return replace(protocol, batch=BATCH, steps=max(protocol.steps, FEWEST_STEPS), loss="cross-entropy")
 
 
 def compare(
@@ -172,7 +170,6 @@ def compare(
     baselines: Sequence[str] | None = None,
     others: Sequence[EvaluationProtocol] = (),
     label_steps: int = 100,
-    robustness: bool = True,
     ceiling: bool = True,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
@@ -191,8 +188,7 @@ def compare(
         baselines: names, of those in `baseline_sets`; None: all.
         others: protocols of other networks, which are trained on every set too.
         label_steps: of the baseline that learns labels.
-        robustness: whether to measure `LabelRobustness`, which trains on all data.
-        ceiling: whether to train on all data.
+        ceiling: whether to train on all data; `LabelRobustness` follows from that where labels are learned for random examples.
         device: of everything.
         checkpoint, resume, progress: of the outer loop.
         report: called with a word on what is done.
@@ -223,25 +219,33 @@ def compare(
         for how in (own, *(replace(other, loss=own.loss) for other in others)):
             report(f"training on {name}, {how.name}")
             rows += evaluate(data, dataset, protocol=how.on(dataset), method=name, device=device)
-    everything = protocol_of_all(protocol)
+    measured = None
     if ceiling:
         report(f"training on {ALL_DATA}")
+        everything = protocol_of_all(protocol)
         rows += evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device)
-    measured = None
-    if robustness:
-        random = sets.get(LEARNED, sets["random"])
-        measured = label_robustness(found.data, random, dataset, protocol=protocol, full=everything, device=device)
+    if ceiling and LEARNED in sets:
+        hardened = evaluate(hard_labels(found.data), dataset, protocol=protocol.on(dataset), device=device)
+        real, mine, drawn = (_mean(rows, name, protocol.name) for name in (ALL_DATA, DISTILLED, LEARNED))
+        measured = LabelRobustness(real, sum(row.accuracy for row in hardened) / len(hardened), mine, drawn)
     return Comparison(dataset.name, protocol, sets, tuple(rows), measured, seconds)
 
 
-def save_comparison(path: Path, comparison: Comparison, settings: ClassificationSettings, *, hardware: str) -> None:
+def _mean(rows: Sequence[Row], method: str, network: str) -> float:
+    own = [row.accuracy for row in rows if (row.method, row.trained_with) == (method, network)]
+    return sum(own) / len(own)
+
+
+def save_comparison(
+    path: Path, comparison: Comparison, settings: ClassificationSettings, *, device: torch.device | str
+) -> None:
     """Add rows, settings, versions and hardware to a file of results; what the file holds of other settings is kept.
 
     Args:
         path: of the file.
         comparison: to add.
         settings: of the distillation.
-        hardware: in words.
+        device: that it ran on.
     """
     known: list[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.exists() else []
     own = {"dataset": comparison.dataset, "per_class": settings.per_class, "method": settings.method}
@@ -250,21 +254,19 @@ def save_comparison(path: Path, comparison: Comparison, settings: Classification
         "settings": asdict(settings),
         "protocol": asdict(comparison.protocol),
         "distilling_seconds": round(comparison.seconds, 1),
-        "hardware": hardware,
-        "versions": {"pinndd": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "hardware": described(device),
+        "versions": versions(),
         "label_robustness": asdict(comparison.robustness) if comparison.robustness else None,
         "rows": [asdict(row) for row in comparison.rows],
     }
     kept = [each for each in known if any(each[name] != value for name, value in own.items())]
-    with write_atomically(path) as file:
-        file.write((json.dumps({"runs": [*kept, record]}, indent=1) + "\n").encode())
+    write_json(path, {"runs": [*kept, record]})
 
 
-def hardware(device: torch.device | str) -> str:
-    """Return the name of the device, and the threads or nothing."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
+def described(device: torch.device | str) -> str:
+    """Name the accelerator, or the processor with the threads that torch uses."""
+    found = hardware(str(device))
+    return str(found.get("accelerator", f"{found['processor']} processor, {torch.get_num_threads()} threads"))
 
 
 def _without_test(dataset: Dataset, share: float, most: int, seed: int) -> Dataset:

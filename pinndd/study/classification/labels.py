@@ -14,11 +14,10 @@ from pinndd.learners.network import FittedNetworks
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.study.classification.dataset import LabelledData, as_seen, hard_labels, with_targets
-from pinndd.study.classification.training import scores_of
+from pinndd.study.classification.dataset import as_seen, hard_labels, with_targets
+from pinndd.study.classification.training import VALIDATION, scores_of
 from pinndd.tasks.test_error import TestError, one_hot
-
-_VALIDATION = 1_000_003
+from pinndd.vision.datasets import Dataset
 
 
 def teacher_labels(teachers: FittedNetworks, inputs: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -75,7 +74,7 @@ def smoothed(data: SyntheticData, smoothing: float) -> SyntheticData:
 
 def with_learned_labels(
     data: SyntheticData,
-    dataset: LabelledData,
+    dataset: Dataset,
     learner: Adam,
     *,
     settings: OuterSettings,
@@ -118,7 +117,7 @@ def with_learned_labels(
         DistillationProblem(learner, rest, CrossEntropy(), Mean()),
         start,
         hypergradient=hypergradient or UnrolledAdjoint(),
-        validation=[held.episodes(checks, torch.Generator().manual_seed(settings.seed + _VALIDATION))],
+        validation=[held.episodes(checks, torch.Generator().manual_seed(settings.seed + VALIDATION))],
         settings=settings,
     )
     return with_targets(found.data, found.data["targets"], method=f"{data.header.get('method', 'given')} + learned labels")

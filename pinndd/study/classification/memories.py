@@ -17,6 +17,7 @@ from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.baselines import all_training_data, herding, k_means, random_samples
 from pinndd.study.classification.class_means import ClassMeans, FeatureMeans, SquaredGap
+from pinndd.study.classification.training import VALIDATION
 from pinndd.vision.datasets import Dataset
 from pinndd.vision.networks import MLP
 
@@ -24,8 +25,6 @@ Memory = Callable[[Dataset, int, int], SyntheticData]
 """Maps the training examples of the new classes, which are numbered from 0, k and a seed to k examples of each, with labels.
 
 It sees neither earlier examples nor those of a test."""
-
-_VALIDATION = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class DistilledMemory:
             DistillationProblem(learner, task, SquaredGap(), Mean()),
             data,
             hypergradient=Exact(),
-            validation=[task.episodes(self.checks, torch.Generator().manual_seed(seed + _VALIDATION))],
+            validation=[task.episodes(self.checks, torch.Generator().manual_seed(seed + VALIDATION))],
             settings=OuterSettings(steps=self.steps, batch=1, learning_rate=self.learning_rate, seed=seed),
         )
         return found.data

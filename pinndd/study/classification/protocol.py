@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel, cross_entropy, squared_error
-from pinndd.study.classification.dataset import LabelledData, is_whitened
+from pinndd.study.classification.dataset import is_whitened
 from pinndd.vision.augmentation import DifferentiableAugmentation
+from pinndd.vision.datasets import Dataset
 from pinndd.vision.networks import MLP, ConvNet
 
 HEADER = "evaluation"
@@ -112,7 +113,7 @@ class EvaluationProtocol:
         """Seeds of the networks."""
         return tuple(range(self.seed, self.seed + self.retrainings))
 
-    def on(self, dataset: LabelledData) -> EvaluationProtocol:
+    def on(self, dataset: Dataset) -> EvaluationProtocol:
         """Return the protocol with name and standardisation of a data set."""
         return replace(self, dataset=dataset.name, mean=numbers(dataset.mean), std=numbers(dataset.std))
 
@@ -187,7 +188,7 @@ class EvaluationProtocol:
             )
         return cls(**entries)
 
-    def check(self, data: SyntheticData, dataset: LabelledData) -> None:
+    def check(self, data: SyntheticData, dataset: Dataset) -> None:
         """Raise an error if the set cannot be evaluated on a data set.
 
         Raises:
@@ -220,10 +221,9 @@ class EvaluationProtocol:
             )
 
 
-def numbers(values: Tensor | Sequence[float]) -> tuple[float, ...]:
+def numbers(values: Tensor) -> tuple[float, ...]:
     """Return the entries as numbers, which JSON can hold."""
-    flat = values.flatten().tolist() if isinstance(values, Tensor) else values
-    return tuple(float(value) for value in flat)
+    return tuple(values.flatten().tolist())
 
 
 def _tupled(value: Any) -> Any:

@@ -16,6 +16,9 @@ from pinndd.matching.minibatch import Augmentation
 QUESTIONS = 256
 """Inputs that trained networks are asked at once."""
 
+VALIDATION = 1_000_003
+"""Added to a seed for the draws that choose an iterate, so that they differ from those that train."""
+
 
 @dataclass(frozen=True)
 class Draw:

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinndd.bayesnet import BayesianNetwork, BDeu, Structure, expectation_maximisation, sample
+from pinndd.bayesnet import BayesianNetwork, BDeu, Structure, sample
 from pinndd.bayesnet.counting import CountingLearner, table_of_rows
 from pinndd.bayesnet.distilling import distil_table
 from pinndd.distances import KL
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.heart.cohort import TARGET, Cohort
-from pinndd.study.heart.methods import NAIVE, PRIOR, STRUCTURES, structure_of, teacher
+from pinndd.study.heart.methods import NAIVE, STRUCTURES, believed, structure_of, teacher
 from pinndd.tasks.diagnosis import Diagnosis
 
 CERTAINTY = 0.8
@@ -119,7 +119,7 @@ def _fold_loss(cohort: Cohort, fit: Tensor, check: Tensor, choice: Choice, count
     """Return the log loss, summed over the patients to check."""
     generator = torch.Generator().manual_seed(seed)
     structure = structure_of(choice.structure, cohort, fit, generator)
-    fitted = expectation_maximisation(structure, cohort.rows[fit], prior=PRIOR).network
+    fitted = believed(structure, cohort.rows[fit])
     task = diagnosis(cohort, fit, structure, choice.teacher)
     learner = CountingLearner(structure, BDeu(choice.prior_rows))
     start = table_of_rows(structure, sample(fitted, count, generator), certainty=CERTAINTY)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.bayesnet import BayesianNetwork, BDeu, Structure, expectation_maximisation, sample
+from pinndd.bayesnet import BayesianNetwork, BDeu, Structure, sample
 from pinndd.bayesnet.counting import CountingLearner, table_of_rows
 from pinndd.bayesnet.distilling import distil_table, harden
 from pinndd.bayesnet.polishing import polish
@@ -19,7 +19,7 @@ from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Grouped, Mean, Risk
 from pinndd.study.heart.choice import CERTAINTY, Choice, diagnosis
 from pinndd.study.heart.cohort import Cohort
-from pinndd.study.heart.methods import PRIOR, structure_of
+from pinndd.study.heart.methods import believed, structure_of
 
 SOFT, HARD, WEIGHTED, GROUPED = "soft rows", "hard rows", "weighted hard rows", "soft rows, worse hospitals"
 HARDENING = 100
@@ -76,7 +76,7 @@ def distil_tables(
     """
     generator = torch.Generator().manual_seed(seed)
     graph = structure or structure_of(choice.structure, cohort, learn, generator)
-    fitted = expectation_maximisation(graph, cohort.rows[learn], prior=PRIOR).network
+    fitted = believed(graph, cohort.rows[learn])
     rows = sample(fitted, count, generator)
     task = diagnosis(cohort, learn, graph, choice.teacher)
     learner = CountingLearner(graph, BDeu(choice.prior_rows))

@@ -15,12 +15,12 @@ import sklearn
 import torch
 from torch import Tensor
 
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_json
 from pinndd.study.heart.choice import CANDIDATES, Choice, Tried, choose
 from pinndd.study.heart.cohort import Cohort, Scores
 from pinndd.study.heart.distilling import HARDENING, Distilled, distil_tables
 from pinndd.study.heart.methods import LOGISTIC, baselines, structure_of
-from pinndd.study.hospitals.outcome import versions as shared_versions
+from pinndd.study.run_config import versions as shared_versions
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,7 @@ def versions() -> dict[str, str]:
 
 def save(trials: Sequence[Trial], versions: Mapping[str, str], path: Path) -> None:
     """Write the trials as JSON, atomically."""
-    text = json.dumps({"versions": dict(versions), "trials": [asdict(trial) for trial in trials]}, indent=1)
-    with write_atomically(path) as file:
-        file.write(f"{text}\n".encode())
+    write_json(path, {"versions": dict(versions), "trials": [asdict(trial) for trial in trials]})
 
 
 def load(path: Path) -> tuple[Trial, ...]:

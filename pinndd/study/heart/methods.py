@@ -46,7 +46,7 @@ def structure_of(kind: str, cohort: Cohort, learn: Tensor, generator: torch.Gene
     tree = tree_augmented(variables, rows, TARGET)
     if kind == TREE:
         return tree
-    fitted = expectation_maximisation(tree, rows, prior=PRIOR).network
+    fitted = believed(tree, rows)
     weights = torch.full((_SEARCHED_ROWS,), len(rows) / _SEARCHED_ROWS, dtype=torch.float64)
     drawn = sample(fitted, _SEARCHED_ROWS, generator)
     return hill_climb(variables, drawn, weights=weights, most_parents=_MOST_PARENTS).structure
@@ -85,7 +85,7 @@ def baselines(
     yield "single best hospital", lambda: cohort.predictor(best_hospital(structure, cohort.hospitals(learn))[1])
     yield (
         f"{count} rows drawn from EM",
-        lambda: cohort.predictor(estimate(structure, sample(_fitted(structure, rows), count, generator), prior=PRIOR)),
+        lambda: cohort.predictor(estimate(structure, sample(believed(structure, rows), count, generator), prior=PRIOR)),
     )
     yield (
         f"{count} random patients",
@@ -97,10 +97,11 @@ def baselines(
 
 
 def _believed(kind: str, cohort: Cohort, learn: Tensor, generator: torch.Generator) -> Predictor:
-    return cohort.predictor(_fitted(structure_of(kind, cohort, learn, generator), cohort.rows[learn]))
+    return cohort.predictor(believed(structure_of(kind, cohort, learn, generator), cohort.rows[learn]))
 
 
-def _fitted(structure: Structure, rows: Tensor) -> BayesianNetwork:
+def believed(structure: Structure, rows: Tensor) -> BayesianNetwork:
+    """Return the network of expectation maximisation, which tables are drawn from."""
     return expectation_maximisation(structure, rows, prior=PRIOR).network
 
 

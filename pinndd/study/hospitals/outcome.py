@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,14 +10,13 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-import torch
 
-from pinndd import __version__
 from pinndd.bayesnet import BayesianNetwork, posterior
-from pinndd.checkpoint import write_atomically
+from pinndd.checkpoint import write_json
 from pinndd.study.bootstrap import Interval, ratio_interval
 from pinndd.study.hospitals.methods import EM, Known, Made, Method, label
 from pinndd.study.hospitals.simulated import Trial
+from pinndd.study.run_config import versions
 
 
 class OutcomeFileError(ValueError):
@@ -136,11 +134,6 @@ def run_methods(
     return Outcome(name, trial.missing, *counts, trial.seed, tuple(scores), versions())
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that a number depends on."""
-    return {"pinndd": __version__, "torch": torch.__version__.split("+")[0], "python": platform.python_version()}
-
-
 def _judge(trial: Trial, believed: BayesianNetwork) -> Callable[[BayesianNetwork], tuple[float, float, float]]:
     """Return what gives the total variation on chosen and fresh queries, and from the believed network."""
     pairs = ((trial.truth, trial.chosen), (trial.truth, trial.fresh), (believed, trial.chosen))
@@ -242,8 +235,7 @@ def merged(old: Sequence[Outcome], new: Outcome) -> tuple[Outcome, ...]:
 
 def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write outcomes as JSON, atomically."""
-    with write_atomically(path) as file:
-        file.write((json.dumps({"outcomes": [asdict(outcome) for outcome in outcomes]}, indent=1) + "\n").encode())
+    write_json(path, {"outcomes": [asdict(outcome) for outcome in outcomes]})
 
 
 def read_outcomes(path: Path) -> tuple[Outcome, ...]:

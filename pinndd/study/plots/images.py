@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +16,9 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.study.classification.dataset import is_whitened
-from pinndd.study.classification.evaluation import Summary
+from pinndd.study.classification.evaluation import Row, Summary, summarise
 from pinndd.study.outcome import DISTILLED
-from pinndd.study.plots.style import WIDTH, house_style, marks, new_figure, wrap_axes
+from pinndd.study.plots.style import WIDTH, house_style, marks, new_figure, save_figure, wrap_axes
 from pinndd.vision.datasets import Dataset
 from pinndd.vision.whitening import ZCA
 
@@ -146,6 +147,13 @@ def accuracy_bars(
         )
         figure.suptitle(f"Longer bars are better ({times})")
     return figure
+
+
+def save_pictures(folder: Path, distilled: SyntheticData, dataset: Dataset, rows: Sequence[Row]) -> None:
+    """Write a distilled set as ``data.npz``, its images and the accuracy of every method into a folder."""
+    distilled.save(folder / "data.npz")
+    save_figure(image_grid(distilled, dataset), folder / "images.png")
+    save_figure(accuracy_bars(summarise(rows)), folder / "accuracy.png")
 
 
 def _restored(data: SyntheticData, dataset: Dataset) -> Tensor:

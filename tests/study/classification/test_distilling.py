@@ -7,7 +7,7 @@ from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.study.classification import EvaluationProtocol, evaluate
 from pinndd.study.classification.distilling import METHODS, ClassificationSettings, distil_examples
-from pinndd.study.classification.experiment import compare, hardware, save_comparison, tuned
+from pinndd.study.classification.experiment import compare, described, save_comparison, tuned
 from pinndd.vision.datasets import Dataset, from_arrays
 
 
@@ -104,11 +104,11 @@ def test_a_comparison_holds_every_method_and_adds_to_a_file(blobs: Dataset, tmp_
     assert 0 < found.mean("distilled") <= 1
     assert found.robustness is not None
     assert f"the set {found.robustness.set_hard:.1%}" in found.robustness.describe()
-    assert "processor" in hardware("cpu")
+    assert "processor" in described("cpu")
     assert isinstance(found.sets["distilled"], SyntheticData)
     path = tmp_path / "results.json"
     for per_class in (1, 1, 2):
-        save_comparison(path, found, settings("unrolled", per_class=per_class), hardware="cpu")
+        save_comparison(path, found, settings("unrolled", per_class=per_class), device="cpu")
     assert path.read_text().count('"distilling_seconds"') == 2
 
 
