@@ -13,12 +13,12 @@ import pinndd.study.run
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
-from pinndd.pinn.loading import list_pdes
+from pinndd.pinn.loading import list_pdes, load_pde
 from pinndd.study.benchmark import load_benchmark
 from pinndd.study.outcome import Outcome, Result
 from pinndd.study.run_many import Finished
 from pinndd.terminal import distilling, evaluating, exporting, studying_many
-from pinndd.terminal.settings import Options
+from pinndd.terminal.settings import Options, study_settings
 
 COMMANDS = ["list", "check", "distill", "study", "evaluate", "plot", "export"]
 
@@ -531,3 +531,8 @@ def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
 
 def test_a_distilled_set_remembers_its_module(distilled_file, tmp_path):
     assert SyntheticData.load(tmp_path / distilled_file).header["module"] == "heat"
+
+
+def test_a_first_look_at_several_outputs_has_fewer_test_conditions():
+    found = [study_settings(load_pde(name), Options(quick=True)).test_conditions for name in ("heat", "schrodinger", "cavity")]
+    assert found == [12, 6, 4]

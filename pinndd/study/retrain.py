@@ -31,11 +31,11 @@ from pinndd.study.retrain_setup import Setup, learner_settings, make_learner, ma
 
 PROTOCOL = "retrain"
 CEILING = "dense"
-DENSE = {"ridge": (900, 150), "gauss-newton": (324, 66)}
-"""Interior and boundary points of the ceiling, by learner."""
+DENSE = {"ridge": (14.0625, 5.0), "gauss-newton": (5.0625, 2.2)}
+"""Interior and boundary points of the ceiling by learner, as multiples of those of the study."""
 
-DENSE_QUICK = (196, 54)
-"""The same in a first look at a nonlinear equation."""
+DENSE_WHERE_SLOW = (3.0625, 1.8)
+"""The same in a first look at a nonlinear equation, and for several outputs of one."""
 
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
@@ -44,9 +44,12 @@ LIFTS = {"ridge": ((1.0, 1.0), (1e3, 1e3)), "gauss-newton": ((1.0, 1.0), (1.0, 1
 """Factors on the tuned interior and boundary weights of the starts, by learner: better points may bear less smoothing, or data that
 are met more closely."""
 
-CURVE = ((16, 15), (36, 21), (100, 36), (144, 45), (196, 54))
-LARGER = ((100, 36), (144, 45), (196, 54))
-"""Sizes at which the baselines alone are repeated, so that the report knows what the same error costs without distilling."""
+LARGER = ((1.5625, 1.2), (2.25, 1.5), (3.0625, 1.8))
+"""Sizes at which the baselines alone are repeated, so that the report knows what the same error costs without distilling; in
+interior and boundary points, as multiples of those of the study."""
+
+CURVE = ((0.25, 0.5), (0.5625, 0.7), *LARGER)
+"""Sizes of the curve, likewise."""
 
 
 def quiet(what: str, done: int, total: int, error: float | None) -> None:
@@ -131,8 +134,8 @@ def run_retrain(pde: PDE, settings: StudySettings, progress: Progress = quiet) -
         found = distill_from(setup, tuned, progress)
         tuned.append(best_of_k(setup, tuned, setup.outer, settings.points, settings.boundary_points, progress))
         runs.append((setup, found, tuned))
-        size = DENSE_QUICK if setup.hurried else DENSE.get(setup.name, (324, 66))
-        dense = sampled(setup, "sobol", *size, setup.seed + 1)
+        size = DENSE_WHERE_SLOW if setup.hurried or setup.sluggish else DENSE.get(setup.name, DENSE["gauss-newton"])
+        dense = sampled(setup, "sobol", *_times(pde, settings, size), setup.seed + 1)
         ceiling = tune_design(setup, CEILING, dense)
         results += compare(setup, found.data, [*tuned, ceiling], settings, progress)
         # in a first look they would take longer than all the rest where every fit is slow
@@ -255,8 +258,9 @@ def _curve(setup: Setup, settings: StudySettings, progress: Progress) -> list[Re
     """Return in-distribution errors at other sizes: of the baselines always, of distilled sets with ``settings.curve``."""
     episodes = test_episodes(setup.pde, NO_SHIFT, settings.test_conditions, setup.seed, setup.device)
     results = []
-    sizes = CURVE if settings.curve else LARGER if settings.budget >= 1 else ()
-    for k, (points, boundary_points) in enumerate(sizes):
+    sizes = CURVE if settings.curve else LARGER if settings.budget >= 1 and not setup.sluggish else ()
+    for k, size in enumerate(sizes):
+        points, boundary_points = _times(setup.pde, settings, size)
         tuned = tune_baselines(setup, points, boundary_points, quiet) if settings.curve else []
         if not settings.curve:
             for method in ("hammersley", "midpoint-grid"):
@@ -269,6 +273,12 @@ def _curve(setup: Setup, settings: StudySettings, progress: Progress) -> list[Re
             results += train_and_judge(setup, DISTILLED, found.data, NO_SHIFT, episodes, setup.name)
         progress("retrain: other sizes", k + 1, len(sizes), None)
     return results
+
+
+def _times(pde: PDE, settings: StudySettings, factors: tuple[float, float]) -> tuple[int, int]:
+    """Return multiples of the interior and boundary points of a study, at least one a condition."""
+    points, boundary_points = settings.points * factors[0], settings.boundary_points * factors[1]
+    return max(1, round(points)), max(len(pde.valued), round(boundary_points))
 
 
 def _notes(setup: Setup) -> list[str]:
@@ -289,6 +299,8 @@ def _notes(setup: Setup) -> list[str]:
         "A collocation point without a label is free for a first-order learner: the rows of the judges say what the set is worth "
         "there.",
     ]
+    if setup.sluggish:
+        notes.append("Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them.")
     if setup.name == "ridge":
         notes.append(
             "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."

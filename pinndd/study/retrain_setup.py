@@ -75,6 +75,11 @@ class Setup:
         return isinstance(self.learner, GaussNewton)
 
     @property
+    def sluggish(self) -> bool:
+        """Whether a fit takes several times as long as that, since there are several outputs."""
+        return self.slow and self.pde.outputs > 1
+
+    @property
     def hurried(self) -> bool:
         """Whether it is both: a first look with a slow learner."""
         return self.quick and self.slow
@@ -120,7 +125,7 @@ def make_setup(pde: PDE, settings: StudySettings, seed: int) -> Setup:
         learner,
         problem,
         hypergradient_of(name),
-        outer_settings(name, settings.budget, seed),
+        outer_settings(name, settings.budget, seed, pde.outputs),
         validation,
         plain,
         seed,
@@ -158,9 +163,14 @@ def hypergradient_of(name: str) -> Hypergradient:
     return estimators.get(name, UnrolledAdjoint())
 
 
-def outer_settings(name: str, budget: float, seed: int) -> OuterSettings:
-    """Return the settings of the outer loop for a learner; ``budget`` scales the number of steps."""
+def outer_settings(name: str, budget: float, seed: int, outputs: int = 1) -> OuterSettings:
+    """Return the settings of the outer loop for a learner; ``budget`` scales the number of steps.
+
+    In a first look (a budget below 1) several outputs, which take longer each, get fewer conditions a step.
+    """
     steps, batch, rate = {"ridge": (400, 64, 0.01), "gauss-newton": (200, 12, 0.01)}.get(name, (60, 8, 0.01))
+    if budget < 1:
+        batch = max(4, batch // outputs)
     return OuterSettings(
         steps=max(10, round(steps * budget)),
         batch=batch,

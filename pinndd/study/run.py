@@ -20,14 +20,23 @@ PROTOCOLS = ("retrain", "amortised", "solved")
 Runner = Callable[[PDE, StudySettings, Progress], Outcome]
 
 
-def choose_protocols(pde: PDE, asked: Sequence[str] = PROTOCOLS) -> tuple[list[str], dict[str, str]]:
+def choose_protocols(
+    pde: PDE, asked: Sequence[str] = PROTOCOLS, *, quick: bool = False
+) -> tuple[list[str], dict[str, str]]:
     """Return the protocols that make sense for a PDE, and why the others do not.
 
     Args:
         pde: the PDE.
         asked: protocols to choose from.
+        quick: whether this is a first look, in which a nonlinear equation of several outputs, each of whose fits is slow, gets
+            the first of them only.
     """
     skipped = {}
+    if quick and len(asked) > 1 and pde.outputs > 1 and not is_linear(pde):
+        skipped = {
+            other: f"every fit of {pde.outputs} outputs is slow, and this is a first look: ask for it with --protocol {other}"
+            for other in asked[1:]
+        }
     if "solved" in asked and is_linear(pde):
         skipped["solved"] = (
             f"{pde.name} is linear, and so are its boundary values in their coefficients: solving one condition a "
@@ -85,7 +94,7 @@ def run_study(
         RunConfigError: the run to be resumed was started with other settings.
         DivergedError: an outer loop diverged; its best set is in the folder as ``data-<protocol>-diverged.npz``.
     """
-    chosen, skipped = choose_protocols(pde, protocols)
+    chosen, skipped = choose_protocols(pde, protocols, quick=settings.budget < 1)
     config = RunConfig.of(pde.name, chosen, settings, command, module, source, skipped)
     folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
     drawn: dict[str, list[Picture]] = {}

@@ -50,7 +50,9 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
         raise ValueError("--no-judges excludes --judge and --full: choose one")
     _require_numbers(options)
     # a fit of several outputs takes several times as long, and a first look should not
-    quick = replace(QUICK, budget=QUICK.budget / pde.outputs)
+    quick = replace(
+        QUICK, budget=QUICK.budget / pde.outputs, test_conditions=max(4, QUICK.test_conditions // pde.outputs)
+    )
     settings = quick if options.quick else FULL if options.full else StudySettings()
     names = ("points", "boundary_points", "seeds", "test_conditions", "conditions", "seed", "device", "learner")
     said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

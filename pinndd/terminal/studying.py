@@ -43,7 +43,7 @@ def study(
         path = out or Path("runs") / pde.name
         RunFolder(path).require_free(resume=resume, overwrite=overwrite)
         asked = PROTOCOLS if protocol == "all" else (protocol,)
-        chosen, skipped = choose_protocols(pde, asked)
+        chosen, skipped = choose_protocols(pde, asked, quick=options.quick)
         if not chosen:
             raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose retrain or amortised")
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])

@@ -97,7 +97,7 @@ def _plan(modules: Sequence[str], protocol: str, out: Path, options: Options, re
         try:
             pde = load_pde(module)
             study_settings(pde, options)
-            chosen, skipped = choose_protocols(pde, asked)
+            chosen, skipped = choose_protocols(pde, asked, quick=options.quick)
         except ValueError as error:
             plan.failed.append(f"{module}: {error}")
             continue

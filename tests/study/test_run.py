@@ -62,3 +62,14 @@ def test_solved_is_for_nonlinear_problems(name, solved):
     chosen, skipped = choose_protocols(load_pde(name))
     assert ("solved" in chosen) == solved
     assert ("solved" in skipped) != solved
+
+
+def test_a_first_look_at_a_slow_equation_is_for_one_protocol():
+    cavity = load_pde("cavity")
+    chosen, skipped = choose_protocols(cavity, quick=True)
+    assert chosen == ["retrain"]
+    assert "--protocol amortised" in skipped["amortised"]
+    assert "--protocol solved" in skipped["solved"]
+    assert choose_protocols(cavity, ["solved"], quick=True) == (["solved"], {})
+    assert choose_protocols(cavity)[0] == ["retrain", "amortised", "solved"]
+    assert choose_protocols(load_pde("burgers"), quick=True)[0] == ["retrain", "amortised", "solved"]

@@ -175,9 +175,9 @@ def _solve(basis: CavityBasis, moving: Tensor, viscosity: float, tolerance: floa
     with torch.no_grad():
         start = moving.new_zeros((len(moving), size))
         start[:, basis.outer] = moving
-        psi = _newton(basis, start, viscosity, tolerance)
-        if psi is None:
-            psi = _continued(basis, start, viscosity, tolerance)
+        psi, converged = _newton(basis, start, viscosity, tolerance)
+        if not bool(converged.all()):
+            psi[~converged] = _continued(basis, start[~converged], viscosity, tolerance)
     if not moving.requires_grad:
         return psi
     # one more step, whose Jacobian is a constant: its derivative is that of the solution
@@ -187,18 +187,22 @@ def _solve(basis: CavityBasis, moving: Tensor, viscosity: float, tolerance: floa
     return known.index_add(1, basis.inner, step, alpha=-1)
 
 
-def _newton(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: float) -> Tensor | None:
-    """Return the solution that Newton's method reaches from ``start``; None if one of the batch does not converge."""
-    psi = start.clone()
+def _newton(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Return where Newton's method leads from ``start``, and for which lids it converged, ``(B,)``."""
+    psi, converged = start.clone(), torch.zeros(len(start), dtype=torch.bool)
+    moving = torch.arange(len(start))
     for _ in range(_STEPS):
-        step = torch.linalg.solve(_jacobian(basis, psi, viscosity), _defect(basis, psi, viscosity))
-        psi[:, basis.inner] -= step
-        largest = float(step.abs().max())
-        if largest <= tolerance * float(psi.abs().max()):
-            return psi
-        if not math.isfinite(largest):
+        own = psi[moving]
+        step = torch.linalg.solve(_jacobian(basis, own, viscosity), _defect(basis, own, viscosity))
+        own[:, basis.inner] -= step
+        psi[moving] = own
+        largest = step.abs().amax(-1)
+        arrived = largest <= tolerance * own.abs().amax(-1)
+        converged[moving[arrived]] = True
+        moving = moving[~arrived & largest.isfinite()]
+        if not len(moving):
             break
-    return None
+    return psi, converged
 
 
 def _continued(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: float) -> Tensor:
@@ -207,19 +211,17 @@ def _continued(basis: CavityBasis, start: Tensor, viscosity: float, tolerance: f
     Raises:
         ArithmeticError: a solution cannot be followed.
     """
-    found = []
-    for psi in torch.split(start, 1):
-        reached: Tensor | None = psi
-        for factor in _FACTORS:
-            reached = None if reached is None else _newton(basis, reached, factor * viscosity, tolerance)
-        if reached is None:
+    psi = start
+    for factor in _FACTORS:
+        psi, converged = _newton(basis, psi, factor * viscosity, tolerance)
+        if not bool(converged.all()):
+            worst = float(start[~converged].abs().max())
             raise ArithmeticError(
                 f"cavity: Newton's method does not converge in {_STEPS} steps at viscosity={viscosity}, nor by following the "
-                f"solution from a more viscous fluid, with a lid of coefficients up to {float(psi.abs().max()):.3g}; slow the lid "
+                f"solution from a more viscous fluid, with a lid of coefficients up to {worst:.3g}; slow the lid "
                 "down, or raise the viscosity"
             )
-        found.append(reached)
-    return torch.cat(found)
+    return psi
 
 
 def _defect(basis: CavityBasis, psi: Tensor, viscosity: float) -> Tensor:
