@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -22,9 +22,10 @@ from pinndd.risks import Mean
 from pinndd.study.classification.baselines import k_means, random_samples
 from pinndd.study.classification.labels import smoothed
 from pinndd.study.classification.memory import check_memory, estimate_memory
-from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
+from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol, built_augmentation
 from pinndd.study.classification.training import VALIDATION
 from pinndd.tasks.test_error import TestError, one_hot
+from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets import Dataset, stratified_split
 
 
@@ -45,10 +46,14 @@ METHODS: Mapping[str, Method] = {
     "randomly-truncated": lambda parts: RandomlyTruncated(parts.settings.window, seed=parts.settings.seed),
     "feature-ridge": lambda parts: FeatureRidge(parts.settings.window),
     "gradient-matching": lambda parts: GradientMatching(
-        parts.full, layerwise=True, by_class=True, batch=parts.settings.batch
+        parts.full, layerwise=True, by_class=True, batch=parts.settings.batch, augmentation=parts.settings.augment()
     ),
     "distribution-matching": lambda parts: DistributionMatching(
-        parts.full, NetworkEmbedding(parts.model), by_class=True, batch=parts.settings.batch
+        parts.full,
+        NetworkEmbedding(parts.model),
+        by_class=True,
+        batch=parts.settings.batch,
+        augmentation=parts.settings.augment(),
     ),
     "trajectory-matching": lambda parts: TrajectoryMatching(parts.full, batch=10 * parts.settings.batch),
     "labels": lambda parts: UnrolledAdjoint(keep_every=parts.settings.keep_every),
@@ -78,6 +83,8 @@ class ClassificationSettings:
         questions: training examples that each is asked about, at most.
         window: steps walked back (truncated), or age of the oldest network (feature-ridge).
         batch: examples of each class that a matching method looks at.
+        augmentation: of both sides of a matching by class, options of
+            `pinndd.vision.augmentation.DifferentiableAugmentation`; None: none.
         keep_every: states of training that back-propagation keeps, as in `pinndd.hypergradients.UnrolledAdjoint`.
         smoothing: of the first labels, where they are learned.
         held_out: share of the training part that chooses the best iterate.
@@ -101,6 +108,7 @@ class ClassificationSettings:
     questions: int = 256
     window: int = 30
     batch: int = 64
+    augmentation: Mapping[str, Any] | None = None
     keep_every: int = 1
     smoothing: float = 0.1
     held_out: float = 0.2
@@ -120,6 +128,15 @@ class ClassificationSettings:
             raise ValueError(
                 f"ClassificationSettings: held_out={self.held_out} and smoothing={self.smoothing} must lie between 0 and 1"
             )
+        self.augment()
+
+    def augment(self) -> DifferentiableAugmentation | None:
+        """Return what changes both sides of a matching by class.
+
+        Raises:
+            ValueError: the augmentation does not take the options.
+        """
+        return built_augmentation(self.augmentation)
 
 
 def distil_examples(

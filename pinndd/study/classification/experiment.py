@@ -41,7 +41,8 @@ class Comparison:
 
     Attributes:
         dataset: name.
-        protocol: how networks were trained on every set.
+        protocol: how networks were trained, but for what was chosen for each set.
+        protocols: how networks were trained on each set, by method.
         sets: by method.
         rows: one a method, network and seed; on the test part.
         robustness: of the distilled set.
@@ -50,6 +51,7 @@ class Comparison:
 
     dataset: str
     protocol: EvaluationProtocol
+    protocols: Mapping[str, EvaluationProtocol]
     sets: Mapping[str, SyntheticData]
     rows: tuple[Row, ...]
     robustness: LabelRobustness | None
@@ -91,15 +93,32 @@ def tuned(
     """
     inner = _without_test(dataset, held_out, judged_on, protocol.seed)
     centres = k_means(inner, per_class, seed=protocol.seed, restarts=1)
-    best, highest = protocol, -1.0
-    for count in steps:
-        for rate in rates:
-            candidate = replace(protocol, steps=count, learning_rate=rate)
-            rows = evaluate(centres, inner, protocol=candidate, device=device)
-            accuracy = sum(row.accuracy for row in rows) / len(rows)
-            if accuracy > highest:
-                best, highest = candidate, accuracy
-    return best
+    candidates = [replace(protocol, steps=count, learning_rate=rate) for count in steps for rate in rates]
+    return most_accurate(candidates, centres, inner, device=device)
+
+
+def most_accurate(
+    candidates: Sequence[EvaluationProtocol],
+    data: SyntheticData,
+    dataset: Dataset,
+    *,
+    device: torch.device | str = "cpu",
+) -> EvaluationProtocol:
+    """Return the protocol whose networks, trained on a set, are most accurate on the test part of ``dataset``: the first of equals.
+
+    Args:
+        candidates: to choose from.
+        data: the set.
+        dataset: whose test part is none: examples held out of a training part.
+        device: of the training.
+    """
+    if len(candidates) == 1:
+        return candidates[0]
+
+    def correct(protocol: EvaluationProtocol) -> float:
+        return sum(row.accuracy for row in evaluate(data, dataset, protocol=protocol, device=device))
+
+    return max(candidates, key=correct)
 
 
 def baseline_sets(
@@ -166,6 +185,7 @@ def compare(
     settings: ClassificationSettings,
     *,
     inner: EvaluationProtocol | None = None,
+    candidates: Sequence[EvaluationProtocol] = (),
     start: SyntheticData | None = None,
     baselines: Sequence[str] | None = None,
     others: Sequence[EvaluationProtocol] = (),
@@ -184,6 +204,9 @@ def compare(
         protocol: of the networks that are judged; see `tuned`.
         settings: of the distillation.
         inner: of the networks in the outer loop, such as narrower ones; None: the same.
+        candidates: ways of training the networks that are judged, of which each set gets the one that suits it best, baselines and
+            distilled set alike: learning rates, steps, augmentations. They are judged, by as many networks as they say, on the share
+            of the training part that chooses the iterate of the outer loop. Empty: the protocol for every set.
         start: of the outer loop; None: as the settings say.
         baselines: names, of those in `baseline_sets`; None: all.
         others: protocols of other networks, which are trained on every set too.
@@ -213,22 +236,31 @@ def compare(
         dataset, settings.per_class, plain, names=baselines, seed=settings.seed, label_steps=label_steps, device=device
     )
     sets[DISTILLED] = found.data
+    held = _without_test(dataset, settings.held_out, settings.judged_on, settings.seed)
     rows: list[Row] = []
+    protocols: dict[str, EvaluationProtocol] = {}
     for name, data in sets.items():
-        own = protocol if name == DISTILLED else plain
-        for how in (own, *(replace(other, loss=own.loss) for other in others)):
+        loss = protocol.loss if name == DISTILLED else plain.loss
+        ways = [replace(each, loss=loss).on(dataset) for each in (candidates or (protocol,))]
+        if len(ways) > 1:
+            report(f"choosing how to train on {name}")
+        own = replace(most_accurate(ways, data, held, device=device), retrainings=protocol.retrainings)
+        protocols[name] = own
+        wider = [replace(own, architecture=other.architecture, options=other.options) for other in others]
+        for how in (own, *wider):
             report(f"training on {name}, {how.name}")
-            rows += evaluate(data, dataset, protocol=how.on(dataset), method=name, device=device)
+            rows += evaluate(data, dataset, protocol=how, method=name, device=device)
+    sets[DISTILLED] = protocols[DISTILLED].store(found.data)
     measured = None
     if ceiling:
         report(f"training on {ALL_DATA}")
         everything = protocol_of_all(protocol)
         rows += evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device)
     if ceiling and LEARNED in sets:
-        hardened = evaluate(hard_labels(found.data), dataset, protocol=protocol.on(dataset), device=device)
+        hardened = evaluate(hard_labels(found.data), dataset, protocol=protocols[DISTILLED], device=device)
         real, mine, drawn = (_mean(rows, name, protocol.name) for name in (ALL_DATA, DISTILLED, LEARNED))
         measured = LabelRobustness(real, sum(row.accuracy for row in hardened) / len(hardened), mine, drawn)
-    return Comparison(dataset.name, protocol, sets, tuple(rows), measured, seconds)
+    return Comparison(dataset.name, protocol, protocols, sets, tuple(rows), measured, seconds)
 
 
 def _mean(rows: Sequence[Row], method: str, network: str) -> float:
@@ -253,6 +285,7 @@ def save_comparison(
         **own,
         "settings": asdict(settings),
         "protocol": asdict(comparison.protocol),
+        "chosen": {name: _chosen(own) for name, own in comparison.protocols.items()},
         "distilling_seconds": round(comparison.seconds, 1),
         "hardware": described(device),
         "versions": versions(),
@@ -267,6 +300,10 @@ def described(device: torch.device | str) -> str:
     """Name the accelerator, or the processor with the threads that torch uses."""
     found = hardware(str(device))
     return str(found.get("accelerator", f"{found['processor']} processor, {torch.get_num_threads()} threads"))
+
+
+def _chosen(protocol: EvaluationProtocol) -> dict[str, Any]:
+    return {name: getattr(protocol, name) for name in ("steps", "learning_rate", "augmentation")}
 
 
 def _without_test(dataset: Dataset, share: float, most: int, seed: int) -> Dataset:

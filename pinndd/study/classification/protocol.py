@@ -155,14 +155,7 @@ class EvaluationProtocol:
         Raises:
             ValueError: the augmentation does not take the options.
         """
-        if self.augmentation is None:
-            return None
-        try:
-            return DifferentiableAugmentation(**self.augmentation)
-        except TypeError as error:
-            raise ValueError(
-                f"augmentation {dict(self.augmentation)} cannot be built: {error}; correct its options"
-            ) from error
+        return built_augmentation(self.augmentation)
 
     def store(self, data: SyntheticData) -> SyntheticData:
         """Return the set with this protocol in its header."""
@@ -219,6 +212,20 @@ class EvaluationProtocol:
                 f"the set has inputs of shape {got[0]} and targets {got[1]}, {dataset.name!r} has {wanted[0]} and {wanted[1]}: "
                 "evaluate it on the data set that it was distilled from"
             )
+
+
+def built_augmentation(options: Mapping[str, Any] | None) -> DifferentiableAugmentation | None:
+    """Return the augmentation of some options; None: none.
+
+    Raises:
+        ValueError: it does not take the options.
+    """
+    if options is None:
+        return None
+    try:
+        return DifferentiableAugmentation(**options)
+    except TypeError as error:
+        raise ValueError(f"augmentation {dict(options)} cannot be built: {error}; correct its options") from error
 
 
 def numbers(values: Tensor) -> tuple[float, ...]:
