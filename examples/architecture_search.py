@@ -77,10 +77,11 @@ def main(
     *,
     space: Sequence[Candidate] | None = None,
     settings: Settings | None = None,
+    device: str = "cpu",
     report: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Return all searches of the seeds; ``report`` is given those so far after every seed."""
-    study = Study(space or small_networks((1, 8, 8), 10), settings or Settings())
+    study = Study(space or small_networks((1, 8, 8), 10), settings or Settings(), device)
     outcome = Outcome((), study.ceiling, study.full_seconds)
     for seed in seeds:
         outcome = replace(outcome, rows=(*outcome.rows, *study.rows(seed)))
@@ -93,7 +94,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, help="seeds 0 to this number less one")
     parser.add_argument("--out", type=Path, help="a JSON file for the rows, written after every seed")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     keep = None if arguments.out is None else partial(save, settings=Settings(), path=arguments.out)
-    print(table(main(range(arguments.seeds), report=keep)))
+    print(table(main(range(arguments.seeds), device=arguments.device, report=keep)))

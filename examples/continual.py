@@ -42,13 +42,14 @@ def main(
     *,
     k: int = 10,
     replay: bool = False,
+    device: str = "cpu",
     after_seed: Callable[[list[Trace]], None] | None = None,
 ) -> list[Trace]:
     """Run every memory on as many streams as there are seeds; ``after_seed`` is given all runs so far."""
     traces: list[Trace] = []
     for seed in range(seeds):
         # the digits are split anew for each seed; published sets have a test part of their own
-        data = load_dataset(dataset, seed=seed)
+        data = load_dataset(dataset, seed=seed).to(device)
         network = MLP(data.train_inputs[0].numel(), len(data.classes))
         learner = Adam(NetworkModel(network), steps=100, learning_rate=RATES.get(dataset, 0.003))
         protocol = ContinualProtocol(learner, k=k, replay=replay)
@@ -72,12 +73,13 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to this number less one")
     parser.add_argument("--per-class", type=int, default=10, help="images that are kept of a class")
     parser.add_argument("--replay", action="store_true", help="train on the new images and the memory of the older ones")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
     parser.add_argument("--results", type=Path, help="file to add the runs to")
     parser.add_argument("--out", type=Path, default=Path("runs/continual"), help="folder of the plot")
     asked = parser.parse_args()
     setting = f"{asked.dataset}, {asked.per_class} a class, {'new data and memory' if asked.replay else 'memory alone'}"
     # a long run that is cut short leaves the seeds that it finished
     store = partial(keep, asked.results, setting) if asked.results else None
-    runs = main(asked.dataset, asked.seeds, k=asked.per_class, replay=asked.replay, after_seed=store)
+    runs = main(asked.dataset, asked.seeds, k=asked.per_class, replay=asked.replay, device=asked.device, after_seed=store)
     print(f"\naccuracy and forgetting in per cent, with the 95 % interval over {asked.seeds} seeds\n\n{table(runs)}")
     save_figure(draw_continual(runs, f"What a memory is worth: {setting}"), asked.out / f"{asked.dataset}.png")

@@ -58,6 +58,7 @@ def main(
     choosing: tuple[int, float] = CHOOSING,
     trainings: tuple[tuple[int, float], ...] = TRAININGS,
     every_baseline: bool = False,
+    mixed: bool = False,
     download: bool = False,
     device: str = "cpu",
     out: Path | None = None,
@@ -65,7 +66,7 @@ def main(
 ) -> Comparison:
     """Distil, compare, print, and write to ``out`` and ``results`` unless they are None; ``augmentation`` is that of the matching."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset, download=download)
-    wide = EvaluationProtocol("ConvNet", {"width": width, "norm": norm}, retrainings=5).on(data)
+    wide = EvaluationProtocol("ConvNet", {"width": width, "norm": norm}, retrainings=5, mixed=mixed).on(data)
     small = replace(wide, options={"width": narrow, "norm": norm}, steps=choosing[0], learning_rate=choosing[1])
     settings = ClassificationSettings(
         per_class=per_class,
@@ -121,6 +122,7 @@ if __name__ == "__main__":
     parser.add_argument("--norm", default="instance", help="instance, group, layer or none")
     parser.add_argument("--batch", type=int, default=32, help="images of each class that a step of matching looks at")
     parser.add_argument("--all", action="store_true", help="every baseline, all data, and the label-robust score")
+    parser.add_argument("--mixed", action="store_true", help="mixed precision: bfloat16 inside the networks")
     parser.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
     parser.add_argument("--threads", type=int, default=2, help="of the processor")

@@ -39,6 +39,8 @@ class NetworkModel:
             (no batch normalisation), since training is a pure function of the weights.
         loss: of an example.
         decay: weight decay, ``½ decay ‖θ‖²`` beside the loss.
+        mixed: mixed precision: layers are evaluated in bfloat16 where `torch.autocast` takes that for safe (not in float64), outputs,
+            loss, weights and their updates stay in the dtype of the weights.
 
     Raises:
         ValueError: the module keeps running statistics, or decay is negative.
@@ -47,6 +49,7 @@ class NetworkModel:
     build: Callable[[], nn.Module]
     loss_of: Loss = cross_entropy
     decay: float = 0.0
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         if self.decay < 0:
@@ -166,8 +169,12 @@ class NetworkModel:
         for name, value in module.named_parameters():
             named[name] = vector[start : start + value.numel()].reshape(value.shape)
             start += value.numel()
-        result: Tensor = functional_call(module, named, (inputs,))
-        return result
+        if not self.mixed:
+            result: Tensor = functional_call(module, named, (inputs,))
+            return result
+        with torch.autocast(vector.device.type, torch.bfloat16):
+            rounded: Tensor = functional_call(module, named, (inputs,))
+        return rounded.to(vector.dtype)
 
 
 @dataclass(frozen=True)

@@ -116,13 +116,13 @@ class Digits:
     test_labels: Tensor
 
     @classmethod
-    def load(cls) -> Digits:
-        """Load scikit-learn's digits, 70 % to learn from."""
+    def load(cls, device: torch.device | str = "cpu") -> Digits:
+        """Load scikit-learn's digits to a device, 70 % to learn from."""
         images, labels = load_digits(return_X_y=True)
         learn, test = train_test_split(np.arange(len(labels)), test_size=0.3, stratify=labels, random_state=0)
         inputs, answers = torch.from_numpy(images).float().reshape(-1, 1, 8, 8), torch.from_numpy(labels)
         inputs = (inputs - inputs[learn].mean()) / inputs[learn].std()
-        return cls(inputs[learn], answers[learn], inputs[test], answers[test])
+        return cls(*(each.to(device) for each in (inputs[learn], answers[learn], inputs[test], answers[test])))
 
 
 def tau(scores: Tensor, truth: Tensor) -> float:
@@ -143,9 +143,9 @@ def random_images(inputs: Tensor, labels: Tensor, seed: int) -> SyntheticData:
 
 def centres(inputs: Tensor, labels: Tensor, seed: int) -> SyntheticData:
     """Return ten centres of k-means a class."""
-    found = [KMeans(10, n_init=3, random_state=seed).fit(inputs[labels == k].flatten(1).numpy()) for k in range(10)]
+    found = [KMeans(10, n_init=3, random_state=seed).fit(inputs[labels == k].flatten(1).cpu().numpy()) for k in range(10)]
     stacked = torch.from_numpy(np.concatenate([each.cluster_centers_ for each in found])).to(inputs)
-    return labelled(stacked.reshape(-1, *inputs.shape[1:]), torch.arange(10).repeat_interleave(10), 10)
+    return labelled(stacked.reshape(-1, *inputs.shape[1:]), torch.arange(10, device=inputs.device).repeat_interleave(10), 10)
 
 
 class Study:
@@ -154,6 +154,7 @@ class Study:
     Args:
         space: the candidates, builders of networks for images ``(1, 8, 8)`` and ten classes.
         settings: see `Settings`.
+        device: of everything. Times are processor times, on an accelerator wall times.
 
     Raises:
         ValueError: fewer than two candidates are left when the members are taken out.
@@ -164,29 +165,39 @@ class Study:
         full_seconds: processor time of one of them.
     """
 
-    def __init__(self, space: Sequence[Candidate], settings: Settings) -> None:
+    def __init__(
+        self, space: Sequence[Candidate], settings: Settings, device: torch.device | str = "cpu"
+    ) -> None:
         if len(space) < settings.members + 2:
             raise ValueError(
                 f"Study: {len(space)} candidates leave {len(space) - settings.members} beside members={settings.members}, expected "
                 "at least two to rank: lower members"
             )
-        self.space, self.settings, self.digits = tuple(space), settings, Digits.load()
+        self.space, self.settings, self.digits = tuple(space), settings, Digits.load(device)
         test = TestError(self.digits.test_inputs, one_hot(self.digits.test_labels, 10))
         learner = portfolio(space, settings.full_steps, settings.full_rate)
-        started, rankings = time.process_time(), []
+        started, rankings = self._now(), []
         for seed in (1001, 1002):
             asked = test.everything(settings.full_weights, seed)
             trained = learner.fit(labelled(self.digits.inputs, self.digits.labels, 10), asked)
             rankings.append(score_candidates(trained, asked, accuracy).mean(0))
-        self.full_seconds = (time.process_time() - started) / 2
+        self.full_seconds = (self._now() - started) / 2
         self.ceiling = tau(rankings[0], rankings[1])
         self.truth = torch.stack(rankings).mean(0)
+
+    def _now(self) -> float:
+        """Return processor seconds, on a GPU wall seconds after all that was asked of it."""
+        device = self.digits.inputs.device
+        if device.type != "cuda":
+            return time.process_time()
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
 
     def rows(self, seed: int) -> list[Row]:
         """Return the searches of one seed, which draws the validation images, the sets, the members and all initial weights."""
         settings, digits = self.settings, self.digits
         index = np.arange(len(digits.labels))
-        fit, held = train_test_split(index, test_size=0.35, stratify=digits.labels.numpy(), random_state=seed)
+        fit, held = train_test_split(index, test_size=0.35, stratify=digits.labels.cpu().numpy(), random_state=seed)
         inputs, labels = digits.inputs[fit], digits.labels[fit]
         validation = TestError(digits.inputs[held], one_hot(digits.labels[held], 10))
         generator = torch.Generator().manual_seed(seed)
@@ -194,10 +205,10 @@ class Study:
         outside = [k for k in range(len(self.space)) if k not in members]
 
         def search(method: str, data: SyntheticData, steps: int, preparing: float) -> Row:
-            started, asked = time.process_time(), validation.everything(settings.weights, seed=100 + seed)
+            started, asked = self._now(), validation.everything(settings.weights, seed=100 + seed)
             trained = portfolio(self.space, steps, settings.rate).fit(data, asked)
             scores = score_candidates(trained, asked, accuracy).mean(0)
-            seconds, best = time.process_time() - started, int(scores.argmax())
+            seconds, best = self._now() - started, int(scores.argmax())
             reached = float(self.truth[best])
             return Row(
                 seed=seed,
@@ -213,12 +224,12 @@ class Study:
 
         rows = []
         for method, make in (("random", random_images), ("k-means", centres)):
-            started = time.process_time()
+            started = self._now()
             data = make(inputs, labels, seed)
-            rows.append(search(method, data, settings.steps, time.process_time() - started))
-        started = time.process_time()
+            rows.append(search(method, data, settings.steps, self._now() - started))
+        started = self._now()
         distilled = self.distilled(inputs, labels, validation, members, seed)
-        rows.insert(0, search("distilled", distilled, settings.steps, time.process_time() - started))
+        rows.insert(0, search("distilled", distilled, settings.steps, self._now() - started))
         rows.append(
             search("early stopping", labelled(inputs, labels, 10), self.affordable(inputs, labels, rows[0].seconds), 0.0)
         )
@@ -262,6 +273,6 @@ class Study:
     def affordable(self, inputs: Tensor, labels: Tensor, seconds: float) -> int:
         """Return the steps on all images that take as long as a search did, at least one."""
         asked = TestError(inputs[:32], one_hot(labels[:32], 10)).everything(self.settings.weights)
-        started = time.process_time()
+        started = self._now()
         portfolio(self.space, 5, self.settings.rate).fit(labelled(inputs, labels, 10), asked)
-        return max(1, round(5 * seconds / (time.process_time() - started)))
+        return max(1, round(5 * seconds / (self._now() - started)))

@@ -45,6 +45,27 @@ def test_training_equals_that_of_torch() -> None:
             torch.testing.assert_close(fitted(EPISODES.inputs)[k], network(EPISODES.inputs[k]), rtol=1e-8, atol=1e-10)
 
 
+def test_mixed_precision_rounds_the_layers_and_nothing_else() -> None:
+    data, asked = DATA.to("cpu", torch.float32), EPISODES.inputs.float()
+    exact, mixed = (Adam(NetworkModel(build, mixed=mixed), steps=5).fit(data, EPISODES) for mixed in (False, True))
+    gap = (mixed(asked) - exact(asked)).abs().max() / exact(asked).abs().max()
+    # bfloat16 keeps eight bits
+    assert 1e-6 < float(gap) < 3e-2
+    assert mixed(asked).dtype == mixed.parameters.dtype == torch.float32
+    double = [Adam(NetworkModel(build, mixed=m), steps=5, dtype=torch.float64).fit(DATA, EPISODES) for m in (False, True)]
+    assert torch.equal(double[0].parameters, double[1].parameters)
+
+
+def test_the_hypergradient_goes_through_mixed_precision() -> None:
+    single, mixed = (
+        UnrolledAdjoint()(DistillationProblem(Adam(NetworkModel(build, mixed=m), steps=5), TASK, CrossEntropy(), Mean()), data, EPISODES)
+        for m, data in ((False, DATA), (True, DATA))
+    )
+    for name in ("inputs", "targets"):
+        gap = (single[1][name] - mixed[1][name]).norm() / single[1][name].norm()
+        assert 0 < float(gap) < 0.05
+
+
 def test_networks_of_a_batch_do_not_mix() -> None:
     learner = Adam(NetworkModel(build), steps=4, dtype=torch.float64)
     three = learner.fit(DATA, EPISODES)(EPISODES.inputs)

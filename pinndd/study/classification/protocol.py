@@ -63,6 +63,7 @@ class EvaluationProtocol:
         retrainings: networks, each from initial weights of its own.
         seed: of the first network; the next has the next seed.
         dtype: of the training, a name in `DTYPES`.
+        mixed: mixed precision, as in `pinndd.learners.network.NetworkModel`.
         dataset: its name.
         mean, std: of each channel, which the inputs of the data set were standardised with.
         whitening: whether the set lies in a whitened space; it holds the whitening then.
@@ -83,6 +84,7 @@ class EvaluationProtocol:
     retrainings: int = 5
     seed: int = 0
     dtype: str = "float32"
+    mixed: bool = False
     dataset: str = ""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -97,6 +99,8 @@ class EvaluationProtocol:
         for name, value, known in (("loss", self.loss, LOSSES), ("dtype", self.dtype, DTYPES)):
             if value not in known:
                 raise ValueError(f"EvaluationProtocol: {name}={value!r}, expected one of {', '.join(known)}")
+        if self.mixed and self.dtype != "float32":
+            raise ValueError(f"EvaluationProtocol: mixed precision needs dtype='float32', got {self.dtype!r}")
         # JSON knows no tuples: lists become what the dataclass holds, so that a protocol equals the one that was stored
         for name in ("options", "augmentation"):
             object.__setattr__(self, name, _tupled(getattr(self, name)))
@@ -143,7 +147,7 @@ class EvaluationProtocol:
             build = architectures[self.architecture](shape, classes, **self.options)
         except TypeError as error:
             raise ValueError(f"architecture {self.name} cannot be built: {error}; correct its options") from error
-        return NetworkModel(build, LOSSES[self.loss], self.decay)
+        return NetworkModel(build, LOSSES[self.loss], self.decay, self.mixed)
 
     def learner(self, model: NetworkModel) -> Adam:
         """Return what trains the networks."""

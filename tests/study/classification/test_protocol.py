@@ -38,6 +38,7 @@ def test_a_protocol_names_builds_and_trains(shapes):
     assert (learner.steps, learner.learning_rate, learner.final, learner.dtype) == (7, 0.03, 0.5, torch.float64)
     assert protocol.augment().strategies == ("crop", "scale")
     assert EvaluationProtocol().augment() is None
+    assert [EvaluationProtocol(mixed=mixed).model((1, 8, 8), 3).mixed for mixed in (False, True)] == [False, True]
     conv = protocol.with_network("ConvNet", width=4, depth=2)
     assert conv.model((1, 8, 8), 3).network[0].out_channels == 4
     assert (conv.steps, conv.seed) == (7, 9)
@@ -61,6 +62,7 @@ def test_a_registry_of_ones_own(shapes):
         ({"batch": 0}, "batch=0 None or at least 1"),
         ({"loss": "hinge"}, "loss='hinge', expected one of cross-entropy, squared-error"),
         ({"dtype": "half"}, "dtype='half', expected one of float32, float64"),
+        ({"mixed": True, "dtype": "float64"}, "mixed precision needs dtype='float32', got 'float64'"),
     ],
 )
 def test_settings_out_of_range(settings, message):
