@@ -3,15 +3,17 @@
 python benchmarks/report.py                    # the page; pictures that are there stay
 python benchmarks/report.py --runs runs/all    # the page, and the gallery drawn anew from these runs
 
-What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture.
+What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture. The table of
+sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from pinndd.study.outcome import NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.run_folder import RunFolder
+from pinndd.study.sensor_study import sensor_table
 from pinndd.study.summary import SummaryRow, best_baseline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,19 +71,29 @@ Mean relative L2 error with its 95 % interval over seeds and conditions. Ratio: 
 paired. **Bold**: the distilled set certainly loses. ≈: the interval of the ratio holds 1.
 """
 
+SENSORS = """## Sensors
+
+The interior is plentiful, the samples of boundary and start are measured: error in distribution with a number of them, of the
+distilled placement and of the best and the other baselines (`python benchmarks/sensors.py`). Aims: a ratio of 1.3 on smooth
+families, 3 on localised ones.
+"""
+
 GALLERY = """## Solutions
 
 One unseen boundary condition in distribution. Solution and predictions share a colour scale, and so do the errors.
 """
 
 
-def page(runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES) -> str:
+def page(
+    runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES, sensors: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """Return the page as Markdown.
 
     Args:
         runs: what was studied.
         docs: folder of the page; pictures are under ``benchmark/`` there.
-        notes: folder of what was written by hand, a file a PDE.
+        notes: folder of what was written by hand, a file a PDE, and ``sensors.md``.
+        sensors: records of the placements.
     """
     parts = [
         HEAD.format(command="\n".join(dict.fromkeys(_general(r) for r in runs)) or "pinndd study --all"),
@@ -92,6 +105,7 @@ def page(runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES) -> str:
         _families(runs),
         ROWS,
         _table(("PDE", "protocol", "learner", "conditions", "distilled", "best tuned baseline", "ratio", ""), _rows(runs)),
+        *_sensors(sensors, notes),
         GALLERY,
         *_gallery(runs, docs, notes),
         "## How it was run\n",
@@ -224,8 +238,20 @@ def _gallery(runs: Sequence[BenchmarkRun], docs: Path, notes: Path) -> Iterator[
             yield f"![Solution, predictions and errors of {name}](benchmark/{name}.png)\n"
         for protocol, why in {p: w for r in runs if r.pde == name for p, w in r.skipped.items()}.items():
             yield f"Protocol {protocol} is left out: {why}.\n"
-        if (notes / f"{name}.md").exists():
-            yield (notes / f"{name}.md").read_text().strip() + "\n"
+        yield from _note(name, notes)
+
+
+def _sensors(records: Sequence[Mapping[str, Any]], notes: Path) -> Iterator[str]:
+    if records:
+        yield SENSORS
+        yield sensor_table(records) + "\n"
+        yield from _note("sensors", notes)
+
+
+def _note(name: str, notes: Path) -> Iterator[str]:
+    """What was written by hand."""
+    if (notes / f"{name}.md").exists():
+        yield (notes / f"{name}.md").read_text().strip() + "\n"
 
 
 def _settings(runs: Sequence[BenchmarkRun]) -> list[list[str]]:
@@ -261,9 +287,10 @@ def main() -> None:
     if options.runs is not None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
+    sensors = [json.loads(path.read_text()) for path in sorted((options.results / "sensors").glob("*.json"))]
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
-        file.write(page(runs, options.docs).encode())
+        file.write(page(runs, options.docs, sensors=sensors).encode())
     print(f"wrote {options.docs / 'benchmark.md'}")
 
 

@@ -22,7 +22,7 @@ import torch
 from pinndd import __version__
 from pinndd.pinn.loading import load_pde
 from pinndd.study.outcome import StudySettings
-from pinndd.study.sensor_study import study_sensors, write_study
+from pinndd.study.sensor_study import sensor_table, study_sensors, write_study
 
 RESULTS = Path(__file__).parent / "results" / "sensors"
 PDES = ("heat", "poisson", "laplace_disk", "heat_switch")
@@ -54,35 +54,9 @@ def run(name: str) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
-def table(shift: str = "none") -> str:
-    """Return a Markdown table of the errors under one shift: a row a PDE and number of sensors."""
-    lines = [
-        "| PDE | sensors | distilled, % | best baseline, % | ratio (95 % interval) | others, % |",
-        "|---|---|---|---|---|---|",
-    ]
-    for path in sorted(RESULTS.glob("*.json")):
-        record = json.loads(path.read_text())
-        rows = [r for r in record["rows"] if r["shift"] == shift]
-        for row in rows:
-            if row["method"] == "distilled":
-                lines.append(line(row, [r for r in rows if r["boundary_points"] == row["boundary_points"]]))
-    return "\n".join(lines)
-
-
-def line(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Return the line of one number of sensors."""
-    others = {r["method"]: percent(r["mean"]) for r in rows if r["method"] not in ("distilled", row["baseline"])}
-    best = next(r for r in rows if r["method"] == row["baseline"])
-    return (
-        f"| {row['pde']} | {row['boundary_points']} | {percent(row['mean'])} | {percent(best['mean'])} ({best['method']}) | "
-        f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f}) | "
-        f"{', '.join(f'{m} {e}' for m, e in others.items())} |"
-    )
-
-
-def percent(error: float) -> str:
-    """Two significant digits, in per cent, without an exponent."""
-    return f"{100 * error:.2g}" if error < 0.995 else f"{100 * error:.0f}"
+def records() -> list[dict[str, Any]]:
+    """Return what is committed, a record a PDE."""
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
 
 
 def main() -> None:
@@ -91,7 +65,7 @@ def main() -> None:
     if "--print" not in sys.argv:
         for name in named or PDES:
             run(name)
-    print(table())
+    print(sensor_table(records()))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pinndd.checkpoint import write_json
 from pinndd.pinn.pde import PDE
-from pinndd.study.outcome import DISTILLED, Progress, Result, StudySettings
+from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
 from pinndd.study.plots.sensors import draw_error_by_sensors, draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.retrain import quiet
@@ -127,3 +127,38 @@ def picture(placement: Placement) -> Any:
     """Draw a placement beside the baseline that is best on validation conditions."""
     best = placement.baselines[0]
     return draw_placement(placement.setup.pde, placement.setup.measured, placement.found.data, best.data, best.method)
+
+
+def sensor_table(records: Iterable[Mapping[str, Any]], shift: str = NO_SHIFT) -> str:
+    """Return a Markdown table of the errors under one shift, a row a PDE and number of sensors.
+
+    Args:
+        records: of one PDE each, with ``rows`` of the summary.
+        shift: of the rows that are shown.
+    """
+    lines = [
+        "| PDE | sensors | distilled, % | best baseline, % | ratio (95 % interval) | others, % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for record in records:
+        rows = [row for row in record["rows"] if row["shift"] == shift]
+        for row in rows:
+            if row["method"] == DISTILLED:
+                lines.append(_line(row, [r for r in rows if r["boundary_points"] == row["boundary_points"]]))
+    return "\n".join(lines)
+
+
+def _line(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the line of one number of sensors."""
+    best = next(r for r in rows if r["method"] == row["baseline"])
+    others = {r["method"]: _percent(r["mean"]) for r in rows if r["method"] not in (DISTILLED, best["method"])}
+    return (
+        f"| {row['pde']} | {row['boundary_points']} | {_percent(row['mean'])} | {_percent(best['mean'])} ({best['method']}) | "
+        f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f}) | "
+        f"{', '.join(f'{method} {error}' for method, error in others.items())} |"
+    )
+
+
+def _percent(error: float) -> str:
+    """Two significant digits, in per cent, without an exponent."""
+    return f"{100 * error:.2g}" if error < 0.995 else f"{100 * error:.0f}"

@@ -177,6 +177,16 @@ def test_the_page_says_how_it_was_made_and_what_was_tried(report, runs, tmp_path
     assert "![" not in page
 
 
+def test_the_page_has_a_table_of_sensors_and_what_was_tried(report, runs, tmp_path):
+    (tmp_path / "sensors.md").write_text("Nothing helps.")
+    row = {"pde": "heat", "method": "distilled", "baseline": "qr", "shift": "none", "boundary_points": 9, "mean": 0.02}
+    rows = [{**row, "ratio": 2.0, "ratio_low": 1.5, "ratio_high": 2.5}, {**row, "method": "qr", "mean": 0.04}]
+    page = report.page(runs, tmp_path, tmp_path, [{"rows": rows}])
+    assert page.index("## Every row") < page.index("## Sensors") < page.index("## Solutions")
+    assert "| heat | 9 | 2 | 4 (qr) | 2.00 (1.50–2.50) |  |\n\nNothing helps.\n" in page
+    assert "## Sensors" not in report.page(runs, tmp_path, tmp_path)
+
+
 def test_the_gallery_is_small_and_stands_in_the_page(report, folder, runs, tmp_path):
     (picture,) = report.draw(tmp_path / "runs", ["heat", "poisson"], tmp_path)
     assert picture == tmp_path / "benchmark" / "heat.png"

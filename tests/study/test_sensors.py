@@ -26,6 +26,7 @@ from pinndd.study.sensor_baselines import (
 )
 from pinndd.study.sensor_selection import Candidates, eliminate, exchange, removable
 from pinndd.study.sensor_setup import known_conditions, make_sensor_setup, require_sensors
+from pinndd.study.sensor_study import sensor_table
 from pinndd.study.sensors import place_sensors, refine
 from pinndd.study.summary import summarise
 
@@ -309,6 +310,17 @@ def test_the_study_writes_table_sets_and_pictures(tmp_path, monkeypatch, capsys)
     code, _, err = call(monkeypatch, capsys, "study", "heat", *sizes)
     assert code == 2
     assert "--overwrite" in err
+
+
+def test_the_table_of_sensors():
+    def row(method, mean, shift="none", **more):
+        return {"pde": "heat", "method": method, "mean": mean, "shift": shift, "boundary_points": 9, **more}
+
+    distilled = row("distilled", 0.021, baseline="qr", ratio=2.0, ratio_low=1.5, ratio_high=2.5)
+    rows = [distilled, row("qr", 0.042), row("midpoints", 1.234), row("distilled", 0.5, "rough", **{"baseline": "qr"})]
+    assert sensor_table([{"rows": rows}]).splitlines()[2:] == [
+        "| heat | 9 | 2.1 | 4.2 (qr) | 2.00 (1.50–2.50) | midpoints 123 |"
+    ]
 
 
 @pytest.mark.parametrize(
