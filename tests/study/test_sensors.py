@@ -317,7 +317,7 @@ def test_the_table_of_sensors():
         return {"pde": "heat", "method": method, "mean": mean, "shift": shift, "boundary_points": 9, **more}
 
     distilled = row("distilled", 0.021, baseline="qr", ratio=2.0, ratio_low=1.5, ratio_high=2.5)
-    rows = [distilled, row("qr", 0.042), row("midpoints", 1.234), row("distilled", 0.5, "rough", **{"baseline": "qr"})]
+    rows = [distilled, row("qr", 0.042), row("midpoints", 1.234), row("distilled", 0.5, "rough", baseline="qr")]
     assert sensor_table([{"rows": rows}]).splitlines()[2:] == [
         "| heat | 9 | 2.1 | 4.2 (qr) | 2.00 (1.50–2.50) | midpoints 123 |"
     ]
