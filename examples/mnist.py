@@ -1,7 +1,10 @@
-"""Distil MNIST to a few images a class for ConvNet-3, by gradient matching with differentiable augmentation.
+"""Distil MNIST to a few images a class for ConvNet-3, by matching with differentiable augmentation.
 
     PINNDD_DATA=folder python examples/mnist.py                 # the four files of MNIST are in folder or folder/mnist
+    PINNDD_DATA=folder python examples/mnist.py --per-class 10 --mixed
     python examples/mnist.py --download --device cuda --all     # fetch them; every baseline
+
+One image a class is distilled by gradient matching, ten by distribution matching.
 
 The images are distilled with a narrow ConvNet-3, whose cheap gradients suit a processor, and judged with the ConvNet-3 of the
 field (width 128, instance normalisation), five trained from scratch on each set. What suits k-means does not suit distilled images:
@@ -14,10 +17,8 @@ Writes the set and the pictures to --out, and the rows to --results.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -40,23 +41,43 @@ AUGMENTATION = {"strategies": ("crop", "scale", "rotate")}
 CHOOSING = (60, 0.003)
 """Steps and learning rate of the narrow networks that choose the best iterate."""
 
-TRAININGS = ((100, 0.001), (100, 0.003), (300, 0.001), (600, 0.0003))
-"""Steps and learning rates that each set is tuned over, with augmentation and without."""
+
+@dataclass(frozen=True)
+class Recipe:
+    """How sets of some size are distilled and judged, chosen on images held out of the training part.
+
+    Attributes:
+        method: of the distillation, one that matches by class.
+        steps: of the outer loop.
+        learning_rate: of the outer loop, in shares of the inputs' range.
+        batch: images of each class that a step looks at.
+        trainings: steps and learning rates that each set is tuned over, with augmentation and without.
+        shown: images of the set in a training step; None: all.
+    """
+
+    method: str
+    steps: int
+    learning_rate: float
+    batch: int
+    trainings: tuple[tuple[int, float], ...]
+    shown: int | None = None
+
+
+RECIPES = {
+    1: Recipe("gradient-matching", 600, 0.002, 32, ((100, 0.001), (100, 0.003), (300, 0.001), (600, 0.0003))),
+    10: Recipe("distribution-matching", 400, 0.005, 64, ((500, 0.001),), shown=32),
+}
+"""By images a class."""
 
 
 def main(
     dataset: str | Dataset = "mnist",
     per_class: int = 1,
     *,
-    steps: int = 600,
-    learning_rate: float = 0.002,
+    recipe: Recipe | None = None,
     narrow: int = 32,
     width: int = 128,
     norm: str = "instance",
-    batch: int = 32,
-    augmentation: Mapping[str, Any] | None = AUGMENTATION,
-    choosing: tuple[int, float] = CHOOSING,
-    trainings: tuple[tuple[int, float], ...] = TRAININGS,
     every_baseline: bool = False,
     mixed: bool = False,
     download: bool = False,
@@ -64,20 +85,21 @@ def main(
     out: Path | None = None,
     results: Path | None = None,
 ) -> Comparison:
-    """Distil, compare, print, and write to ``out`` and ``results`` unless they are None; ``augmentation`` is that of the matching."""
+    """Distil, compare, print, and write to ``out`` and ``results`` unless they are None."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset, download=download)
-    wide = EvaluationProtocol("ConvNet", {"width": width, "norm": norm}, retrainings=5, mixed=mixed).on(data)
-    small = replace(wide, options={"width": narrow, "norm": norm}, steps=choosing[0], learning_rate=choosing[1])
+    recipe = recipe or RECIPES[1 if per_class < 5 else 10]
+    wide = EvaluationProtocol("ConvNet", {"width": width, "norm": norm}, batch=recipe.shown, mixed=mixed).on(data)
+    small = replace(wide, options={"width": narrow, "norm": norm}, steps=CHOOSING[0], learning_rate=CHOOSING[1])
     settings = ClassificationSettings(
         per_class=per_class,
-        method="gradient-matching",
-        steps=steps,
-        learning_rate=learning_rate,
+        method=recipe.method,
+        steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
         episodes=1,
-        batch=batch,
-        augmentation=augmentation,
+        batch=recipe.batch,
+        augmentation=AUGMENTATION,
         judges=2,
-        validate_every=max(1, steps // 6),
+        validate_every=max(1, recipe.steps // 6),
     )
     found = compare(
         data,
@@ -87,7 +109,7 @@ def main(
         candidates=[
             replace(wide, steps=count, learning_rate=rate, augmentation=own, retrainings=2)
             for own in (None, AUGMENTATION)
-            for count, rate in trainings
+            for count, rate in recipe.trainings
         ],
         baselines=None if every_baseline else BASELINES[:2],
         ceiling=every_baseline,
@@ -115,12 +137,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist", help="mnist, fashion-mnist, cifar-10 or digits")
     parser.add_argument("--per-class", type=int, default=1, help="images a class")
-    parser.add_argument("--steps", type=int, default=600, help="outer steps")
-    parser.add_argument("--learning-rate", type=float, default=0.002, help="of the outer loop, in shares of the inputs' range")
     parser.add_argument("--narrow", type=int, default=32, help="width of the network that is distilled with")
     parser.add_argument("--width", type=int, default=128, help="width of the network that judges")
     parser.add_argument("--norm", default="instance", help="instance, group, layer or none")
-    parser.add_argument("--batch", type=int, default=32, help="images of each class that a step of matching looks at")
     parser.add_argument("--all", action="store_true", help="every baseline, all data, and the label-robust score")
     parser.add_argument("--mixed", action="store_true", help="mixed precision: bfloat16 inside the networks")
     parser.add_argument("--download", action="store_true", help="fetch the data set if it is not there")

@@ -16,16 +16,9 @@ def test_mnist_keeps_its_promise_on_digits(example, tmp_path):
     )
     large = replace(digits, train_inputs=train, test_inputs=test)
     trainings = ((30, 0.003), (100, 0.003))
-    found = example("mnist").main(
-        large,
-        steps=60,
-        learning_rate=0.005,
-        narrow=16,
-        width=16,
-        trainings=trainings,
-        out=tmp_path,
-        results=tmp_path / "results.json",
-    )
+    mnist = example("mnist")
+    recipe = mnist.Recipe("gradient-matching", 60, 0.005, 32, trainings)
+    found = mnist.main(large, recipe=recipe, narrow=16, width=16, out=tmp_path, results=tmp_path / "results.json")
     assert found.mean("distilled") > found.mean("k-means") + 0.01
     assert found.mean("k-means") > found.mean("random") + 0.1
     assert {path.name for path in tmp_path.iterdir()} == {"data.npz", "images.png", "accuracy.png", "results.json"}
