@@ -3,6 +3,7 @@
 python examples/digits.py --results benchmarks/results/classification.json
 python examples/digits.py --per-class 10 --results benchmarks/results/classification.json
 python examples/mnist.py --results benchmarks/results/classification.json
+python examples/mnist.py --per-class 10 --mixed --results benchmarks/results/classification.json
 python benchmarks/classification.py
 """
 
@@ -18,12 +19,19 @@ RESULTS = Path(__file__).parent / "results" / "classification.json"
 
 
 def table(run: dict[str, Any]) -> str:
-    """Return one run as Markdown: what it is, on which hardware, and its rows."""
+    """Return one run as Markdown: what it is, on which hardware, its rows, and how each set was trained where that was chosen."""
     title = (
         f"**{run['dataset']}, {run['per_class']} a class**, {run['method']}, distilled in {run['distilling_seconds']:.0f} s "
         f"({run['hardware']}, torch {run['versions']['torch']}):"
     )
-    return f"{title}\n\n{markdown(summarise(Row(**row) for row in run['rows']))}"
+    chosen = [f"- {name}: {way(own)}" for name, own in run.get("chosen", {}).items()]
+    return "\n".join((title, "", markdown(summarise(Row(**row) for row in run["rows"])), "", *chosen)).rstrip()
+
+
+def way(own: dict[str, Any]) -> str:
+    """Say how a set was trained."""
+    augmentation = "augmentation" if own["augmentation"] else "no augmentation"
+    return f"{own['steps']} steps of Adam, learning rate {own['learning_rate']:g}, {augmentation}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Every method distils: it starts from a baseline, lowers the validation risk, keeps what it may not change; and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -110,6 +112,34 @@ def test_a_comparison_holds_every_method_and_adds_to_a_file(blobs: Dataset, tmp_
     for per_class in (1, 1, 2):
         save_comparison(path, found, settings("unrolled", per_class=per_class), device="cpu")
     assert path.read_text().count('"distilling_seconds"') == 2
+
+
+def test_each_set_is_trained_as_suits_it_best(blobs: Dataset) -> None:
+    wanted = replace(PROTOCOL, learning_rate=0.03, retrainings=1)
+    ways = [replace(wanted, learning_rate=1e-5), wanted, replace(wanted, learning_rate=1e-6)]
+    found = compare(
+        blobs, PROTOCOL, settings("labels", steps=2), candidates=ways, baselines=("random", "k-means"), ceiling=False
+    )
+    assert {name: own.learning_rate for name, own in found.protocols.items()} == {
+        "random": 0.03,
+        "k-means": 0.03,
+        "distilled": 0.03,
+    }
+    # candidates say how many networks choose, the protocol how many are tested
+    assert len(found.rows) == 3 * PROTOCOL.retrainings
+    assert EvaluationProtocol.stored(found.sets["distilled"]) == found.protocols["distilled"]
+
+
+@pytest.mark.parametrize("method", ["gradient-matching", "distribution-matching"])
+def test_the_augmentation_of_a_matching_is_that_of_the_settings(blobs: Dataset, method: str) -> None:
+    ways = (None, {"strategies": ()}, {"strategies": ("crop", "rotate")})
+    plain, empty, moved = (
+        distil_examples(blobs, PROTOCOL, settings(method, steps=2, augmentation=way)).data["inputs"] for way in ways
+    )
+    assert torch.equal(plain, empty)
+    assert not torch.equal(plain, moved)
+    with pytest.raises(ValueError, match=r"augmentation .*'size'.* cannot be built"):
+        settings(method, augmentation={"size": 2})
 
 
 @pytest.mark.parametrize(
