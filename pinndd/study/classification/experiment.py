@@ -186,7 +186,6 @@ def compare(
     *,
     inner: EvaluationProtocol | None = None,
     candidates: Sequence[EvaluationProtocol] = (),
-    start: SyntheticData | None = None,
     baselines: Sequence[str] | None = None,
     others: Sequence[EvaluationProtocol] = (),
     label_steps: int = 100,
@@ -204,12 +203,11 @@ def compare(
         protocol: of the networks that are judged; see `tuned`.
         settings: of the distillation.
         inner: of the networks in the outer loop, such as narrower ones; None: the same.
-        candidates: ways of training the networks that are judged, of which each set gets the one that suits it best, baselines and
+        candidates: ways of training the network of the protocol, of which each set gets the one that suits it best, baselines and
             distilled set alike: learning rates, steps, augmentations. They are judged, by as many networks as they say, on the share
             of the training part that chooses the iterate of the outer loop. Empty: the protocol for every set.
-        start: of the outer loop; None: as the settings say.
         baselines: names, of those in `baseline_sets`; None: all.
-        others: protocols of other networks, which are trained on every set too.
+        others: protocols of other networks, which are trained on every set too, in the way chosen for the set.
         label_steps: of the baseline that learns labels.
         ceiling: whether to train on all data; `LabelRobustness` follows from that where labels are learned for random examples.
         device: of everything.
@@ -223,7 +221,6 @@ def compare(
         inner or protocol,
         settings,
         stored=protocol,
-        start=start,
         device=device,
         checkpoint=checkpoint,
         resume=resume,
