@@ -204,8 +204,7 @@ def uniform_unit(count):
 
 LEARNERS = {
     "ridge": (lambda pde: Ridge(FeatureModel(pde, 80, 1.0)), "heat"),
-    # with the penalty of the studies the problem amplifies rounding, which differs between processors, to a few 1e-9
-    "gauss-newton": (lambda pde: GaussNewton(FeatureModel(pde, 40, 1.0), penalty=1e-5), "burgers"),
+    "gauss-newton": (lambda pde: GaussNewton(FeatureModel(pde, 40, 1.0)), "burgers"),
     "adam": (lambda pde: Adam(MLPModel(pde, (8, 8)), steps=9, dtype=torch.float64), "burgers"),
 }
 
@@ -220,7 +219,9 @@ def test_points_that_do_not_move_train_the_models_of_the_plain_learner(name):
     still = _train(learner, _Still(), 2, data, episodes)
     with torch.no_grad():
         plain = learner.fit(data, episodes)
-    assert torch.allclose(still(episodes.points), plain(episodes.points), rtol=1e-8, atol=1e-9)
+    # Gauss-Newton accepts a step by its loss, which is flat: rounding decides on the last one, and its size is what two fits share
+    near = learner.tolerance if isinstance(learner, GaussNewton) else 1e-9
+    assert torch.allclose(still(episodes.points), plain(episodes.points), rtol=10 * near, atol=near)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
