@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pinndd.study.classification.evaluation import Row, markdown, summarise
+from pinndd.study.classification.protocol import EvaluationProtocol
 
 RESULTS = Path(__file__).parent / "results" / "classification.json"
 
@@ -24,14 +25,8 @@ def table(run: dict[str, Any]) -> str:
         f"**{run['dataset']}, {run['per_class']} a class**, {run['method']}, distilled in {run['distilling_seconds']:.0f} s "
         f"({run['hardware']}, torch {run['versions']['torch']}):"
     )
-    chosen = [f"- {name}: {way(own)}" for name, own in run.get("chosen", {}).items()]
+    chosen = [f"- {name}: {EvaluationProtocol(**own).training}" for name, own in run.get("chosen", {}).items()]
     return "\n".join((title, "", markdown(summarise(Row(**row) for row in run["rows"])), "", *chosen)).rstrip()
-
-
-def way(own: dict[str, Any]) -> str:
-    """Say how a set was trained."""
-    augmentation = "augmentation" if own["augmentation"] else "no augmentation"
-    return f"{own['steps']} steps of Adam, learning rate {own['learning_rate']:g}, {augmentation}"
 
 
 if __name__ == "__main__":

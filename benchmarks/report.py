@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ from pinndd.study.outcome import NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.run_folder import RunFolder
-from pinndd.study.sensor_study import sensor_table
+from pinndd.study.sensor_study import load_records, sensor_table
 from pinndd.study.summary import SummaryRow, best_baseline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -287,7 +286,7 @@ def main() -> None:
     if options.runs is not None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
-    sensors = [json.loads(path.read_text()) for path in sorted((options.results / "sensors").glob("*.json"))]
+    sensors = load_records(options.results / "sensors")
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
         file.write(page(runs, options.docs, sensors=sensors).encode())

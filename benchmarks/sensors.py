@@ -14,7 +14,6 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import deepxde
 import torch
@@ -22,7 +21,7 @@ import torch
 from pinndd import __version__
 from pinndd.pinn.loading import load_pde
 from pinndd.study.outcome import StudySettings
-from pinndd.study.sensor_study import sensor_table, study_sensors, write_study
+from pinndd.study.sensor_study import load_records, sensor_table, study_sensors, write_study
 
 RESULTS = Path(__file__).parent / "results" / "sensors"
 PDES = ("heat", "poisson", "laplace_disk", "heat_switch")
@@ -54,18 +53,13 @@ def run(name: str) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
-def records() -> list[dict[str, Any]]:
-    """Return what is committed, a record a PDE."""
-    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-
-
 def main() -> None:
     """Run the PDEs named on the command line, or all, and print the table."""
     named = [a for a in sys.argv[1:] if not a.startswith("-")]
     if "--print" not in sys.argv:
         for name in named or PDES:
             run(name)
-    print(sensor_table(records()))
+    print(sensor_table(load_records(RESULTS)))
 
 
 if __name__ == "__main__":

@@ -119,8 +119,7 @@ def main(
     )
     print(f"\n{found.markdown()}\n\ndistilled in {found.seconds:.0f} s on {described(device)}")
     for name, own in found.protocols.items():
-        augmented = "augmentation" if own.augmentation else "no augmentation"
-        print(f"{name}: trained for {own.steps} steps of Adam, learning rate {own.learning_rate:g}, {augmented}")
+        print(f"{name}: trained for {own.training}")
     if results:
         save_comparison(results, found, settings, device=device)
     if out:

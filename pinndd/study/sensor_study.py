@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,11 @@ def picture(placement: Placement) -> Any:
     """Draw a placement beside the baseline that is best on validation conditions."""
     best = placement.baselines[0]
     return draw_placement(placement.setup.pde, placement.setup.measured, placement.found.data, best.data, best.method)
+
+
+def load_records(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of a folder, a file a PDE, by name."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
 def sensor_table(records: Iterable[Mapping[str, Any]], shift: str = NO_SHIFT) -> str:

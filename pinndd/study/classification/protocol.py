@@ -113,6 +113,12 @@ class EvaluationProtocol:
         return f"{self.architecture}({', '.join(f'{key}={value}' for key, value in self.options.items())})"
 
     @property
+    def training(self) -> str:
+        """How each network is trained, in words."""
+        augmentation = "no augmentation" if self.augmentation is None else "augmentation"
+        return f"{self.steps} steps of Adam, learning rate {self.learning_rate:g}, {augmentation}"
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the networks."""
         return tuple(range(self.seed, self.seed + self.retrainings))
