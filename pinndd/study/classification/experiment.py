@@ -112,13 +112,12 @@ def most_accurate(
         dataset: whose test part is none: examples held out of a training part.
         device: of the training.
     """
-    if len(candidates) == 1:
-        return candidates[0]
 
-    def correct(protocol: EvaluationProtocol) -> float:
-        return sum(row.accuracy for row in evaluate(data, dataset, protocol=protocol, device=device))
+    def accuracy(protocol: EvaluationProtocol) -> float:
+        rows = evaluate(data, dataset, protocol=protocol, device=device)
+        return sum(row.accuracy for row in rows) / len(rows)
 
-    return max(candidates, key=correct)
+    return max(candidates, key=accuracy)
 
 
 def baseline_sets(
@@ -233,16 +232,17 @@ def compare(
         dataset, settings.per_class, plain, names=baselines, seed=settings.seed, label_steps=label_steps, device=device
     )
     sets[DISTILLED] = found.data
-    held = _without_test(dataset, settings.held_out, settings.judged_on, settings.seed)
+    held = _without_test(dataset, settings.held_out, settings.judged_on, settings.seed) if len(candidates) > 1 else None
     rows: list[Row] = []
     protocols: dict[str, EvaluationProtocol] = {}
     for name, data in sets.items():
         loss = protocol.loss if name == DISTILLED else plain.loss
         ways = [replace(each, loss=loss).on(dataset) for each in (candidates or (protocol,))]
-        if len(ways) > 1:
+        own = ways[0]
+        if held is not None:
             report(f"choosing how to train on {name}")
-        own = replace(most_accurate(ways, data, held, device=device), retrainings=protocol.retrainings)
-        protocols[name] = own
+            own = most_accurate(ways, data, held, device=device)
+        own = protocols[name] = replace(own, retrainings=protocol.retrainings)
         wider = [replace(own, architecture=other.architecture, options=other.options) for other in others]
         for how in (own, *wider):
             report(f"training on {name}, {how.name}")
