@@ -124,8 +124,9 @@ class JensenShannon(FDivergence):
     """
 
     def terms(self, p: Probabilities, q: Probabilities) -> Tensor:
-        m = Probabilities.of((p.value + q.value) / 2)
-        return (p.weigh(p.log - m.log) + q.weigh(q.log - m.log)) / 2
+        # everything doubled: half of the smallest float would be zero
+        log_m, log_p, log_q = (Probabilities.of(twice).log for twice in (p.value + q.value, 2 * p.value, 2 * q.value))
+        return (p.weigh(log_p - log_m) + q.weigh(log_q - log_m)) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
