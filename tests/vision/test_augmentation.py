@@ -1,7 +1,10 @@
-"""Differentiable siamese augmentation: one transform a seed, and derivatives through it."""
+"""Differentiable augmentation: one transform a seed or one an image, and derivatives through it."""
 
 import math
+import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import affine_grid, grid_sample
@@ -26,6 +29,17 @@ def test_two_batches_get_the_same_transform_from_the_same_seed(apply):
         )
         assert torch.equal(augment(real, seed), augment(real, seed))
     assert len({float(augment(real, seed).sum()) for seed in SEEDS}) > 6
+
+
+@pytest.mark.parametrize("apply", ["one", "all"])
+def test_each_image_gets_a_transform_of_its_own_that_its_place_decides(apply):
+    augment = DifferentiableAugmentation(apply=apply)
+    x = images(1).expand(6, 3, 6, 5)
+    for seed in SEEDS:
+        own = augment.each(x, seed)
+        torch.testing.assert_close(own[:1], augment(x[:1], seed))
+        torch.testing.assert_close(own[:4], augment.each(x[:4], seed))
+        assert len({float(image.sum()) for image in own}) > 2
 
 
 def test_every_strategy_is_drawn():
@@ -67,7 +81,7 @@ def test_no_strategy_changes_nothing():
         assert torch.equal(DifferentiableAugmentation((), apply=apply)(x, 0), x)
 
 
-@pytest.mark.parametrize("strength", ["crop", "rotate", "cutout", "brightness"])
+@pytest.mark.parametrize("strength", ["crop", "rotate", "shear", "cutout", "brightness"])
 def test_a_strength_of_nothing_changes_nothing(strength):
     x = images()
     augment = DifferentiableAugmentation((strength,), **{strength: 0.0})
@@ -77,19 +91,19 @@ def test_a_strength_of_nothing_changes_nothing(strength):
 
 def test_resampling_agrees_with_that_of_torch():
     x, angle = images(height=7, width=7), 0.4
-    rotation = ((math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle)))
+    rotation = ((math.cos(angle), math.sin(angle), 0), (-math.sin(angle), math.cos(angle), 0))
     # torch counts columns before rows
-    theta = torch.tensor([[rotation[1][1], rotation[1][0], 0], [rotation[0][1], rotation[0][0], 0]], dtype=torch.float64)
+    theta = torch.tensor(rotation, dtype=torch.float64)[None, [[1], [0]], [1, 0, 2]]
     grid = affine_grid(theta.expand(3, 2, 3), list(x.shape), align_corners=True)
-    torch.testing.assert_close(_resampled(x, rotation), grid_sample(x, grid, align_corners=True))
+    torch.testing.assert_close(_resampled(x, [rotation]), grid_sample(x, grid, align_corners=True))
     stretch = torch.tensor([[1.1, 0, 0], [0, 0.8, 0]], dtype=torch.float64)
     grid = affine_grid(stretch.expand(3, 2, 3), list(x.shape), align_corners=True)
-    torch.testing.assert_close(_resampled(x, ((0.8, 0.0), (0.0, 1.1))), grid_sample(x, grid, align_corners=True))
+    torch.testing.assert_close(_resampled(x, [((0.8, 0, 0), (0, 1.1, 0))]), grid_sample(x, grid, align_corners=True))
 
 
 def test_a_quarter_turn_is_exact():
     x = images(height=6, width=6)
-    torch.testing.assert_close(_resampled(x, ((0.0, 1.0), (-1.0, 0.0))), x.rot90(1, (2, 3)))
+    torch.testing.assert_close(_resampled(x, [((0, 1, 0), (-1, 0, 0))]), x.rot90(1, (2, 3)))
 
 
 def test_a_crop_moves_whole_pixels_and_fills_with_zero():
@@ -111,6 +125,41 @@ def test_a_crop_moves_whole_pixels_and_fills_with_zero():
         assert int((moved[0, 0] == 0).sum()) == 64 - (8 - abs(down)) * (8 - abs(right))
         seen.add(shifts[0])
     assert {down for down, _ in seen} == {right for _, right in seen} == {-2, -1, 0, 1, 2}
+
+
+def test_what_comes_in_from_beyond_the_border_and_stands_in_a_hole_is_the_fill():
+    background = torch.full((2, 1, 8, 8), -0.4, dtype=torch.float64)
+    x = background.clone()
+    x[:, :, 3:5, 3:5] = 1
+    moving = DifferentiableAugmentation(("crop", "scale", "rotate", "shear", "flip", "cutout"), apply="all", fill=-0.4)
+    for seed in SEEDS:
+        torch.testing.assert_close(moving(background, seed), background)
+        # moving is linear in what differs from the fill
+        torch.testing.assert_close(moving(x, seed), replace(moving, fill=0.0)(x + 0.4, seed) - 0.4)
+
+
+def test_all_that_moves_pixels_is_one_resampling_in_the_order_of_the_strategies():
+    x, seed = images(1, 1, 9, 9), 5
+    both = DifferentiableAugmentation(("shear", "rotate"), apply="all", shear=0.4, rotate=40)
+    uniform = random.Random(seed).uniform
+    tilt, angle = uniform(-0.4, 0.4), math.radians(uniform(-40, 40))
+    shear = np.array([[1, 0], [tilt, 1]])
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    both_at_once, shear, turn = ([np.column_stack((m, [0, 0])).tolist()] for m in (shear @ turn, shear, turn))
+    torch.testing.assert_close(both(x, seed), _resampled(x, both_at_once))
+    # for an image that is linear in its place, interpolation is exact and two resamplings are one, away from the border
+    plane = (torch.arange(9.0)[:, None] + 3 * torch.arange(9.0)).to(x)[None, None]
+    twice = _resampled(_resampled(plane, shear), turn)
+    torch.testing.assert_close(both(plane, seed)[..., 3:6, 3:6], twice[..., 3:6, 3:6])
+
+
+def test_a_shear_shifts_rows_by_their_distance_to_the_middle():
+    x = images(1, 1, 5, 5)
+    sheared = _resampled(x, [((1, 0, 0), (1, 1, 0))])
+    for row in range(5):
+        shift = row - 2
+        kept = slice(max(-shift, 0), 5 - max(shift, 0))
+        torch.testing.assert_close(sheared[0, 0, row, kept], x[0, 0, row, max(shift, 0) : 5 + min(shift, 0)])
 
 
 def test_a_cutout_is_a_square_of_the_stated_side_or_less_at_the_border():
@@ -160,12 +209,14 @@ def test_images_of_one_channel_take_all_but_saturation():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"strategies": ("crop", "blur")}, "unknown strategy 'blur'; expected some of crop, scale, rotate, flip"),
+        ({"strategies": ("crop", "blur")}, "unknown strategy 'blur'; expected some of crop, scale, rotate, shear"),
         ({"apply": "some"}, "apply='some', expected 'one' or 'all'"),
         ({"crop": 2.0}, "crop=2.0, expected 0 to 1"),
         ({"scale": 0.5}, "scale=0.5, expected 1 to inf"),
         ({"rotate": -3.0}, "rotate=-3.0, expected 0 to 180"),
+        ({"shear": -0.1}, "shear=-0.1, expected 0 to inf"),
         ({"cutout": math.nan}, "cutout=nan, expected 0 to 1"),
+        ({"fill": math.nan}, "fill=nan, expected a number"),
     ],
 )
 def test_each_misuse_has_one_clear_error(options, message):

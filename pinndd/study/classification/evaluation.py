@@ -126,6 +126,7 @@ def evaluate(
             unrolled=False,
         )
 
+    augment = protocol.augment()
     together = at_once or (room_for(protocol.retrainings, needed, device) if torch.device(device).type == "cuda" else 1)
     check_memory(needed(together), device)
     started = time.perf_counter()
@@ -135,7 +136,7 @@ def evaluate(
         data.to(device),
         protocol.seeds,
         batch=protocol.batch,
-        augmentation=protocol.augment(),
+        augmentation=augment and augment.each,
         at_once=together,
     )
     if networks.parameters.is_cuda:

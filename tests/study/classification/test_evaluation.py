@@ -78,7 +78,7 @@ def test_batches_and_augmentation_are_drawn_from_the_seed_of_each_network(shapes
     model = PROTOCOL.model((1, 8, 8), 3)
     learner, data = replace(PROTOCOL, steps=4).learner(model), all_training_data(shapes)
     whole = train_networks(learner, model, data, [0])
-    augment = EvaluationProtocol(augmentation={"strategies": ("crop", "rotate")}).augment()
+    augment = EvaluationProtocol(augmentation={"strategies": ("crop", "rotate")}).augment().each
     for options in ({"batch": 7}, {"augmentation": augment}, {"batch": 7, "augmentation": augment}):
         both, second = (train_networks(learner, model, data, seeds, **options).parameters for seeds in ([0, 1], [1]))
         assert torch.equal(both[1:], second)
