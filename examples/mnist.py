@@ -4,7 +4,8 @@
     PINNDD_DATA=folder python examples/mnist.py --per-class 10 --mixed
     python examples/mnist.py --download --device cuda --all     # fetch them; every baseline
 
-One image a class is distilled by gradient matching, ten by distribution matching.
+One image a class is distilled by gradient matching, ten by distribution matching; both get labels that networks trained on all data
+give, softened. So do random images, to tell what is owed to the labels.
 
 The images are distilled with a narrow ConvNet-3, whose cheap gradients suit a processor, and judged with the ConvNet-3 of the
 field (width 128, instance normalisation), five trained from scratch on each set. What suits k-means does not suit distilled images:
@@ -26,16 +27,25 @@ from pinndd.study.classification.distilling import ClassificationSettings
 from pinndd.study.classification.experiment import (
     BASELINES,
     DISTILLED,
+    TAUGHT,
     Comparison,
     compare,
     described,
     save_comparison,
 )
+from pinndd.study.classification.labels import TeacherLabels
 from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.study.plots.images import save_pictures
 from pinndd.vision.datasets import Dataset, load_dataset
 
-AUGMENTATION = {"strategies": ("crop", "scale", "rotate")}
+AUGMENTATION = {
+    "strategies": ("crop", "scale", "rotate", "shear"),
+    "apply": "all",
+    "crop": 0.1,
+    "scale": 1.2,
+    "rotate": 20.0,
+    "shear": 0.2,
+}
 """What leaves a digit the digit that it is."""
 
 CHOOSING = (60, 0.003)
@@ -48,24 +58,32 @@ class Recipe:
 
     Attributes:
         method: of the distillation, one that matches by class.
+        narrow: width of the networks that are distilled with.
+        start: the images that the set starts from.
         steps: of the outer loop.
         learning_rate: of the outer loop, in shares of the inputs' range.
         batch: images of each class that a step looks at.
         trainings: steps and learning rates that each set is tuned over, with augmentation and without.
         shown: images of the set in a training step; None: all.
+        labels: from networks of the narrow width, trained on all data; None: hard ones.
     """
 
     method: str
+    narrow: int
+    start: str
     steps: int
     learning_rate: float
     batch: int
     trainings: tuple[tuple[int, float], ...]
     shown: int | None = None
+    labels: TeacherLabels | None = None
 
+
+SOFT = TeacherLabels(temperature=4.0, share=0.5)
 
 RECIPES = {
-    1: Recipe("gradient-matching", 600, 0.002, 32, ((100, 0.001), (100, 0.003), (300, 0.001), (600, 0.0003))),
-    10: Recipe("distribution-matching", 400, 0.005, 64, ((500, 0.001),), shown=32),
+    1: Recipe("gradient-matching", 32, "k-means", 600, 0.002, 32, ((100, 0.003), (300, 0.001), (600, 0.0003)), labels=SOFT),
+    10: Recipe("distribution-matching", 64, "random", 600, 0.005, 64, ((1500, 0.001),), shown=32, labels=SOFT),
 }
 """By images a class."""
 
@@ -75,7 +93,7 @@ def main(
     per_class: int = 1,
     *,
     recipe: Recipe | None = None,
-    narrow: int = 32,
+    narrow: int | None = None,
     width: int = 128,
     norm: str = "instance",
     every_baseline: bool = False,
@@ -89,15 +107,25 @@ def main(
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset, download=download)
     recipe = recipe or RECIPES[1 if per_class < 5 else 10]
     wide = EvaluationProtocol("ConvNet", {"width": width, "norm": norm}, batch=recipe.shown, mixed=mixed).on(data)
-    small = replace(wide, options={"width": narrow, "norm": norm}, steps=CHOOSING[0], learning_rate=CHOOSING[1])
+    # digits stand on a dark ground, coloured pictures fill theirs
+    augmentation = {**AUGMENTATION, "fill": float(data.train_inputs.min()) if data.shape[0] == 1 else 0.0}
+    small = replace(
+        wide,
+        options={"width": narrow or recipe.narrow, "norm": norm},
+        steps=CHOOSING[0],
+        learning_rate=CHOOSING[1],
+        augmentation=augmentation,
+    )
     settings = ClassificationSettings(
         per_class=per_class,
         method=recipe.method,
+        start=recipe.start,
         steps=recipe.steps,
         learning_rate=recipe.learning_rate,
         episodes=1,
         batch=recipe.batch,
-        augmentation=AUGMENTATION,
+        augmentation=augmentation,
+        teacher_labels=recipe.labels,
         judges=2,
         validate_every=max(1, recipe.steps // 6),
     )
@@ -107,11 +135,11 @@ def main(
         settings,
         inner=small,
         candidates=[
-            replace(wide, steps=count, learning_rate=rate, augmentation=own, retrainings=2)
-            for own in (None, AUGMENTATION)
+            replace(wide, steps=count, learning_rate=rate, augmentation=own, retrainings=1 if count > 1000 else 2)
+            for own in (None, augmentation)
             for count, rate in recipe.trainings
         ],
-        baselines=None if every_baseline else BASELINES[:2],
+        baselines=None if every_baseline else (*BASELINES[:2], *([TAUGHT] if recipe.labels else [])),
         ceiling=every_baseline,
         device=device,
         progress=_say,
@@ -136,7 +164,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist", help="mnist, fashion-mnist, cifar-10 or digits")
     parser.add_argument("--per-class", type=int, default=1, help="images a class")
-    parser.add_argument("--narrow", type=int, default=32, help="width of the network that is distilled with")
+    parser.add_argument("--narrow", type=int, help="width of the network that is distilled with")
     parser.add_argument("--width", type=int, default=128, help="width of the network that judges")
     parser.add_argument("--norm", default="instance", help="instance, group, layer or none")
     parser.add_argument("--all", action="store_true", help="every baseline, all data, and the label-robust score")

@@ -12,7 +12,14 @@ from pinndd.study.classification.evaluation import (
     paired_difference,
     summarise,
 )
-from pinndd.study.classification.labels import smoothed, teacher_labels, with_learned_labels, with_teacher_labels
+from pinndd.study.classification.labels import (
+    TeacherLabels,
+    smoothed,
+    teacher_labels,
+    trained_teachers,
+    with_learned_labels,
+    with_teacher_labels,
+)
 from pinndd.study.classification.memory import MemoryEstimate, available_memory, check_memory, estimate_memory
 from pinndd.study.classification.metrics import (
     LabelRobustness,
@@ -33,6 +40,7 @@ __all__ = [
     "MemoryEstimate",
     "Row",
     "Summary",
+    "TeacherLabels",
     "accuracy",
     "all_training_data",
     "available_memory",
@@ -57,6 +65,7 @@ __all__ = [
     "summarise",
     "teacher_labels",
     "train_networks",
+    "trained_teachers",
     "whitened",
     "with_learned_labels",
     "with_teacher_labels",

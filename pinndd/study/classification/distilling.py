@@ -20,7 +20,7 @@ from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.baselines import k_means, random_samples
-from pinndd.study.classification.labels import smoothed
+from pinndd.study.classification.labels import TeacherLabels, smoothed, trained_teachers, with_teacher_labels
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol, built_augmentation
 from pinndd.study.classification.training import VALIDATION
@@ -85,6 +85,8 @@ class ClassificationSettings:
         batch: examples of each class that a matching method looks at.
         augmentation: of both sides of a matching by class, options of
             `pinndd.vision.augmentation.DifferentiableAugmentation`; None: none.
+        teacher_labels: labels that the examples get in the end from networks trained on all data, by methods that match by class;
+            None: hard ones.
         keep_every: states of training that back-propagation keeps, as in `pinndd.hypergradients.UnrolledAdjoint`.
         smoothing: of the first labels, where they are learned.
         held_out: share of the training part that chooses the best iterate.
@@ -109,6 +111,7 @@ class ClassificationSettings:
     window: int = 30
     batch: int = 64
     augmentation: Mapping[str, Any] | None = None
+    teacher_labels: TeacherLabels | None = None
     keep_every: int = 1
     smoothing: float = 0.1
     held_out: float = 0.2
@@ -127,6 +130,11 @@ class ClassificationSettings:
         if not 0 < self.held_out < 1 or not 0 < self.smoothing < 1:
             raise ValueError(
                 f"ClassificationSettings: held_out={self.held_out} and smoothing={self.smoothing} must lie between 0 and 1"
+            )
+        if self.teacher_labels and self.method not in _BY_CLASS:
+            raise ValueError(
+                f"ClassificationSettings: method {self.method!r} has labels of its own: teacher_labels are for "
+                f"{' and '.join(_BY_CLASS)}"
             )
         self.augment()
 
@@ -216,6 +224,9 @@ def distil_examples(
         resume=resume,
         progress=progress,
     )
+    if settings.teacher_labels:
+        teachers = trained_teachers(rest, protocol, device=device, architectures=architectures)
+        found = replace(found, data=with_teacher_labels(found.data, teachers, settings.teacher_labels))
     return replace(found, data=(stored or protocol).on(dataset).store(found.data))
 
 

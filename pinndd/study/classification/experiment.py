@@ -18,19 +18,22 @@ from pinndd.study.classification.baselines import all_training_data, herding, k_
 from pinndd.study.classification.dataset import hard_labels
 from pinndd.study.classification.distilling import ClassificationSettings, distil_examples
 from pinndd.study.classification.evaluation import Row, evaluate, markdown, summarise
-from pinndd.study.classification.labels import with_learned_labels, with_teacher_labels
+from pinndd.study.classification.labels import (
+    TeacherLabels,
+    trained_teachers,
+    with_learned_labels,
+    with_teacher_labels,
+)
 from pinndd.study.classification.metrics import LabelRobustness
 from pinndd.study.classification.protocol import EvaluationProtocol
-from pinndd.study.classification.training import train_networks
 from pinndd.study.run_config import hardware, versions
 from pinndd.vision.datasets import Dataset, stratified_split
 
 DISTILLED = "distilled"
 ALL_DATA = "all data"
+TAUGHT = "random + teacher labels"
 LEARNED = "random + learned labels"
-BASELINES = ("random", "k-means", "herding", "k-center", "random + teacher labels", LEARNED)
-BATCH, FEWEST_STEPS = 256, 500
-TEACHERS = 3
+BASELINES = ("random", "k-means", "herding", "k-center", TAUGHT, LEARNED)
 
 Report = Callable[[str], None]
 
@@ -126,6 +129,8 @@ def baseline_sets(
     protocol: EvaluationProtocol,
     *,
     names: Sequence[str] | None = None,
+    teachers: EvaluationProtocol | None = None,
+    labels: TeacherLabels | None = None,
     seed: int = 0,
     label_steps: int = 100,
     device: torch.device | str = "cpu",
@@ -135,8 +140,10 @@ def baseline_sets(
     Args:
         dataset: of which the training part is used.
         per_class: examples a class.
-        protocol: of the networks, teachers among them.
+        protocol: of the networks.
         names: of those that are wanted; None: all of `BASELINES`.
+        teachers: protocol of the networks that label; None: the same.
+        labels: of those teachers; None: their probabilities.
         seed: of the draws.
         label_steps: of the outer loop that learns labels.
         device: of the training.
@@ -148,34 +155,25 @@ def baseline_sets(
     if unknown:
         raise ValueError(f"baseline {unknown[0]!r} is unknown, expected some of {', '.join(BASELINES)}")
     drawn = random_samples(dataset, per_class, torch.Generator().manual_seed(seed))
-    model = protocol.model(dataset.shape, len(dataset.classes))
 
     def taught() -> SyntheticData:
-        how = protocol_of_all(protocol)
-        everything = all_training_data(dataset).to(device)
-        return with_teacher_labels(
-            drawn, train_networks(how.learner(model), model, everything, range(TEACHERS), batch=how.batch)
-        )
+        return with_teacher_labels(drawn, trained_teachers(dataset, teachers or protocol, device=device), labels)
 
     def learned() -> SyntheticData:
+        learner = protocol.learner(protocol.model(dataset.shape, len(dataset.classes)))
         looks = max(1, label_steps // 10)
         settings = OuterSettings(steps=label_steps, batch=2, learning_rate=0.1, validate_every=looks, seed=seed)
-        return with_learned_labels(drawn.to(device), dataset.to(device), protocol.learner(model), settings=settings)
+        return with_learned_labels(drawn.to(device), dataset.to(device), learner, settings=settings)
 
     makers: dict[str, Callable[[], SyntheticData]] = {
         "random": lambda: drawn,
         "k-means": lambda: k_means(dataset, per_class, seed=seed),
         "herding": lambda: herding(dataset, per_class),
         "k-center": lambda: k_center(dataset, per_class),
-        "random + teacher labels": taught,
+        TAUGHT: taught,
         LEARNED: learned,
     }
     return {name: makers[name]() for name in names or BASELINES}
-
-
-def protocol_of_all(protocol: EvaluationProtocol) -> EvaluationProtocol:
-    """Return how networks are trained on all data: in batches, so many more steps."""
-    return replace(protocol, batch=BATCH, steps=max(protocol.steps, FEWEST_STEPS), loss="cross-entropy")
 
 
 def compare(
@@ -229,7 +227,15 @@ def compare(
     report("baselines")
     plain = replace(protocol, loss="cross-entropy")
     sets = baseline_sets(
-        dataset, settings.per_class, plain, names=baselines, seed=settings.seed, label_steps=label_steps, device=device
+        dataset,
+        settings.per_class,
+        plain,
+        names=baselines,
+        teachers=inner,
+        labels=settings.teacher_labels,
+        seed=settings.seed,
+        label_steps=label_steps,
+        device=device,
     )
     sets[DISTILLED] = found.data
     held = _without_test(dataset, settings.held_out, settings.judged_on, settings.seed) if len(candidates) > 1 else None
@@ -251,7 +257,7 @@ def compare(
     measured = None
     if ceiling:
         report(f"training on {ALL_DATA}")
-        everything = protocol_of_all(protocol)
+        everything = protocol.for_all_data()
         rows += evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device)
     if ceiling and LEARNED in sets:
         hardened = evaluate(hard_labels(found.data), dataset, protocol=protocols[DISTILLED], device=device)

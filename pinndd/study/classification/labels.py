@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -14,10 +17,63 @@ from pinndd.learners.network import FittedNetworks
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
+from pinndd.study.classification.baselines import all_training_data
 from pinndd.study.classification.dataset import as_seen, hard_labels, with_targets
-from pinndd.study.classification.training import VALIDATION, scores_of
+from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
+from pinndd.study.classification.training import VALIDATION, scores_of, train_networks
 from pinndd.tasks.test_error import TestError, one_hot
 from pinndd.vision.datasets import Dataset
+
+TEACHERS = 3
+
+
+@dataclass(frozen=True)
+class TeacherLabels:
+    """Labels that networks trained on all data give, beside those that the examples have.
+
+    Attributes:
+        temperature: the networks' scores are divided by it; the higher, the softer (Hinton, Vinyals & Dean 2015,
+            arXiv 1503.02531).
+        share: of the networks' labels in the new ones; the rest are the examples' own.
+
+    Raises:
+        ValueError: the temperature is not positive, or the share not between 0 (left out) and 1.
+    """
+
+    temperature: float = 1.0
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0 or not 0 < self.share <= 1:
+            raise ValueError(
+                f"TeacherLabels: temperature={self.temperature} must be positive and share={self.share} more than 0, at most 1"
+            )
+
+
+def trained_teachers(
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    *,
+    count: int = TEACHERS,
+    device: torch.device | str = "cpu",
+    architectures: Mapping[str, Architecture] = ARCHITECTURES,
+) -> FittedNetworks:
+    """Train networks on the training part of a data set.
+
+    Args:
+        dataset: of which the test part is not looked at.
+        protocol: of the networks; they see batches, so more steps (`EvaluationProtocol.for_all_data`).
+        count: of the networks.
+        device: of the training.
+        architectures: the registry of builders.
+    """
+    how = protocol.for_all_data()
+    model = how.model(dataset.shape, len(dataset.classes), architectures)
+    data = all_training_data(dataset).to(device)
+    augment = how.augment()
+    return train_networks(
+        how.learner(model), model, data, range(count), batch=how.batch, augmentation=augment and augment.each
+    )
 
 
 def teacher_labels(teachers: FittedNetworks, inputs: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -36,8 +92,8 @@ def teacher_labels(teachers: FittedNetworks, inputs: Tensor, *, temperature: flo
     return (scores_of(teachers, inputs) / temperature).softmax(-1).mean(0)
 
 
-def with_teacher_labels(data: SyntheticData, teachers: FittedNetworks, *, temperature: float = 1.0) -> SyntheticData:
-    """Return the set with the labels of teachers in place of its own.
+def with_teacher_labels(data: SyntheticData, teachers: FittedNetworks, labels: TeacherLabels | None = None) -> SyntheticData:
+    """Return the set with the labels of teachers in place of its own, or beside them.
 
     With random examples this is the baseline of Qin, Deng & Alvarez-Melis (2024, arXiv 2406.10485): soft labels alone explain
     much of what distilled sets reach.
@@ -45,12 +101,11 @@ def with_teacher_labels(data: SyntheticData, teachers: FittedNetworks, *, temper
     Args:
         data: with ``inputs`` and ``targets``.
         teachers: trained on all data.
-        temperature: as in `teacher_labels`.
-
-    Raises:
-        ValueError: the temperature is not positive.
+        labels: None: the teachers' probabilities alone.
     """
-    found = teacher_labels(teachers, data["inputs"], temperature=temperature)
+    labels = labels or TeacherLabels()
+    found = teacher_labels(teachers, data["inputs"], temperature=labels.temperature)
+    found = labels.share * found + (1 - labels.share) * data["targets"]
     return with_targets(data, found, method=f"{data.header.get('method', 'given')} + teacher labels")
 
 

@@ -18,6 +18,8 @@ from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets import Dataset
 from pinndd.vision.networks import MLP, ConvNet
 
+BATCH, FEWEST_STEPS = 256, 500
+
 HEADER = "evaluation"
 """Entry of the header of a set that holds its protocol."""
 
@@ -59,7 +61,8 @@ class EvaluationProtocol:
         decay: of the weights.
         loss: a name in `LOSSES`.
         batch: examples a step; None: all.
-        augmentation: options of `pinndd.vision.augmentation.DifferentiableAugmentation`, at every step; None: none.
+        augmentation: options of `pinndd.vision.augmentation.DifferentiableAugmentation`, drawn for each example at every step;
+            None: none.
         retrainings: networks, each from initial weights of its own.
         seed: of the first network; the next has the next seed.
         dtype: of the training, a name in `DTYPES`.
@@ -126,6 +129,10 @@ class EvaluationProtocol:
     def on(self, dataset: Dataset) -> EvaluationProtocol:
         """Return the protocol with name and standardisation of a data set."""
         return replace(self, dataset=dataset.name, mean=numbers(dataset.mean), std=numbers(dataset.std))
+
+    def for_all_data(self) -> EvaluationProtocol:
+        """Return how networks are trained on all data: in batches of `BATCH`, so at least `FEWEST_STEPS` steps, for probabilities."""
+        return replace(self, batch=BATCH, steps=max(self.steps, FEWEST_STEPS), loss="cross-entropy")
 
     def with_network(self, architecture: str, **options: Any) -> EvaluationProtocol:
         """Return the protocol with another network, all else alike."""

@@ -7,7 +7,7 @@ import torch
 
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
-from pinndd.study.classification import EvaluationProtocol, evaluate
+from pinndd.study.classification import EvaluationProtocol, TeacherLabels, evaluate
 from pinndd.study.classification.distilling import METHODS, ClassificationSettings, distil_examples
 from pinndd.study.classification.experiment import compare, described, save_comparison, tuned
 from pinndd.vision.datasets import Dataset, from_arrays
@@ -140,6 +140,24 @@ def test_the_augmentation_of_a_matching_is_that_of_the_settings(blobs: Dataset, 
     assert not torch.equal(plain, moved)
     with pytest.raises(ValueError, match=r"augmentation .*'size'.* cannot be built"):
         settings(method, augmentation={"size": 2})
+
+
+def test_teachers_label_what_was_matched_and_the_random_examples_beside_it(blobs: Dataset) -> None:
+    soft = TeacherLabels(temperature=4.0, share=0.5)
+    own = settings("distribution-matching", steps=2, teacher_labels=soft)
+    matched = distil_examples(blobs, PROTOCOL, settings("distribution-matching", steps=2)).data
+    found = compare(blobs, PROTOCOL, own, baselines=("random", "random + teacher labels"), ceiling=False).sets
+    assert torch.equal(found["distilled"]["inputs"], matched["inputs"])
+    assert found["distilled"].header["method"] == "distribution-matching + teacher labels"
+    for labelled, plain in (("distilled", matched["targets"]), ("random + teacher labels", found["random"]["targets"])):
+        targets = found[labelled]["targets"]
+        torch.testing.assert_close(targets.sum(-1), torch.ones_like(targets[:, 0]))
+        # half of a label is the example's own
+        assert bool((targets - 0.5 * plain).min() > 0)
+    with pytest.raises(
+        ValueError, match="method 'unrolled' has labels of its own: teacher_labels are for gradient-matching and"
+    ):
+        settings("unrolled", teacher_labels=soft)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from pinndd.outer_loop import OuterSettings
 from pinndd.study.classification import (
     EvaluationProtocol,
+    TeacherLabels,
     all_training_data,
     evaluate,
     random_samples,
@@ -15,6 +16,7 @@ from pinndd.study.classification import (
     summarise,
     teacher_labels,
     train_networks,
+    trained_teachers,
     with_learned_labels,
     with_teacher_labels,
 )
@@ -38,7 +40,28 @@ def test_teachers_give_their_mean_probabilities(shapes, teachers, generator):
     hot = teacher_labels(teachers, data["inputs"], temperature=1e6)
     assert hot.allclose(torch.full_like(hot, 1 / 3), atol=1e-4)
     with pytest.raises(ValueError, match="temperature=0 must be positive"):
-        with_teacher_labels(data, teachers, temperature=0)
+        teacher_labels(teachers, data["inputs"], temperature=0)
+
+
+def test_teachers_can_leave_a_share_to_the_labels_of_the_examples(shapes, teachers, generator):
+    data = random_samples(shapes, 2, generator)
+    soft = teacher_labels(teachers, data["inputs"], temperature=3.0)
+    found = with_teacher_labels(data, teachers, TeacherLabels(temperature=3.0, share=0.25))
+    torch.testing.assert_close(found["targets"], (0.25 * soft + 0.75 * data["targets"].double()).to(data["targets"]))
+    for wrong in ({"temperature": 0.0}, {"share": 0.0}, {"share": 1.5}):
+        with pytest.raises(ValueError, match=r"temperature=.* must be positive and share=.* more than 0, at most 1"):
+            TeacherLabels(**wrong)
+
+
+def test_teachers_are_trained_in_batches_of_all_data_with_the_augmentation_of_the_protocol(shapes):
+    teachers = trained_teachers(shapes, PROTOCOL, count=2)
+    how = PROTOCOL.for_all_data()
+    assert (how.batch, how.steps) == (256, 500)
+    model = how.model((1, 8, 8), 3)
+    expected = train_networks(how.learner(model), model, all_training_data(shapes), (0, 1), batch=how.batch)
+    assert torch.equal(teachers.parameters, expected.parameters)
+    moved = trained_teachers(shapes, replace(PROTOCOL, augmentation={"strategies": ("crop",)}), count=1)
+    assert not moved.parameters.allclose(teachers.parameters[:1])
 
 
 def test_smoothed_labels_can_be_learned(shapes, generator):
