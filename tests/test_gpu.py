@@ -9,10 +9,13 @@ from pinndd.pinn.loading import load_pde
 from pinndd.study.classification import evaluate
 from pinndd.study.classification.baselines import k_means
 from pinndd.study.classification.distilling import ClassificationSettings, distil_examples
+from pinndd.study.classification.experiment import compare
+from pinndd.study.classification.labels import TeacherLabels
 from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.study.outcome import StudySettings
 from pinndd.study.retrain_baselines import sampled
 from pinndd.study.retrain_setup import make_setup
+from pinndd.vision.augmentation import DIGIT_STRATEGIES, DifferentiableAugmentation
 from pinndd.vision.datasets import load_dataset
 
 pytestmark = [
@@ -46,6 +49,31 @@ def test_a_distilled_set(method):
     settings = ClassificationSettings(method=method, steps=3, episodes=2, batch=8, judges=2, validate_every=1)
     sets = [distil_examples(digits, MLP, settings, device=device).data["inputs"].cpu() for device in DEVICES]
     assert float((sets[1] - sets[0]).norm() / sets[0].norm()) < 0.01
+
+
+def test_labels_of_teachers():
+    digits = load_dataset("digits")
+    settings = ClassificationSettings(
+        method="distribution-matching", steps=2, batch=8, judges=1, validate_every=1, teacher_labels=TeacherLabels(2.0, 0.5)
+    )
+    found = compare(
+        digits,
+        MLP.on(digits),
+        settings,
+        baselines=("random + teacher labels",),
+        ceiling=False,
+        device="cuda",
+    )
+    assert found.mean("distilled") > found.mean("random + teacher labels")
+
+
+@pytest.mark.parametrize("apply", ["one", "all"])
+def test_augmentation(apply):
+    digits = load_dataset("digits").test_inputs
+    augment = DifferentiableAugmentation(DIGIT_STRATEGIES, apply=apply, fill=-1.0)
+    for seed in range(8):
+        for way in (augment, augment.each):
+            torch.testing.assert_close(way(digits.to("cuda"), seed).cpu(), way(digits, seed), atol=1e-4, rtol=1e-4)
 
 
 def test_mixed_precision_learns_as_well():

@@ -103,9 +103,9 @@ def with_teacher_labels(data: SyntheticData, teachers: FittedNetworks, labels: T
         teachers: trained on all data.
         labels: None: the teachers' probabilities alone.
     """
-    labels = labels or TeacherLabels()
-    found = teacher_labels(teachers, data["inputs"], temperature=labels.temperature)
-    found = labels.share * found + (1 - labels.share) * data["targets"]
+    labels, own = labels or TeacherLabels(), data["targets"]
+    theirs = teacher_labels(teachers, data["inputs"], temperature=labels.temperature).to(own)
+    found = labels.share * theirs + (1 - labels.share) * own
     return with_targets(data, found, method=f"{data.header.get('method', 'given')} + teacher labels")
 
 
