@@ -167,7 +167,7 @@ def distil_examples(
 
     Args:
         dataset: to distil from.
-        protocol: how networks are trained in the outer loop.
+        protocol: how networks are trained in the outer loop, and teachers in the end, these alone with its augmentation.
         settings: see `ClassificationSettings`.
         stored: the protocol that goes with the set; None: the first. A set may be distilled with a narrow network for a wide one.
         start: where to start, such as a set that another run has distilled; None: as the settings say.

@@ -199,7 +199,7 @@ def compare(
         dataset: both parts.
         protocol: of the networks that are judged; see `tuned`.
         settings: of the distillation.
-        inner: of the networks in the outer loop, such as narrower ones; None: the same.
+        inner: of the networks in the outer loop and of teachers, such as narrower ones; None: the same.
         candidates: ways of training the network of the protocol, of which each set gets the one that suits it best, baselines and
             distilled set alike: learning rates, steps, augmentations. They are judged, by as many networks as they say, on the share
             of the training part that chooses the iterate of the outer loop. Empty: the protocol for every set.

@@ -19,8 +19,9 @@ from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.baselines import all_training_data
 from pinndd.study.classification.dataset import as_seen, hard_labels, with_targets
-from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
-from pinndd.study.classification.training import VALIDATION, scores_of, train_networks
+from pinndd.study.classification.memory import check_memory, estimate_memory
+from pinndd.study.classification.protocol import ARCHITECTURES, BATCH, Architecture, EvaluationProtocol
+from pinndd.study.classification.training import QUESTIONS, VALIDATION, scores_of, train_networks
 from pinndd.tasks.test_error import TestError, one_hot
 from pinndd.vision.datasets import Dataset
 
@@ -66,9 +67,14 @@ def trained_teachers(
         count: of the networks.
         device: of the training.
         architectures: the registry of builders.
+
+    Raises:
+        MemoryError: there is not memory enough.
     """
     how = protocol.for_all_data()
     model = how.model(dataset.shape, len(dataset.classes), architectures)
+    needed = estimate_memory(model, dataset.shape, examples=BATCH, steps=1, episodes=1, questions=QUESTIONS, unrolled=False)
+    check_memory(needed, device)
     data = all_training_data(dataset).to(device)
     augment = how.augment()
     return train_networks(

@@ -64,6 +64,12 @@ def test_teachers_are_trained_in_batches_of_all_data_with_the_augmentation_of_th
     assert not moved.parameters.allclose(teachers.parameters[:1])
 
 
+def test_teachers_without_memory_are_refused_before_training(shapes, monkeypatch):
+    monkeypatch.setattr("pinndd.study.classification.memory.available_memory", lambda device: 1000)
+    with pytest.raises(MemoryError, match="the run needs about"):
+        trained_teachers(shapes, PROTOCOL)
+
+
 def test_smoothed_labels_can_be_learned(shapes, generator):
     data = smoothed(random_samples(shapes, 1, generator), 0.3)
     assert data["targets"][0].tolist() == pytest.approx([0.8, 0.1, 0.1])
