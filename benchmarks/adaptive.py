@@ -25,10 +25,10 @@ from torch import Tensor
 from pinndd import PDE, BoundaryValues, Dirichlet, Initial, Periodic, families
 from pinndd.learners.adam import Adam
 from pinndd.pinn.adaptive import PACMANN, R3, RAD, RARD, AdaptiveMethod, train_adaptively
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.mlp_model import MLPModel
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
 RESULT = Path(__file__).parent / "results" / "adaptive.json"
 NETWORKS = 3

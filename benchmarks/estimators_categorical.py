@@ -31,7 +31,7 @@ from pinndd.distances import KL, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.hospitals.simulated import Trial, draw_trial
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
+from pinndd.tasks import ConditionalMarginals
 
 ROWS, MISSING, PRIOR, SECONDS = 50, 0.26, BDeu(1.0), 60.0
 RESULTS = Path(__file__).parent / "results" / "estimators_categorical.json"

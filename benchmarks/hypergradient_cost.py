@@ -25,10 +25,10 @@ from estimators import peak
 from pinndd.hypergradients import Exact, Hypergradient, Implicit, UnrolledAdjoint
 from pinndd.hypergradients.protocol import leaves
 from pinndd.learners.adam import Adam
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.mlp_model import MLPModel
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.problem import DistillationProblem, Learner
 from pinndd.study.outcome import StudySettings
 from pinndd.study.retrain_setup import make_setup

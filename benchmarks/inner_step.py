@@ -27,16 +27,16 @@ from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
 from pinndd.hypergradients import UnrolledAdjoint
 from pinndd.learners.adam import Adam
-from pinndd.pinn.collocation import INTERIOR, collocation_data
-from pinndd.pinn.deepxde import import_deepxde
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.mlp_model import MLPModel
-from pinndd.pinn.pde import PDE, BoundaryValues
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE, BoundaryValues
+from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
+from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.boundary import BoundaryGeneralisation
+from pinndd.tasks import BoundaryGeneralisation
 
 RESULT = Path(__file__).parent / "results" / "inner_step.json"
 POINTS, BOUNDARY_POINTS, BATCH, HIDDEN = 100, 40, 16, (32, 32, 32)

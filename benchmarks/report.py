@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image
 
 from pinndd.checkpoint import write_atomically
-from pinndd.pinn.loading import list_pdes, load_pde
+from pinndd.pinn.declare.loading import list_pdes, load_pde
 from pinndd.study import words
 from pinndd.study.benchmark import FILE, BenchmarkRun, load_benchmark
 from pinndd.study.geometric import geometric_mean

@@ -19,7 +19,7 @@ import deepxde
 import torch
 
 from pinndd import __version__
-from pinndd.pinn.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.outcome import StudySettings
 from pinndd.study.sensor_study import load_records, sensor_table, study_sensors, write_study
 

@@ -9,10 +9,10 @@ import sys
 import torch
 
 from pinndd import BoundaryValues, SyntheticData, load_pde
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.deepxde import import_deepxde
-from pinndd.pinn.export import loss_weights, make_network, to_deepxde
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.deepxde.exporting import loss_weights, make_network, to_deepxde
+from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 
 
 def main(path: str | None = None) -> float:

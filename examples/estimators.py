@@ -33,7 +33,7 @@ from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.test_error import TestError
+from pinndd.tasks import HeldOutClassification
 
 STEPS = (10, 40, 120)
 
@@ -66,7 +66,7 @@ def plane(inputs: Tensor) -> Tensor:
 def continuous() -> tuple[DistillationProblem, SyntheticData]:
     """Six examples of a curve."""
     x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
-    task = TestError(x, torch.sin(4 * x) + x.square() + 1, 50)
+    task = HeldOutClassification(x, torch.sin(4 * x) + x.square() + 1, 50)
     places = torch.linspace(-0.9, 0.9, 6, dtype=torch.float64)[:, None]
     fields = {"inputs": places, "targets": torch.ones_like(places)}
     constraints = {"inputs": Box((-1.0,), (1.0,)), "targets": Box((-4.0,), (4.0,))}
@@ -81,7 +81,7 @@ def categorical() -> tuple[DistillationProblem, SyntheticData]:
     labels = torch.nn.functional.one_hot(classes, 3).double()
     fields = {"inputs": points[:24], "targets": torch.full((24, 3), 1 / 3, dtype=torch.float64)}
     constraints = {"inputs": Fixed(), "targets": Simplex()}
-    task = TestError(points[24:], labels[24:], 100)
+    task = HeldOutClassification(points[24:], labels[24:], 100)
     return DistillationProblem(LinearRidge(1e-2, plane), task, RelativeL2(), Mean()), SyntheticData(fields, constraints)
 
 

@@ -40,8 +40,7 @@ from pinndd.learners.scikit import ScikitClassifier
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem, Episodes, Fitted, Learner
 from pinndd.risks import Mean
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
-from pinndd.tasks.test_error import TestError
+from pinndd.tasks import ConditionalMarginals, HeldOutClassification
 
 ROWS, SOFT = 12, 0.8
 TARGET = 0.75
@@ -286,7 +285,7 @@ def decision_tree(network: BayesianNetwork, drawn: torch.Tensor, seed: int, budg
         )
         for row in patients
     ]
-    task = TestError(patients[:, columns], posterior(network, queries), len(patients))
+    task = HeldOutClassification(patients[:, columns], posterior(network, queries), len(patients))
     tree = DecisionTreeClassifier(max_depth=4, min_samples_leaf=2, random_state=0)
     problem = DistillationProblem(ScikitClassifier(tree, target, "ordinal"), task, TotalVariation(), Mean())
     cells = table_of_rows(structure, drawn)

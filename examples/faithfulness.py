@@ -28,7 +28,7 @@ from pinndd.matching import DistributionMatching, GradientMatching, KernelInduci
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.test_error import TestError
+from pinndd.tasks import HeldOutClassification
 
 SEEDS = (0, 1, 2)
 
@@ -53,7 +53,7 @@ def compare(seed: int) -> dict[str, tuple[float, float]]:
     full = SyntheticData({"inputs": x, "targets": curve(x)}, box)
     start = full.with_fields({"inputs": x[:6], "targets": curve(x[:6])})
     asked = torch.linspace(-1, 1, 101, dtype=torch.float64)[:, None]
-    task = TestError(asked, curve(asked), queries=len(asked))
+    task = HeldOutClassification(asked, curve(asked), queries=len(asked))
     problem = DistillationProblem(LinearRidge(1e-2, chebyshev), task, RelativeL2(), Mean())
     methods: dict[str, Hypergradient] = {
         "direct": Exact(),

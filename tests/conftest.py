@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.pde import PDE, BoundaryValues
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE, BoundaryValues
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
 torch.set_num_threads(1)
 

@@ -13,7 +13,7 @@ import pinndd.study.run
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
-from pinndd.pinn.loading import list_pdes, load_pde
+from pinndd.pinn.declare.loading import list_pdes, load_pde
 from pinndd.study.benchmark import load_benchmark
 from pinndd.study.outcome import Outcome, Result
 from pinndd.study.run_many import Finished
@@ -141,7 +141,7 @@ def test_list_has_a_line_for_every_module(run):
 def test_list_goes_on_after_a_module_that_does_not_load(run, tmp_path, monkeypatch):
     (tmp_path / "good.py").write_text(module_text("good"))
     (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
-    monkeypatch.setattr("pinndd.pinn.loading.module_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pinndd.pinn.declare.loading.module_folders", lambda: [tmp_path])
     lines = run("list").out.splitlines()
     assert "does not load" in next(line for line in lines if line.startswith("broken"))
     assert "linear, order 1, (x, y)" in next(line for line in lines if line.startswith("good"))
@@ -322,7 +322,7 @@ def test_a_module_that_does_not_load_is_reported(run, in_process, tmp_path):
 def test_all_means_every_packaged_module(run, in_process, tmp_path, monkeypatch):
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text(module_text(name))
-    monkeypatch.setattr("pinndd.pinn.loading.module_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pinndd.pinn.declare.loading.module_folders", lambda: [tmp_path])
     assert run("study", "--all", "--protocol", "retrain", "--boundary-points", "4").code == 0
     assert [c[1] for c in in_process["commands"]] == ["one", "two"]
     refused(run("study", "--all", "--protocol", "solved"), "linear")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pinndd.pinn.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.classification import evaluate
 from pinndd.study.classification.baselines import k_means
 from pinndd.study.classification.distilling import ClassificationSettings, distil_examples

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pinndd.pinn.check import check_pde
-from pinndd.pinn.loading import load_pde
+from pinndd.pinn.checks.pde import check_pde
+from pinndd.pinn.declare.loading import load_pde
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "pde-modules.md"
 

@@ -1,4 +1,4 @@
-"""Data flows one way: core, then domain packages, then study, then the command line (docs/design.md)."""
+"""Imports point one way: core < domains < study < terminal and command line; inside pinn, from layer to layer."""
 
 import ast
 from pathlib import Path
@@ -7,40 +7,66 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pinndd"
 DOMAINS = {"pinn", "vision", "bayesnet"}
-ABOVE = {"study", "cli", "terminal"}
+TOP = {"cli", "terminal"}
+DOORS = {"__init__.py", "tasks/__init__.py"}  # they name classes of every domain, and import them when they are used
 
-
-def layer(path):
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+# a sub-package imports from the rows above its own
+ROOMS = (
+    {"geometry", "families"},
+    {"jets", "reference"},
+    {"declare"},
+    {"sets", "tasks"},
+    {"models"},
+    {"adaptive", "checks", "deepxde", "files"},
+)
 
 
 def imported(path):
-    """Layers of pinndd that a file imports, wherever in the file."""
+    """Modules of pinndd that a file imports, wherever in the file, as parts of their names behind ``pinndd``."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names = [f"{node.module}.{a.name}" for a in node.names] if node.module == "pinndd" else [node.module]
-        found |= {name.split(".")[1] for name in names if name.startswith("pinndd.")}
+            names = [f"{node.module}.{a.name}" for a in node.names]
+        found |= {tuple(name.split(".")[1:]) for name in names if name.startswith("pinndd.")}
     return found
 
 
 FILES = [p for p in sorted(PACKAGE.rglob("*.py")) if "_pdes" not in p.parts]
 
 
+def test_the_domains_and_the_rooms_of_pinn_are_those_of_the_folders():
+    rooms = [room for row in ROOMS for room in row]
+    assert len(rooms) == len(set(rooms))
+    assert set(rooms) == {p.parent.name for p in (PACKAGE / "pinn").glob("*/__init__.py")}
+    assert {p.name for p in (PACKAGE / "pinn").glob("*.py")} == {"__init__.py"}
+    assert all((PACKAGE / domain).is_dir() for domain in DOMAINS)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_downwards(path):
-    here, used = layer(path), imported(path)
-    if here in {"cli", "terminal", "__main__"}:
+    name = path.relative_to(PACKAGE).as_posix()
+    here, used = name.split("/")[0].removesuffix(".py"), {parts[0] for parts in imported(path)}
+    if here in {*TOP, "__main__"}:
         return
-    assert not used & (ABOVE if here != "study" else {"cli", "terminal"})
+    assert not used & TOP
+    if here == "study":
+        return
+    assert "study" not in used
+    if name in DOORS:
+        return
+    assert "tasks" not in used, "a door leads into domains"
+    assert all((PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file() for name in used), "pinndd itself is a door"
     if here in DOMAINS:
-        assert used & DOMAINS <= {here}
-    elif here not in {"study", "tasks", "__init__"}:
+        assert used & DOMAINS <= {here}, "domains do not know each other"
+    else:
         assert not used & DOMAINS, "the core knows no domain"
 
 
-def test_a_task_knows_one_domain_at_most():
-    for path in (PACKAGE / "tasks").glob("*.py"):
-        assert len(imported(path) & DOMAINS) <= 1
+@pytest.mark.parametrize("path", sorted((PACKAGE / "pinn").glob("*/*.py")), ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_rooms_of_pinn_form_no_circle(path):
+    here = path.parent.name
+    row = next(k for k, rooms in enumerate(ROOMS) if here in rooms)
+    used = {parts[1] for parts in imported(path) if parts[0] == "pinn"} - {here}
+    assert used <= set().union(*ROOMS[:row])

@@ -13,7 +13,7 @@ def modules_after(code):
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("code", ["import pinndd", "import pinndd.cli"])
+@pytest.mark.parametrize("code", ["import pinndd", "import pinndd.cli", "import pinndd.tasks, pinndd.learners"])
 def test_importing_is_cheap(code):
     assert not modules_after(code) & {"torch", "deepxde", "matplotlib", "scipy", "numpy", "jinja2"}
 

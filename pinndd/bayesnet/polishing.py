@@ -53,7 +53,7 @@ def polish(
 
     Args:
         problem: whose learner is a `CountingLearner`, and whose task answers for tables with a leading axis, such as
-            `pinndd.tasks.conditional_marginals.ConditionalMarginals`.
+            `pinndd.tasks.ConditionalMarginals`.
         rows: where to start, codes ``(N, V)``.
         episodes: that the risk is taken over.
         weights: of the rows, ``(N,)``, kept; None: one each.

@@ -20,7 +20,7 @@ class StructureSearchLearner:
 
     The graph jumps when a row changes, so that nothing can be differentiated; see `pinndd.learners.black_box.BlackBox` for the
     estimators that fit. Each fit returns a network with a graph of its own, which
-    `pinndd.tasks.conditional_marginals.ConditionalMarginals` asks its queries. Cells that are not one-hot count as their most
+    `pinndd.tasks.ConditionalMarginals` asks its queries. Cells that are not one-hot count as their most
     likely state: the criterion is about rows. Weights count as they are.
 
     Args:

@@ -11,9 +11,9 @@ import torch
 from pinndd.data import SyntheticData
 from pinndd.hypergradients import Exact, Implicit
 from pinndd.outer_loop import Distillation, distill
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.tuples import FAMILY
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR
+from pinndd.pinn.sets.tuples import FAMILY
 from pinndd.study.amortised_judges import JUDGES, train_and_judge, transfer_results, tune_for, with_judge
 from pinndd.study.amortised_setup import (
     DESIGNS,

@@ -9,10 +9,10 @@ import torch
 
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import Adam
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR
-from pinndd.pinn.conditioned_mlp import REACH, ConditionedMLP
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.tuples import tuple_data
+from pinndd.pinn.models.conditioned_mlp import REACH, ConditionedMLP
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR
+from pinndd.pinn.sets.tuples import tuple_data
+from pinndd.pinn.tasks.questions import Questions
 from pinndd.problem import Learner
 from pinndd.study.amortised_setup import PROTOCOL, WEIGHTS, Setup, tune, tune_weight
 from pinndd.study.outcome import DISTILLED, Progress, Result, StudySettings
@@ -70,8 +70,8 @@ def with_judge(setup: Setup, name: str, budget: float = 1.0, *, fresh: bool = Fa
     if name == "mlp-adam":
         learner = Adam(ConditionedMLP(setup.pde), steps=max(2, round(ADAM_STEPS * budget)), fresh=fresh)
     else:
-        from pinndd.pinn.deepxde_judge import ConditionedDeepXDE
-        from pinndd.pinn.deepxde_training import DeepXDETraining
+        from pinndd.pinn.deepxde.learner import ConditionedDeepXDE
+        from pinndd.pinn.deepxde.training import DeepXDETraining
 
         adam, lbfgs = (max(2, round(steps * budget)) for steps in DEEPXDE_STEPS)
         learner = ConditionedDeepXDE(setup.pde, DeepXDETraining(adam_steps=adam, lbfgs_steps=lbfgs))

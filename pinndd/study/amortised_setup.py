@@ -14,20 +14,20 @@ from pinndd.distances import RelativeL2
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.product_ridge import ProductRidge
 from pinndd.outer_loop import OuterSettings
-from pinndd.pinn.broadened import broadened_sample
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT
-from pinndd.pinn.condition_code import encode
-from pinndd.pinn.conditioned import ConditionedModel
-from pinndd.pinn.conditioned_linear import LinearConditionedModel
-from pinndd.pinn.pde import PDE, BoundaryValues, Ensemble
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.samplers import sobol
-from pinndd.pinn.solutions import solutions, superposes
-from pinndd.pinn.tuples import FAMILY, sample_tuples, tuple_data
+from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble
+from pinndd.pinn.models.conditioned import ConditionedModel
+from pinndd.pinn.models.conditioned_linear import LinearConditionedModel
+from pinndd.pinn.sets.broadened import broadened_sample
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT
+from pinndd.pinn.sets.condition_code import encode
+from pinndd.pinn.sets.samplers import sobol
+from pinndd.pinn.sets.tuples import FAMILY, sample_tuples, tuple_data
+from pinndd.pinn.tasks.questions import Questions
+from pinndd.pinn.tasks.solutions import solutions, superposes
+from pinndd.pinn.tasks.zero_shot import ZeroShot
 from pinndd.problem import DistillationProblem, Learner
 from pinndd.risks import GeometricMean
 from pinndd.study.outcome import NO_SHIFT, StudySettings
-from pinndd.tasks.zero_shot import ZeroShot
 
 PROTOCOL = "amortised"
 TUPLES, BOUNDARY_TUPLES = 280, 70

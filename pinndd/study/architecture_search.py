@@ -24,10 +24,10 @@ from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.dataset import labelled
-from pinndd.tasks.architecture_search import ArchitectureSearch, accuracy, score_candidates
-from pinndd.tasks.test_error import TestError, one_hot
 from pinndd.vision.datasets import take_per_class
 from pinndd.vision.search_space import Candidate
+from pinndd.vision.tasks.architecture_search import ArchitectureSearch, accuracy, score_candidates
+from pinndd.vision.tasks.held_out import HeldOutClassification, one_hot
 
 METHODS = ("distilled", "random", "k-means", "early stopping")
 """Ways to search, the first against the others."""
@@ -174,7 +174,7 @@ class Study:
                 "at least two to rank: lower members"
             )
         self.space, self.settings, self.digits = tuple(space), settings, Digits.load(device)
-        test = TestError(self.digits.test_inputs, one_hot(self.digits.test_labels, 10))
+        test = HeldOutClassification(self.digits.test_inputs, one_hot(self.digits.test_labels, 10))
         learner = portfolio(space, settings.full_steps, settings.full_rate)
         started, rankings = self._now(), []
         for seed in (1001, 1002):
@@ -199,7 +199,7 @@ class Study:
         index = np.arange(len(digits.labels))
         fit, held = train_test_split(index, test_size=0.35, stratify=digits.labels.cpu().numpy(), random_state=seed)
         inputs, labels = digits.inputs[fit], digits.labels[fit]
-        validation = TestError(digits.inputs[held], one_hot(digits.labels[held], 10))
+        validation = HeldOutClassification(digits.inputs[held], one_hot(digits.labels[held], 10))
         generator = torch.Generator().manual_seed(seed)
         members = sorted(torch.randperm(len(self.space), generator=generator)[: settings.members].tolist())
         outside = [k for k in range(len(self.space)) if k not in members]
@@ -236,7 +236,7 @@ class Study:
         return rows
 
     def distilled(
-        self, inputs: Tensor, labels: Tensor, validation: TestError, members: Sequence[int], seed: int
+        self, inputs: Tensor, labels: Tensor, validation: HeldOutClassification, members: Sequence[int], seed: int
     ) -> SyntheticData:
         """Distil random images and their labels so that the members rank as they do after full training.
 
@@ -272,7 +272,7 @@ class Study:
 
     def affordable(self, inputs: Tensor, labels: Tensor, seconds: float) -> int:
         """Return the steps on all images that take as long as a search did, at least one."""
-        asked = TestError(inputs[:32], one_hot(labels[:32], 10)).everything(self.settings.weights)
+        asked = HeldOutClassification(inputs[:32], one_hot(labels[:32], 10)).everything(self.settings.weights)
         started = self._now()
         portfolio(self.space, 5, self.settings.rate).fit(labelled(inputs, labels, 10), asked)
         return max(1, round(5 * seconds / (self._now() - started)))

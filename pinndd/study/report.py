@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from pinndd.checkpoint import write_atomically
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study import words
 from pinndd.study.cost import Cost, cost_of, judge_sentence
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Outcome

@@ -12,8 +12,8 @@ import torch
 from pinndd import __version__
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
-from pinndd.pinn.collocation import point_counts
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import point_counts
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Outcome, Progress, Result, StudySettings
 from pinndd.study.retrain_adaptive import TunedAdaptive, adaptive_results, tune_adaptive
 from pinndd.study.retrain_baselines import (

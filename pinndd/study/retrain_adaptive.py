@@ -12,8 +12,8 @@ import torch
 from pinndd.data import SyntheticData
 from pinndd.pinn.adaptive import PACMANN, R3, RAD, RARD, AdaptiveMethod, train_adaptively
 from pinndd.pinn.adaptive.training import Fitted
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
-from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.study.outcome import NO_SHIFT, Progress, Result, StudySettings
 from pinndd.study.retrain_baselines import Tuned, design_seed, sampled, weighted
 from pinndd.study.retrain_setup import Setup, test_episodes

@@ -9,10 +9,10 @@ from pinndd.data import SyntheticData
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.feature_model import FeatureModel
-from pinndd.pinn.samplers import INTERIOR_SAMPLERS, sample_points
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data
+from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, sample_points
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.study.outcome import Progress
 from pinndd.study.retrain_setup import Setup
 

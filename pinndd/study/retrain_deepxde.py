@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.collocation import point_counts
-from pinndd.pinn.deepxde_judge import judge
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.deepxde.learner import judge
+from pinndd.pinn.sets.collocation import point_counts
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
 from pinndd.study.retrain_baselines import Tuned, weighted
 from pinndd.study.retrain_setup import Setup, test_episodes

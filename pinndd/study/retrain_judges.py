@@ -8,8 +8,8 @@ from dataclasses import replace
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import Adam
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
-from pinndd.pinn.mlp_model import MLPModel
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.models.mlp import MLPModel
 from pinndd.problem import Learner
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
 from pinndd.study.retrain_baselines import Tuned, tune_weights, weighted

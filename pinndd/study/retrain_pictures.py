@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.solutions import boundary_episodes
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.solutions import boundary_episodes
 from pinndd.study.outcome import NO_SHIFT, FieldExample
 from pinndd.study.retrain_setup import Setup, test_episodes
 from pinndd.study.sections import section_of

@@ -15,18 +15,18 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.feature_model import FeatureModel, pointwise_residual
-from pinndd.pinn.mlp_model import MLPModel
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.roughened import Roughening, roughened, roughened_sample
-from pinndd.pinn.samplers import sobol
-from pinndd.pinn.solutions import boundary_episodes
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
+from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
+from pinndd.pinn.sets.samplers import sobol
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.solutions import boundary_episodes
 from pinndd.problem import DistillationProblem, Learner
 from pinndd.risks import GeometricMean
 from pinndd.study.outcome import StudySettings
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 QUESTIONS = 600
 """Points at which the outer loop compares the solutions."""

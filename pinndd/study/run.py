@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.solutions import superposes
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.tasks.solutions import superposes
 from pinndd.study.outcome import Outcome, Progress, StudySettings
 from pinndd.study.plots.gallery import Picture, draw_gallery
 from pinndd.study.report import write_report

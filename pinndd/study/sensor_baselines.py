@@ -8,8 +8,8 @@ import torch
 from scipy.linalg import qr
 from torch import Tensor
 
-from pinndd.pinn.condition_code import patch_grid
-from pinndd.pinn.samplers import patch_points
+from pinndd.pinn.sets.condition_code import patch_grid
+from pinndd.pinn.sets.samplers import patch_points
 from pinndd.study.retrain_baselines import SCALES, Tuned, with_scale
 from pinndd.study.sensor_setup import SensorSetup
 

@@ -14,19 +14,19 @@ from pinndd.distances import RelativeL2
 from pinndd.hypergradients import Exact, Hypergradient, Implicit
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
-from pinndd.pinn.collocation import INTERIOR, INTERIOR_WEIGHT, collocation_data
-from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.families import Tied
-from pinndd.pinn.feature_model import FeatureModel
-from pinndd.pinn.fixed_interior import FixedInterior, eliminate_interior
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.samplers import hammersley, patch_points, sobol
-from pinndd.pinn.solutions import boundary_episodes
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.models.fixed_interior import FixedInterior, eliminate_interior
+from pinndd.pinn.sets.collocation import INTERIOR, INTERIOR_WEIGHT, collocation_data
+from pinndd.pinn.sets.samplers import hammersley, patch_points, sobol
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.solutions import boundary_episodes
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.outcome import StudySettings
 from pinndd.study.retrain_setup import learner_name
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 INTERIOR_POINTS = {"ridge": 400, "gauss-newton": 196}
 """Interior points by learner; they carry no label, so they are plentiful."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pinndd.checkpoint import write_json
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
 from pinndd.study.plots.sensors import draw_error_by_sensors, draw_placement
 from pinndd.study.plots.style import house_style, save_figure

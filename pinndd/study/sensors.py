@@ -19,8 +19,8 @@ from torch import Tensor
 from pinndd import __version__
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
 from pinndd.study.outcome import Progress, StudySettings
 from pinndd.study.retrain import quiet
 from pinndd.study.retrain_baselines import Tuned

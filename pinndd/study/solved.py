@@ -11,13 +11,13 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation
-from pinndd.pinn.condition_samplers import sample_conditions
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.solution_files import read_solutions, write_conditions
-from pinndd.pinn.solutions import superposes
-from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, Base, condition_data
-from pinndd.pinn.stand_in import solve_each
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.solutions import read_solutions, write_conditions
+from pinndd.pinn.models.solved_conditions import CONDITIONS, METRIC, Base, condition_data
+from pinndd.pinn.models.stand_in import solve_each
+from pinndd.pinn.sets.condition_samplers import sample_conditions
+from pinndd.pinn.tasks.questions import Questions
+from pinndd.pinn.tasks.solutions import superposes
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome, Progress, Result, StudySettings
 from pinndd.study.sections import section_of
 from pinndd.study.solved_distilling import KERNEL, PINN_KERNEL, distill_conditions, kernel_of

@@ -15,18 +15,18 @@ from pinndd.distances import RelativeL2
 from pinndd.hypergradients import Exact
 from pinndd.learners.kernel_ridge import Kernel, KernelRidge
 from pinndd.outer_loop import Distillation, OuterSettings, distill
-from pinndd.pinn.broadened import broadened_sample
-from pinndd.pinn.condition_code import require_linear
-from pinndd.pinn.condition_samplers import sample_conditions
-from pinndd.pinn.pde import PDE, Reference
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.solved_conditions import Base, ConditionToField, condition_data, field_points, sensitivity_metric
-from pinndd.pinn.stand_in import stand_in_for
+from pinndd.pinn.declare.pde import PDE, Reference
+from pinndd.pinn.models.solved_conditions import Base, ConditionToField, condition_data, field_points, sensitivity_metric
+from pinndd.pinn.models.stand_in import stand_in_for
+from pinndd.pinn.sets.broadened import broadened_sample
+from pinndd.pinn.sets.condition_code import require_linear
+from pinndd.pinn.sets.condition_samplers import sample_conditions
+from pinndd.pinn.tasks.questions import Questions
+from pinndd.pinn.tasks.zero_shot import ZeroShot
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.outcome import Progress, StudySettings
 from pinndd.study.solved_tuning import PENALTY, Exam, Tuned, base_fields, best_of, mean_error, solve, tune_designs
-from pinndd.tasks.zero_shot import ZeroShot
 
 KERNEL, PINN_KERNEL = "kernel-ridge", "pinn-kernel"
 """Learners: a kernel surrogate, and a PINN trained without labels that a kernel surrogate corrects."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.solution_files import Solutions, read_solutions
-from pinndd.pinn.solved_conditions import CONDITIONS, METRIC, Base, field_points
-from pinndd.pinn.stand_in import solve_each
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.solutions import Solutions, read_solutions
+from pinndd.pinn.models.solved_conditions import CONDITIONS, METRIC, Base, field_points
+from pinndd.pinn.models.stand_in import solve_each
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, Progress, Result, StudySettings
 from pinndd.study.solved_distilling import KERNEL, PINN_KERNEL, kernel_of
 from pinndd.study.solved_judge import fit_and_ask, test_questions
@@ -34,7 +34,7 @@ def evaluate_solutions(
     Args:
         pde: the equation, with the reference that tells the truth on the test conditions.
         data: the distilled set whose conditions were solved.
-        solutions: file of the fields, see `pinndd.pinn.solution_files.read_solutions`; at most 2000 of its points are used.
+        solutions: file of the fields, see `pinndd.pinn.files.solutions.read_solutions`; at most 2000 of its points are used.
         settings: number of test conditions and seed.
         progress: called with what is being done.
         learner: ``kernel-ridge`` (the same as None), or ``mlp-adam``: also train the conditioned PINN without labels, and

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
-from pinndd.pinn.condition_code import encode
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.solved_conditions import Base, field_points
-from pinndd.pinn.stand_in import solve_each
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.models.solved_conditions import Base, field_points
+from pinndd.pinn.models.stand_in import solve_each
+from pinndd.pinn.sets.condition_code import encode
+from pinndd.pinn.tasks.questions import Questions
 from pinndd.study.outcome import NO_SHIFT, Result, StudySettings
 from pinndd.study.solved_tuning import PENALTY, Exam, base_fields, solve
 

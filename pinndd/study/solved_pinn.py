@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pinndd.learners.adam import Adam
-from pinndd.pinn.conditioned_mlp import REACH, ConditionedMLP, FittedConditionedMLP
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.tuples import FAMILY, sample_tuples, tuple_data
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.models.conditioned_mlp import REACH, ConditionedMLP, FittedConditionedMLP
+from pinndd.pinn.sets.tuples import FAMILY, sample_tuples, tuple_data
+from pinndd.pinn.tasks.questions import Questions
 from pinndd.study.outcome import StudySettings
 
 STEPS = 6000

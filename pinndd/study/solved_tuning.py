@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pinndd.distances.norms import relative_norm
 from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
-from pinndd.pinn.condition_samplers import CONDITION_SAMPLERS, sample_conditions
-from pinndd.pinn.pde import PDE, BoundaryValues, Reference
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.solved_conditions import Base
+from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
+from pinndd.pinn.models.solved_conditions import Base
+from pinndd.pinn.sets.condition_samplers import CONDITION_SAMPLERS, sample_conditions
+from pinndd.pinn.tasks.questions import Questions
 
 PENALTY = 1e-6
 WIDTHS = (0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE
 
 MODULE = "module"
 """Header entry: name or path of the PDE module, as it was typed."""

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study import words
 from pinndd.study.outcome import Progress, StudySettings
 from pinndd.study.run import choose_protocols

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study import words
 from pinndd.study.outcome import Progress, Result, StudySettings
 from pinndd.study.run_folder import write_csv

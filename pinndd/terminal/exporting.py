@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 
@@ -30,10 +30,10 @@ def export(path: Path, module: str | None, out: Path | None, overwrite: bool) ->
 def write(protocol: str, pde: PDE, data: SyntheticData, target: Path) -> list[Path]:
     """Write the CSV of a protocol, and return the files that were written."""
     if protocol == "solved":
-        from pinndd.pinn.solution_files import write_conditions
+        from pinndd.pinn.files.solutions import write_conditions
 
         return list(write_conditions(pde, data, target))
-    from pinndd.pinn.export import write_csv
+    from pinndd.pinn.files.points import write_csv
 
     write_csv(pde, data, target)
     return [target]

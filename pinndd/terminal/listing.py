@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pinndd.pinn.check import check_pde
-from pinndd.pinn.conditions import Operator, Periodic
+from pinndd.pinn.checks.pde import check_pde
+from pinndd.pinn.declare.conditions import Operator, Periodic
+from pinndd.pinn.declare.loading import docstring_of, list_pdes, load_pde
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.families import Family
-from pinndd.pinn.feature_model import pointwise_residual
-from pinndd.pinn.loading import docstring_of, list_pdes, load_pde
-from pinndd.pinn.pde import PDE
 from pinndd.regions import DiskRegion, PolygonRegion
 from pinndd.study.run import PROTOCOLS, choose_protocols
 from pinndd.terminal.errors import BAD_INPUT, checking_input

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study import words
 from pinndd.study.outcome import DISTILLED, StudySettings
 from pinndd.study.plots.style import house_style, save_figure

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pinndd.pinn.feature_model import pointwise_residual
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.samplers import allocate
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.sets.samplers import allocate
 from pinndd.study.outcome import StudySettings
 
 DISTILLS = ("ridge", "gauss-newton", "mlp-adam")

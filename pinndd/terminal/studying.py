@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pinndd.pinn.loading import find_pde, load_pde
+from pinndd.pinn.declare.loading import find_pde, load_pde
 from pinndd.study import words
 from pinndd.study.benchmark import FILE, record
 from pinndd.study.outcome import DISTILLED, Outcome

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from pinndd.pinn.loading import checkout_of, find_pde, list_pdes, load_pde
+from pinndd.pinn.declare.loading import checkout_of, find_pde, list_pdes, load_pde
 from pinndd.study import words
 from pinndd.study.benchmark import FILE, load_benchmark, mean_ratio, record
 from pinndd.study.run import PROTOCOLS, choose_protocols

@@ -9,11 +9,11 @@ from pinndd.bayesnet import MISSING, BDeu, MaximumLikelihood, Structure, expecta
 from pinndd.bayesnet.censoring import censor
 from pinndd.bayesnet.counting import CountingLearner
 from pinndd.bayesnet.incomplete import IncompleteLearner, incomplete_table, likelihoods
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.distances import TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.hospitals.simulated import draw_queries
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
 
 PRIOR = BDeu(0.5)
 

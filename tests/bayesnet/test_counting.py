@@ -6,6 +6,7 @@ import torch
 from pinndd import SyntheticData
 from pinndd.bayesnet import BDeu, Laplace, Query, estimate_tables, sample
 from pinndd.bayesnet.counting import WEIGHTS, CountingLearner, rows_of_table, table_of_rows
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.constraints import Fixed, Positive, Simplex
 from pinndd.distances import KL, TotalVariation
 from pinndd.distances.ordered import OrderedWasserstein1
@@ -13,7 +14,6 @@ from pinndd.hypergradients import CentralDifferences, Exact
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
 
 
 @pytest.fixture(scope="module")

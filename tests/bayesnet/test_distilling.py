@@ -9,11 +9,11 @@ from pinndd.bayesnet import BDeu, Query, load_network, sample
 from pinndd.bayesnet.counting import CountingLearner, rows_of_table, table_of_rows
 from pinndd.bayesnet.distilling import distil_rows, distil_table, harden, rows_of_pairwise_marginals
 from pinndd.bayesnet.polishing import polish
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.categorical import single_flip
 from pinndd.distances import KL, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
 
 
 def problem_of(network, queries, distance=None, risk=None):

@@ -10,10 +10,10 @@ from pinndd.bayesnet.counting import CountingLearner, table_of_rows
 from pinndd.bayesnet.distilling import distil_rows
 from pinndd.bayesnet.polishing import RowSearch, polish
 from pinndd.bayesnet.programming import MOST_CHANGES, _Prices, _programme, sequential_programme
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.distances import KL, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
 
 
 def problem_of(network, queries, distance=None, risk=None):

@@ -17,6 +17,7 @@ from pinndd.bayesnet import (
 )
 from pinndd.bayesnet.counting import table_of_rows
 from pinndd.bayesnet.structure_search import StructureSearchLearner
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.categorical import single_flip
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
@@ -25,7 +26,6 @@ from pinndd.hypergradients import SPSA, Exact, LeaveOneOut
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
 
 QUERIES = (
     Query("lung", {"smoke": "yes"}),

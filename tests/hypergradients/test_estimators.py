@@ -38,10 +38,10 @@ from pinndd.hypergradients.perturbations import normal, units
 from pinndd.hypergradients.protocol import CATEGORICAL, FITTING, ZEROTH_ORDER, Gradient
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings, distill
-from pinndd.pinn.feature_model import FeatureModel
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 ASKED = torch.linspace(0, 1, 7, dtype=torch.float64)
 STEPS = 20

@@ -13,11 +13,11 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
-from pinndd.pinn.feature_model import FeatureModel
-from pinndd.pinn.mlp_model import MLPModel
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 LEARNERS: dict[str, Callable[[Any], Any]] = {
     "Ridge": lambda pde: Ridge(FeatureModel(pde, width=4)),

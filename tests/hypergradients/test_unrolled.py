@@ -14,11 +14,11 @@ from pinndd.hypergradients import UnrolledAdjoint
 from pinndd.hypergradients.protocol import leaves
 from pinndd.hypergradients.trajectory import train
 from pinndd.learners.adam import Adam
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.mlp_model import MLPModel
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 Case = tuple[DistillationProblem, SyntheticData, BoundaryEpisodes]
 

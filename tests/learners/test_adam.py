@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pinndd.learners.adam import Adam, AdamState
-from pinndd.pinn.mlp_model import MLPModel
+from pinndd.pinn.models.mlp import MLPModel
 
 
 def test_steps_equal_those_of_torch(setting: Callable[..., Any]) -> None:

@@ -12,10 +12,10 @@ from pinndd.distances import RelativeL2
 from pinndd.hypergradients import Implicit
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
-from pinndd.pinn.feature_model import FeatureModel
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 
 def slope_norm(learner: GaussNewton, data: Any, episodes: Any, parameters: Tensor) -> Tensor:

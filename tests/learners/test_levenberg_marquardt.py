@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt, damped_step, lower_gram
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.conditions import Dirichlet
-from pinndd.pinn.deepxde import import_deepxde
-from pinndd.pinn.episodes import BoundaryEpisodes
+from pinndd.pinn.declare.conditions import Dirichlet
+from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.families import Sine
-from pinndd.pinn.mlp_model import MLPModel
-from pinndd.pinn.pde import PDE, BoundaryValues
+from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
 dde = import_deepxde()
 

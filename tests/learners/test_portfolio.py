@@ -14,8 +14,8 @@ from pinndd.learners.network import NetworkModel
 from pinndd.learners.portfolio import Portfolio
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks.architecture_search import ArchitectureSearch
-from pinndd.tasks.test_error import Queries
+from pinndd.vision.tasks.architecture_search import ArchitectureSearch
+from pinndd.vision.tasks.held_out import Queries
 
 
 def perceptron(width, activation=nn.Tanh):

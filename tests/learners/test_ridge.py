@@ -11,10 +11,10 @@ from torch import Tensor
 from pinndd.distances import RelativeH1, RelativeL2
 from pinndd.hypergradients import Exact
 from pinndd.learners.ridge import Ridge, ridge_solve
-from pinndd.pinn.feature_model import FeatureModel
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
-from pinndd.tasks.boundary import BoundaryGeneralisation
 
 SHAPES = pytest.mark.parametrize("shape", [(12, 5), (5, 12), (6, 6)], ids=["primal", "dual", "square"])
 

@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 import torch
 
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.outcome import FieldExample, Outcome, Result
 
 METHODS = {"uniform": 0.4, "sobol": 0.08, "midpoint-grid": 0.065, "dense": 0.01, "distilled": 0.017}

@@ -10,14 +10,14 @@ import torch
 
 from pinndd.hypergradients import Implicit
 from pinndd.learners.gauss_newton import GaussNewton
-from pinndd.pinn.collocation import INTERIOR
-from pinndd.pinn.conditioned import ConditionedModel
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.pde import BoundaryValues
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.samplers import sobol
-from pinndd.pinn.solutions import solutions
-from pinndd.pinn.tuples import sample_tuples, tuple_data
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.models.conditioned import ConditionedModel
+from pinndd.pinn.sets.collocation import INTERIOR
+from pinndd.pinn.sets.samplers import sobol
+from pinndd.pinn.sets.tuples import sample_tuples, tuple_data
+from pinndd.pinn.tasks.questions import Questions
+from pinndd.pinn.tasks.solutions import solutions
 from pinndd.study import amortised, amortised_judges, amortised_setup
 from pinndd.study.amortised import distill_amortised, evaluate_amortised, run_amortised
 from pinndd.study.amortised_setup import DESIGNS, TEST_FAMILY, make_setup

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pinndd.pinn.loading import docstring_of, list_pdes, load_pde
+from pinndd.pinn.declare.loading import docstring_of, list_pdes, load_pde
 
 NAMES = [name for name, _ in list_pdes()]
 

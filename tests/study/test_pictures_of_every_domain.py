@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from pinndd import PDE, Dirichlet, Initial, families
-from pinndd.pinn.collocation import collocation_data
 from pinndd.pinn.families import LinearFamily
-from pinndd.pinn.samplers import sample_points
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.outcome import FieldExample, Outcome
 from pinndd.study.outcome_files import load_outcome, save_outcome
 from pinndd.study.plots.conditions import draw_conditions, drawn_conditions

@@ -6,10 +6,10 @@ import matplotlib
 import pytest
 import torch
 
-from pinndd.pinn.collocation import collocation_data
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.samplers import sample_points
-from pinndd.pinn.solved_conditions import condition_data
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.models.solved_conditions import condition_data
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.outcome import FieldExample
 from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.errors import one_set_each

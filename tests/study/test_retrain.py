@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.samplers import INTERIOR_SAMPLERS
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS
 from pinndd.study.outcome import DISTILLED, StudySettings
 from pinndd.study.retrain import evaluate_retrain, run_retrain
 from pinndd.study.retrain_adaptive import GRIDS

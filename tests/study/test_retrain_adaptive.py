@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pinndd.pinn.adaptive import RARD
-from pinndd.pinn.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.outcome import DISTILLED, StudySettings
 from pinndd.study.retrain_adaptive import GRIDS, adaptive_results, tune_adaptive
 from pinndd.study.retrain_baselines import sampled, tune_design

@@ -3,7 +3,7 @@
 import pytest
 
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.outcome import StudySettings
 from pinndd.study.run import choose_protocols, run_study
 from pinndd.study.run_folder import RunFolderError

@@ -15,7 +15,7 @@ from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
 from pinndd.study import sensitivity
 from pinndd.study.plots.style import WIDTH
-from pinndd.tasks.test_error import TestError
+from pinndd.vision.tasks.held_out import HeldOutClassification
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,8 @@ def table():
     x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
     truth = torch.sin(3 * x) + 2
     left, right = x[:, 0] < 0, x[:, 0] >= 0
-    tasks = {"left": TestError(x[left], truth[left], 16), "right": TestError(x[right], truth[right], 16)}
+    sides = {"left": left, "right": right}
+    tasks = {name: HeldOutClassification(x[side], truth[side], 16) for name, side in sides.items()}
     problem = DistillationProblem(LinearRidge(1e-6), tasks["left"], RelativeL2(), Mean())
     start = torch.tensor([[-0.5], [0.5]], dtype=torch.float64)
     data = SyntheticData(

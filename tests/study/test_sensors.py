@@ -11,8 +11,8 @@ from pinndd import Dirichlet, families
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.learners.ridge import Ridge, ridge_solve
-from pinndd.pinn.collocation import BOUNDARY_WEIGHT
-from pinndd.pinn.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT
 from pinndd.study.outcome import StudySettings
 from pinndd.study.plots.sensors import draw_error_by_sensors, draw_placement
 from pinndd.study.sensor_baselines import (

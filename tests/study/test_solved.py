@@ -10,13 +10,13 @@ import pinndd.study.solved_pinn as solved_pinn
 import pinndd.study.solved_tuning as tuning
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn import families
-from pinndd.pinn.condition_samplers import CONDITION_SAMPLERS
-from pinndd.pinn.conditions import Initial, Periodic
-from pinndd.pinn.loading import load_pde
-from pinndd.pinn.pde import BoundaryValues
-from pinndd.pinn.questions import Questions
-from pinndd.pinn.solution_files import Solutions
-from pinndd.pinn.solved_conditions import field_points
+from pinndd.pinn.declare.conditions import Initial, Periodic
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.files.solutions import Solutions
+from pinndd.pinn.models.solved_conditions import field_points
+from pinndd.pinn.sets.condition_samplers import CONDITION_SAMPLERS
+from pinndd.pinn.tasks.questions import Questions
 from pinndd.study import solved
 from pinndd.study.outcome import StudySettings
 from pinndd.study.solved_evaluation import _evaluate

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.adaptive.protocol import SquaredResidual, uniform_points
-from pinndd.pinn.domain import Domain
+from pinndd.pinn.geometry.domain import Domain
 
 _TINY = 1e-30  # the residual of a fit in closed form is small where its points are: Adam must not be damped by its size
 

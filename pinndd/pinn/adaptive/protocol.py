@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pinndd.pinn.domain import Domain
+from pinndd.pinn.geometry.domain import Domain
 
 SquaredResidual = Callable[[Tensor], Tensor]
 """Squared residual of E trained models: at points of their own ``(E, N, d)``, or at shared ones ``(M, d)``, to ``(E, N)`` or

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.adaptive.protocol import SquaredResidual, uniform_points
-from pinndd.pinn.domain import Domain
+from pinndd.pinn.geometry.domain import Domain
 
 
 def retained(squared: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.adaptive.protocol import SquaredResidual, uniform_points
-from pinndd.pinn.domain import Domain
+from pinndd.pinn.geometry.domain import Domain
 
 _SMALLEST = 1e-12  # in units of the mean density: without replacement, every candidate needs some chance to be drawn
 

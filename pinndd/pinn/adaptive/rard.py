@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pinndd.pinn.adaptive.protocol import SquaredResidual
 from pinndd.pinn.adaptive.rad import draw_by_residual
-from pinndd.pinn.domain import Domain
+from pinndd.pinn.geometry.domain import Domain
 
 
 @dataclass(frozen=True)

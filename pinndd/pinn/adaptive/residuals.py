@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pinndd.pinn.feature_model import FittedFeatures
-from pinndd.pinn.mlp_model import FittedMLP
-from pinndd.pinn.residual import PointwiseResidual
+from pinndd.pinn.jets.residual import PointwiseResidual
+from pinndd.pinn.models.features import FittedFeatures
+from pinndd.pinn.models.mlp import FittedMLP
 
 
 def squared_residual(fitted: FittedFeatures | FittedMLP, residual: PointwiseResidual, points: Tensor) -> Tensor:

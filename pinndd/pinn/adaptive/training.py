@@ -14,12 +14,12 @@ from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.adaptive.protocol import AdaptiveMethod
 from pinndd.pinn.adaptive.residuals import squared_residual
-from pinndd.pinn.collocation import INTERIOR
-from pinndd.pinn.domain import Domain
-from pinndd.pinn.episodes import BoundaryEpisodes
-from pinndd.pinn.feature_model import FeatureModel, FittedFeatures
-from pinndd.pinn.mlp_model import FittedMLP, MLPModel
-from pinndd.pinn.network_rows import Prepared
+from pinndd.pinn.geometry.domain import Domain
+from pinndd.pinn.models.features import FeatureModel, FittedFeatures
+from pinndd.pinn.models.mlp import FittedMLP, MLPModel
+from pinndd.pinn.models.network_rows import Prepared
+from pinndd.pinn.sets.collocation import INTERIOR
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import Learner
 
 Fitted = FittedFeatures | FittedMLP

@@ -130,7 +130,7 @@ class Zero(LinearFamily):
 class Tied(Family):
     """The function of another condition, times ``factor``: a correlation between two parts of the boundary.
 
-    Has meaning in a shift only, where the family of the other condition is known (see `pinndd.pinn.pde.Ensemble`).
+    Has meaning in a shift only, where the family of the other condition is known (see `pinndd.pinn.declare.pde.Ensemble`).
     """
 
     to: str

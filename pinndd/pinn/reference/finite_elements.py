@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinndd.pinn.patches import Patch
+from pinndd.pinn.geometry.patches import Patch
 
 _OUTSIDE = 1e-7
 """Distance from a triangle, relative to its size, within which a point still belongs to it."""

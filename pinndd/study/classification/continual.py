@@ -18,8 +18,8 @@ from pinndd.study.classification.dataset import members
 from pinndd.study.classification.evaluation import per_cent, student_interval
 from pinndd.study.classification.memories import Memory, arrivals_of
 from pinndd.study.classification.training import scores_of, train_networks
-from pinndd.tasks.continual import ClassIncremental
 from pinndd.vision.datasets import Dataset
+from pinndd.vision.tasks.continual import ClassIncremental
 
 
 @dataclass(frozen=True)

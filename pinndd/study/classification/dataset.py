@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
-from pinndd.tasks.test_error import one_hot
 from pinndd.vision.datasets import Dataset
+from pinndd.vision.tasks.held_out import one_hot
 from pinndd.vision.whitening import PREFIX, ZCA
 
 

@@ -24,9 +24,9 @@ from pinndd.study.classification.labels import TeacherLabels, smoothed, trained_
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol, built_augmentation
 from pinndd.study.classification.training import VALIDATION
-from pinndd.tasks.test_error import TestError, one_hot
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets import Dataset, stratified_split
+from pinndd.vision.tasks.held_out import HeldOutClassification, one_hot
 
 
 @dataclass(frozen=True)
@@ -209,9 +209,10 @@ def distil_examples(
     rest = replace(dataset, train_inputs=dataset.train_inputs[kept], train_labels=dataset.train_labels[kept])
     data = _learnable(start or _start(rest, settings), rest, settings).to(device)
     inputs, targets = _pool(dataset, settings, device)
-    task = TestError(inputs[kept], targets[kept], min(settings.questions, len(kept)))
+    task = HeldOutClassification(inputs[kept], targets[kept], min(settings.questions, len(kept)))
     asked = held[torch.randperm(len(held), generator=torch.Generator().manual_seed(settings.seed))[: settings.judged_on]]
-    judged = TestError(inputs[asked], targets[asked], len(asked)).everything(settings.judges, settings.seed + VALIDATION)
+    judges = HeldOutClassification(inputs[asked], targets[asked], len(asked))
+    judged = judges.everything(settings.judges, settings.seed + VALIDATION)
     full = SyntheticData({"inputs": task.inputs, "targets": task.targets}, {"inputs": Fixed(), "targets": Fixed()})
     distance: Distance = ZeroOne() if centred else CrossEntropy()
     found = distill(

@@ -12,12 +12,12 @@ from torch import Tensor
 from pinndd.bayesnet import BayesianNetwork, BDeu, Structure, sample
 from pinndd.bayesnet.counting import CountingLearner, table_of_rows
 from pinndd.bayesnet.distilling import distil_table
+from pinndd.bayesnet.tasks.diagnosis import Diagnosis
 from pinndd.distances import KL
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.heart.cohort import TARGET, Cohort
 from pinndd.study.heart.methods import NAIVE, STRUCTURES, believed, structure_of, teacher
-from pinndd.tasks.diagnosis import Diagnosis
 
 CERTAINTY = 0.8
 """Of the cells that the outer loop starts from; see `pinndd.bayesnet.counting.table_of_rows`."""

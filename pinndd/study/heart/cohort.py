@@ -14,8 +14,8 @@ from torch import Tensor
 from pinndd.bayesnet import BayesianNetwork
 from pinndd.bayesnet.heart import Heart, load_heart
 from pinndd.bayesnet.hospitals import Hospitals
+from pinndd.bayesnet.tasks.diagnosis import Diagnosis
 from pinndd.distances import KL, Brier
-from pinndd.tasks.diagnosis import Diagnosis
 
 TARGET = "disease"
 

@@ -19,12 +19,12 @@ from pinndd.bayesnet.counting import CountingLearner, table_of_rows
 from pinndd.bayesnet.distilling import distil_rows, distil_table
 from pinndd.bayesnet.incomplete import IncompleteLearner
 from pinndd.bayesnet.polishing import Polished
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.data import SyntheticData
 from pinndd.distances import KL, Distance, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.hospitals.simulated import Trial
-from pinndd.tasks.conditional_marginals import ConditionalMarginals
 
 ORACLE, EM = "oracle, complete rows", "EM"
 DRAWN, SOFT, HARD, CENSORED = "drawn from EM", "soft rows", "distilled hard rows", "censored rows"

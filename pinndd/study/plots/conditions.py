@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from pinndd.pinn.pde import PDE, BoundaryValues
+from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure
 
 _NODES = 129

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study.bootstrap import Array
 from pinndd.study.outcome import FieldExample
 from pinndd.study.plots.panels import Shown, components, coordinates, draw_error_map, draw_map, tallness, telling, where

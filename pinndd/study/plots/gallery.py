@@ -9,9 +9,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.collocation import INTERIOR
-from pinndd.pinn.pde import PDE
-from pinndd.pinn.solved_conditions import CONDITIONS
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.models.solved_conditions import CONDITIONS
+from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.conditions import draw_conditions, drawn_conditions
 from pinndd.study.plots.curve import draw_curve, shifts_with_sizes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study.bootstrap import Array
 from pinndd.study.outcome import DISTILLED, FieldExample
 from pinndd.study.plots.style import ERROR_MAP, FIELD_MAP, label

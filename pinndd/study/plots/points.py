@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.collocation import INTERIOR
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.study.outcome import FieldExample
 from pinndd.study.plots.panels import components, draw_map, telling, where
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study.outcome import DISTILLED
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, log_axis, marks, new_figure, wrap_axes
 from pinndd.study.summary import SummaryRow

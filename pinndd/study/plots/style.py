@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pinndd.checkpoint import write_atomically
-from pinndd.pinn.pde import PDE
+from pinndd.pinn.declare.pde import PDE
 from pinndd.study.outcome import DISTILLED
 
 FIELD_MAP = "viridis"

@@ -28,7 +28,7 @@ from pinndd.learners.network import NetworkModel
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification import estimate_memory
-from pinndd.tasks.test_error import TestError
+from pinndd.vision.tasks.held_out import HeldOutClassification
 from pinndd.vision.networks import MLP, ConvNet
 
 def status(name):
@@ -39,7 +39,7 @@ shape = (1, 28, 28)
 model = NetworkModel(ConvNet(shape, 10, width=16) if kind == "ConvNet" else MLP(784, 10, (256,)))
 
 def run(episodes, examples, questions, steps, every):
-    task = TestError(torch.zeros(questions, *shape), torch.eye(10)[torch.arange(questions) % 10], questions)
+    task = HeldOutClassification(torch.zeros(questions, *shape), torch.eye(10)[torch.arange(questions) % 10], questions)
     fields = {"inputs": torch.zeros(examples, *shape), "targets": torch.eye(10)[torch.arange(examples) % 10]}
     data = SyntheticData(fields, {"inputs": Box((-1.0,), (1.0,)), "targets": Fixed()})
     problem = DistillationProblem(Adam(model, steps), task, CrossEntropy(), Mean())

@@ -1,0 +1,1 @@
+"""Inference tasks of Bayesian networks: conditional probabilities, and a diagnosis."""

@@ -1,0 +1,1 @@
+"""Checks of a PDE module, and of its solutions."""

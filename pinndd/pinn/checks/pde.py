@@ -1,0 +1,207 @@
+"""Tell what is wrong with a PDE module before any training."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.checks.solutions import check_reference, check_stand_in
+from pinndd.pinn.declare.finding import Finding, coordinates, where
+from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
+from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError
+
+__all__ = ["Finding", "check_pde"]
+
+_PROBES = 65
+
+
+def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
+    """Check a PDE's residual, families, shifts, corners, reference and stand-in.
+
+    Args:
+        pde: the declaration.
+        seed: of the conditions and points that are drawn.
+
+    Returns:
+        Findings in the order of the checks; the module is fit for use when none has the level ``"error"``.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    findings: list[Finding] = []
+    residual = _residual(pde, findings)
+    findings += _operators(pde)
+    findings += _families(pde, generator)
+    unusable = any(f.level == "error" and f.subject != "residual" for f in findings)
+    findings += _shifts(pde, residual is not None and residual.is_linear())
+    if unusable:
+        return findings
+    findings += _corners(pde, generator)
+    findings += check_reference(pde, residual, generator)
+    if pde.stand_in is not None:
+        findings.append(check_stand_in(pde, pde.stand_in, generator))
+    return findings
+
+
+def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
+    try:
+        residual = pointwise_residual(pde)
+        linear = residual.is_linear()
+    except ResidualError as error:
+        findings.append(Finding("error", "residual", str(error)))
+        return None
+    if residual.equations != pde.equation_count:
+        findings.append(
+            Finding(
+                "error",
+                "residual",
+                f"PDE {pde.name!r}: residual returned {residual.equations} equation(s), expected {pde.equation_count}; return as "
+                "many as the declaration says, or declare equations=...",
+            )
+        )
+        return None
+    terms = ", ".join(_term(pde, component, axes) for component, axes in residual.terms)
+    kind = "linear" if linear else "nonlinear"
+    findings.append(Finding("ok", "residual", f"{kind}, {residual.equations} equation(s) in {terms}"))
+    return residual
+
+
+def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:
+    symbol = "u" if pde.outputs == 1 else f"u{component}"
+    return symbol + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
+
+
+def _operators(pde: PDE) -> Iterator[Finding]:
+    """Every condition must have a meaning where it stands."""
+    try:
+        derived = [c.name for c in pde.valued if pde.operators[c.name].differentiates]
+    except ValueError as error:
+        yield Finding("error", "conditions", str(error))
+        return
+    if derived:
+        yield Finding("ok", "conditions", f"on derivatives: {', '.join(derived)}")
+
+
+def _families(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
+    """Every family must yield finite values of the right shape."""
+    good = True
+    for shift in ("none", *pde.shifts):
+        for name, family in pde.ensemble(shift).families.items():
+            problem = None if isinstance(family, Tied) else _family_problem(family, pde.patches[name].dimension, generator)
+            if problem:
+                good = False
+                yield Finding("error", where(shift), f"condition {name!r}: {family} {problem}")
+    if good:
+        yield Finding("ok", "families", f"finite in training and under {len(pde.shifts)} shift(s)")
+
+
+def _family_problem(family: Family, dimension: int, generator: torch.Generator) -> str:
+    s = torch.cat((torch.rand((_PROBES, dimension), generator=generator, dtype=torch.float64), _ends(dimension)))
+    try:
+        coefficients = family.sample(_PROBES, generator)
+        values = family.evaluate(coefficients[:, None], s)
+    except Exception as error:
+        return f"raised {type(error).__name__}: {error}; it must draw and evaluate functions of {dimension} coordinate(s)"
+    if coefficients.shape != (_PROBES, family.size):
+        return f"drew coefficients of shape {tuple(coefficients.shape)}, expected ({_PROBES}, {family.size})"
+    if values.shape != (_PROBES, len(s)):
+        return f"gave values of shape {tuple(values.shape)}, expected {(_PROBES, len(s))}"
+    bad = ~values.isfinite()
+    if bad.any():
+        first = s[int(bad.any(0).nonzero()[0])].tolist()
+        return (
+            f"gave {int(bad.sum())} values that are not finite, the first at s = {coordinates(first)}; change its settings"
+        )
+    return ""
+
+
+def _ends(dimension: int) -> Tensor:
+    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=dimension)), dtype=torch.float64).reshape(2**dimension, dimension)
+
+
+def _shifts(pde: PDE, linear: bool) -> Iterator[Finding]:
+    """A shift must differ from training, and for a linear PDE by more than an amplitude."""
+    if not pde.shifts:
+        yield Finding("warning", "shifts", "none declared; without one nothing is tested outside the training family")
+    for shift in pde.shifts:
+        ensemble = pde.ensemble(shift)
+        ratios = [_amplitude_ratio(ensemble.families[name], family) for name, family in ensemble.base.items()]
+        if all(r == 1 for r in ratios):
+            yield Finding("error", where(shift), "equals the training family; change a family in it, or remove the shift")
+        elif linear and ratios[0] is not None and all(r == ratios[0] for r in ratios):
+            yield Finding(
+                "warning",
+                where(shift),
+                f"only multiplies all conditions by {ratios[0]:.3g}, which is trivial for a linear PDE; change the "
+                "spectrum, the shape or the correlation",
+            )
+        else:
+            yield Finding("ok", where(shift), "differs from the training family")
+
+
+def _amplitude_ratio(family: Family, base: Family) -> float | None:
+    """Return the factor between two families that differ by nothing else, or None."""
+    if family == base:
+        return 1.0
+    if type(family) is not type(base):
+        return None
+    scaling = {"amplitude", "weights", "decay"} if isinstance(family, LinearFamily) else {"amplitude"}
+    for field in fields(family):  # type: ignore[arg-type]
+        if field.name not in scaling and getattr(family, field.name) != getattr(base, field.name):
+            return None
+    if not isinstance(family, LinearFamily) or not isinstance(base, LinearFamily):
+        return (
+            float(family.amplitude / base.amplitude) if hasattr(family, "amplitude") and hasattr(base, "amplitude") else None
+        )
+    ours, theirs = (torch.tensor(f.scales, dtype=torch.float64) for f in (family, base))
+    largest = int(theirs.abs().argmax())
+    ratio = round(float(ours[largest] / theirs[largest]), 9)
+    return ratio if torch.allclose(ours, ratio * theirs, rtol=1e-8) else None
+
+
+def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
+    """Conditions that meet should agree there."""
+    for one, two in itertools.combinations(pde.valued, 2):
+        points = _meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
+        if points is None or one.component != two.component or not (one.gives_value and two.gives_value):
+            continue
+        jumps = {shift: _jump(pde.ensemble(shift), one.name, two.name, points, generator) for shift in ("none", *pde.shifts)}
+        apart = {where(shift): jump for shift, jump in jumps.items() if jump > 1e-6}
+        subject = f"conditions {one.name!r} and {two.name!r}"
+        place = coordinates(points[0].tolist())
+        if apart:
+            worst, jump = max(apart.items(), key=lambda item: item[1])
+            yield Finding(
+                "warning",
+                subject,
+                f"meet at {place}, but differ there by up to {jump:.2g} ({worst}; incompatible in: {', '.join(apart)}); "
+                "give one of them joins=(...) and families that vanish at both ends, or expect a singular solution",
+            )
+        else:
+            yield Finding("ok", subject, f"agree where they meet, at {place}")
+
+
+def _meeting_points(one: Patch, two: Patch, generator: torch.Generator) -> Tensor | None:
+    """Points that belong to both patches: of the rim of one, those which lie on the other."""
+    for patch, other in ((one, two), (two, one)):
+        inner = torch.rand((_PROBES, patch.dimension), generator=generator, dtype=torch.float64)
+        rims = [patch.points(inner)] if patch.dimension == 0 else []
+        for axis, end in itertools.product(range(patch.dimension), (0.0, 1.0)):
+            rim = inner.clone()
+            rim[:, axis] = end
+            rims.append(patch.points(rim))
+        for points in rims:
+            shared = points[other.contains(points)]
+            if len(shared):
+                return shared
+    return None
+
+
+def _jump(ensemble: Ensemble, one: str, two: str, points: Tensor, generator: torch.Generator) -> float:
+    coefficients = ensemble.sample(_PROBES, generator)[:, None]
+    ours, theirs = (ensemble.value(name, coefficients, ensemble.patches[name].local(points)) for name in (one, two))
+    return float((ours - theirs).abs().max())

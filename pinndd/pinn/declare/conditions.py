@@ -1,0 +1,188 @@
+"""Boundary and initial conditions: where they hold, what they say of u, and from which family their values come."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from pinndd.pinn.declare.operators import BoundaryOperator, by_residual, combination, normal_derivative, partial, value_of
+from pinndd.pinn.families import Family
+from pinndd.pinn.geometry.domain import Domain
+from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.geometry.places import boundary_patch, initial_patch
+
+
+class Condition(ABC):
+    """A linear expression in u and its derivatives takes given values on a piece of the boundary."""
+
+    name: str
+    values: Family
+    joins: tuple[str, str] | None
+    component: int
+
+    @abstractmethod
+    def patch(self, domain: Domain) -> Patch:
+        """Return the part of the boundary of ``domain`` where the condition holds.
+
+        Raises:
+            ValueError: the domain has no such part.
+        """
+
+    @abstractmethod
+    def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
+        """Return what the condition says of u.
+
+        Raises:
+            ValueError: the expression has no meaning on ``patch``, or for that many outputs.
+        """
+
+    @property
+    def kind(self) -> str:
+        """What a textbook calls it, for lists and tables."""
+        return type(self).__name__
+
+    @property
+    def gives_value(self) -> bool:
+        """Whether the values are those of u itself."""
+        return False
+
+
+@dataclass(frozen=True)
+class Dirichlet(Condition):
+    """``u = values`` on a part of the boundary.
+
+    Args:
+        name: name of the condition; the distilled points on it are stored under this name.
+        at: where: ``{"x": 0}`` a face of a box, ``{"x": 0, "y": (0, 0.5)}`` a part of it, ``{"angle": (a, b)}`` an arc of a
+            disk, ``{"from": (x, y), "to": (x, y)}`` a piece of an edge of a polygon.
+        values: family of boundary functions of the local coordinates, which run over [0, 1] along the part, then in time.
+        joins: names of the conditions that meet this one at ``s = 0`` and ``s = 1``. A straight line between their
+            corner values is added, so that the data are continuous there (give a family that vanishes at both ends).
+        component: which output of the network the condition is about.
+    """
+
+    name: str
+    at: Mapping[str, Any]
+    values: Family
+    joins: tuple[str, str] | None = None
+    component: int = 0
+
+    def patch(self, domain: Domain) -> Patch:
+        return boundary_patch(self.name, self.at, domain)
+
+    def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
+        return value_of(self.component)
+
+    @property
+    def gives_value(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Neumann(Condition):
+    """``∂u/∂n = values``, n the outward normal in space; arguments as in `Dirichlet`."""
+
+    name: str
+    at: Mapping[str, Any]
+    values: Family
+    component: int = 0
+    joins: tuple[str, str] | None = field(default=None, init=False)
+
+    def patch(self, domain: Domain) -> Patch:
+        return boundary_patch(self.name, self.at, domain)
+
+    def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
+        return normal_derivative(self.name, patch, self.component)
+
+
+@dataclass(frozen=True)
+class Robin(Condition):
+    """``value · u + slope · ∂u/∂n = values``, n the outward normal in space; the other arguments as in `Dirichlet`."""
+
+    name: str
+    at: Mapping[str, Any]
+    values: Family
+    value: float = 1.0
+    slope: float = 1.0
+    component: int = 0
+    joins: tuple[str, str] | None = field(default=None, init=False)
+
+    def patch(self, domain: Domain) -> Patch:
+        return boundary_patch(self.name, self.at, domain)
+
+    def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
+        return combination(
+            (self.value, value_of(self.component)), (self.slope, normal_derivative(self.name, patch, self.component))
+        )
+
+
+@dataclass(frozen=True)
+class Initial(Condition):
+    """``∂^order u/∂t^order = values`` at the initial time: the value, or with ``order=1`` the velocity.
+
+    The other arguments are those of `Dirichlet`; only values can join others.
+    """
+
+    name: str
+    values: Family
+    joins: tuple[str, str] | None = None
+    component: int = 0
+    order: int = 0
+
+    def __post_init__(self) -> None:
+        if self.order < 0:
+            raise ValueError(
+                f"condition {self.name!r}: order={self.order}; expected 0 (the value), 1 (the velocity) or more"
+            )
+
+    def patch(self, domain: Domain) -> Patch:
+        return initial_patch(self.name, domain)
+
+    def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
+        return partial(self.component, (patch.domain.dimension - 1,) * self.order)
+
+    @property
+    def kind(self) -> str:
+        return {0: "Initial", 1: "Initial velocity"}.get(self.order, f"Initial, order {self.order}")
+
+    @property
+    def gives_value(self) -> bool:
+        return self.order == 0
+
+
+@dataclass(frozen=True)
+class Operator(Condition):
+    """``operator(x, u, normal) = values``: any expression linear in u and its derivatives, of any order and all components.
+
+    Args:
+        operator: as DeepXDE's ``OperatorBC``: points ``(N, d)``, u ``(N, outputs)`` and outward normals ``(N, d)`` (zeros where the
+            patch has none) to ``(N, 1)``, with derivatives by ``dde.grad.jacobian`` and ``dde.grad.hessian``.
+        name, at, values: as in `Dirichlet`.
+    """
+
+    name: str
+    at: Mapping[str, Any]
+    operator: Callable[[Tensor, Tensor, Tensor], Tensor]
+    values: Family
+    component: int = field(default=0, init=False)
+    joins: tuple[str, str] | None = field(default=None, init=False)
+
+    def patch(self, domain: Domain) -> Patch:
+        return boundary_patch(self.name, self.at, domain)
+
+    def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
+        return by_residual(self.name, self.operator, patch, outputs)
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """``u`` is periodic along ``axis``; networks and features have it built in, so it needs no points."""
+
+    name: str
+    axis: str = "x"
+    joins: None = field(default=None, init=False)
+    kind: ClassVar[str] = "Periodic"

@@ -1,0 +1,258 @@
+"""What a user declares: the PDE, its domain, its conditions and the families their values come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.declare.conditions import Condition, Periodic
+from pinndd.pinn.declare.operators import BoundaryOperator
+from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.pinn.geometry.domain import Domain, domain_from
+from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.jets.residual import PointwiseResidual
+
+Reference = Callable[["BoundaryValues", Tensor], Tensor]
+"""A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row a boundary condition."""
+
+
+@dataclass(frozen=True)
+class PDE:
+    """A partial differential equation with families of boundary conditions.
+
+    Args:
+        name: short name, used in files and tables.
+        domain: DeepXDE geometry, such as ``dde.geometry.GeometryXTime(...)``.
+        residual: the function that DeepXDE takes, ``residual(x, u)``, zero where u solves the PDE.
+        conditions: boundary and initial conditions, each with the family its values are drawn from in training.
+        shifts: families that no distillation ever sees, for testing: shift name to ``{condition name: family}``;
+            conditions not named keep their training family.
+        reference: the true solution, exact or by a solver.
+        stand_in: a cheap, coarse, differentiable solver for the outer loop of the solved protocol (None: finite differences
+            of a coarse learner are used).
+        outputs: number of components of u.
+        equations: number of equations that the residual returns (None: as many as outputs).
+        units: unit of u and of each coordinate, for plots, such as ``{"u": "K", "x": "m"}``.
+        title: one line for people.
+        budget: interior and boundary points of a study where the user names no number.
+    """
+
+    name: str
+    domain: Any
+    residual: Callable[[Any, Any], Any]
+    conditions: Sequence[Condition | Periodic]
+    reference: Reference
+    shifts: Mapping[str, Mapping[str, Family]] = field(default_factory=dict)
+    stand_in: Reference | None = None
+    outputs: int = 1
+    equations: int | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    budget: tuple[int, int] = (64, 30)
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.conditions]
+        if len(set(names)) != len(names):
+            raise ValueError(f"PDE {self.name!r}: condition names {names} must differ")
+        if not self.valued:
+            raise ValueError(f"PDE {self.name!r}: no condition has values; add a Dirichlet or an Initial condition")
+        for shift in self.shifts:
+            self.ensemble(shift)  # a misspelt condition shows here
+        _ = self.patches, self.periodic_axes
+        for condition in self.valued:
+            if not 0 <= condition.component < self.outputs:
+                raise ValueError(
+                    f"PDE {self.name!r}: condition {condition.name!r} is about component {condition.component}; the network has "
+                    f"{self.outputs} output(s), counted from 0"
+                )
+        if self.budget[0] < 1 or self.budget[1] < len(self.valued):
+            raise ValueError(
+                f"PDE {self.name!r}: budget={self.budget}; expected at least one interior point, and a boundary point for each of "
+                f"the {len(self.valued)} conditions"
+            )
+        for condition in self.valued:
+            self._check_joins(condition)
+
+    def _check_joins(self, condition: Condition) -> None:
+        patch = self.patches[condition.name]
+        for end, other in enumerate(condition.joins or ()):
+            prefix = f"PDE {self.name!r}: condition {condition.name!r} joins {other!r}"
+            joined = next((c for c in self.valued if c.name == other), None)
+            if joined is None:
+                raise ValueError(f"{prefix}; expected one of {', '.join(c.name for c in self.valued)}")
+            if joined.joins is not None:
+                raise ValueError(f"{prefix}, which joins others itself; leave joins out of one of the two")
+            if patch.dimension != 1:
+                raise ValueError(f"{prefix} along {patch.dimension} coordinates; only a condition along one can join others")
+            corner = patch.points(torch.tensor([float(end)], dtype=torch.float64))
+            if not self.patches[other].contains(corner):
+                raise ValueError(f"{prefix} at s = {end}, but they do not meet there; joins names s = 0 first, then s = 1")
+
+    @cached_property
+    def box(self) -> Domain:
+        """The domain; its coordinates and their bounds."""
+        return domain_from(self.domain)
+
+    @property
+    def equation_count(self) -> int:
+        """Number of equations that the residual returns."""
+        return self.outputs if self.equations is None else self.equations
+
+    @cached_property
+    def valued(self) -> tuple[Condition, ...]:
+        """The conditions that carry values and points, in the order in which they were declared."""
+        return tuple(c for c in self.conditions if not isinstance(c, Periodic))
+
+    @cached_property
+    def periodic_axes(self) -> tuple[int, ...]:
+        """Axes along which u is periodic."""
+        for c in self.conditions:
+            if isinstance(c, Periodic) and c.axis not in self.box.names:
+                raise ValueError(f"PDE {self.name!r}: periodic axis {c.axis!r} is not one of {', '.join(self.box.names)}")
+        return tuple(self.box.names.index(c.axis) for c in self.conditions if isinstance(c, Periodic))
+
+    @cached_property
+    def patches(self) -> dict[str, Patch]:
+        """Where each condition holds."""
+        return {c.name: c.patch(self.box) for c in self.valued}
+
+    @cached_property
+    def operators(self) -> dict[str, BoundaryOperator]:
+        """What each condition says of u.
+
+        Raises:
+            ValueError: a condition has no meaning where it stands.
+        """
+        return {c.name: c.boundary_operator(self.patches[c.name], self.outputs) for c in self.valued}
+
+    def ensemble(self, shift: str = "none") -> Ensemble:
+        """Return the joint family of all condition values, in training (``"none"``) or under a shift.
+
+        Raises:
+            ValueError: no such shift, or the shift names no condition of this PDE.
+        """
+        if shift == "none":
+            changes: Mapping[str, Family] = {}
+        elif shift in self.shifts:
+            changes = self.shifts[shift]
+        else:
+            raise ValueError(f"PDE {self.name!r}: no shift {shift!r}; it has {', '.join(['none', *self.shifts])}")
+        unknown = set(changes) - {c.name for c in self.valued}
+        if unknown:
+            raise ValueError(
+                f"PDE {self.name!r}: shift {shift!r} names the condition {sorted(unknown)[0]!r}; it has "
+                f"{', '.join(c.name for c in self.valued)}"
+            )
+        families = {c.name: changes.get(c.name, c.values) for c in self.valued}
+        base = {c.name: c.values for c in self.valued}
+        return Ensemble(self.valued, self.patches, families, base)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The joint family of all condition values: coefficients of all conditions, side by side.
+
+    Attributes:
+        conditions, patches: of the PDE.
+        families: family of each condition.
+        base: family of each condition in training, which a `Tied` family falls back to.
+    """
+
+    conditions: tuple[Condition, ...]
+    patches: Mapping[str, Patch]
+    families: Mapping[str, Family]
+    base: Mapping[str, Family]
+
+    def __post_init__(self) -> None:
+        _ = self.slices  # a misspelt Tied shows here
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Which coefficients belong to each condition (a tied one has those of the condition it follows)."""
+        slices: dict[str, slice] = {}
+        start = 0
+        for name, family in self.families.items():
+            if not isinstance(family, Tied):
+                slices[name] = slice(start, start + family.size)
+                start += family.size
+        for name, family in self.families.items():
+            if isinstance(family, Tied):
+                if family.to not in slices:
+                    raise ValueError(f"Tied(to={family.to!r}): expected one of {', '.join(slices)}")
+                slices[name] = slices[family.to]
+        return slices
+
+    @property
+    def size(self) -> int:
+        """Total number of coefficients C."""
+        return sum(f.size for f in self.families.values())
+
+    @property
+    def linear(self) -> bool:
+        """Whether every value is linear in the coefficients."""
+        return all(isinstance(f, LinearFamily | Tied) for f in self.families.values())
+
+    def scales(self) -> Tensor:
+        """Standard deviation of each coefficient, shape ``(C,)``, float64 (linear families)."""
+        parts = [torch.tensor(f.scales, dtype=torch.float64) for f in self.families.values() if isinstance(f, LinearFamily)]
+        return torch.cat(parts)
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw coefficients of ``count`` boundary conditions, shape ``(count, C)``, float64, on the CPU."""
+        return torch.cat([f.sample(count, generator) for f in self.families.values()], -1)
+
+    def value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
+        """Evaluate condition ``name``: coefficients ``(..., C)`` against local coordinates ``(..., k)`` give ``(...)``."""
+        family = self.families[name]
+        source, factor = (self.families[family.to], family.factor) if isinstance(family, Tied) else (family, 1.0)
+        values = factor * source.evaluate(coefficients[..., self.slices[name]], s)
+        condition = next(c for c in self.conditions if c.name == name)
+        if condition.joins is None:
+            return values
+        ends = s.new_tensor([[0.0], [1.0]])
+        corners = self.patches[name].points(ends)
+        left, right = (
+            self.value(other, coefficients, self.patches[other].local(corner))
+            for other, corner in zip(condition.joins, corners, strict=True)
+        )
+        return values + (1 - s[..., 0]) * left + s[..., 0] * right
+
+    def with_families(self, families: Mapping[str, Family]) -> Ensemble:
+        """Return the ensemble with some families replaced."""
+        return replace(self, families={**self.families, **families})
+
+
+@dataclass(frozen=True)
+class BoundaryValues:
+    """The values of B boundary conditions as functions: ``values["left"](s)`` is ``(B, N)``; s is ``(N,)`` or ``(N, k)``.
+
+    Attributes:
+        ensemble: the joint family.
+        coefficients: ``(B, C)``.
+    """
+
+    ensemble: Ensemble
+    coefficients: Tensor
+
+    def __len__(self) -> int:
+        return self.coefficients.shape[0]
+
+    def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
+        if name not in self.ensemble.families:
+            raise KeyError(f"no condition {name!r}; expected one of {', '.join(self.ensemble.families)}")
+
+        def evaluate(s: Tensor) -> Tensor:
+            local = s if s.dim() == 2 else s[:, None]
+            return self.ensemble.value(name, self.coefficients[:, None, :].to(local), local)
+
+        return evaluate
+
+
+def pointwise_residual(pde: PDE) -> PointwiseResidual:
+    """Return the residual of ``pde`` as a pointwise function of the jet."""
+    return PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name)

@@ -1,0 +1,1 @@
+"""Distilled points and solved conditions as files of other programs."""

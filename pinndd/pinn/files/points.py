@@ -1,0 +1,49 @@
+"""The points of a distilled set as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from pinndd.checkpoint import write_atomically
+from pinndd.data import SyntheticData
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import INTERIOR, row_scales
+from pinndd.pinn.sets.points import boundary_points, is_amortised
+
+INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
+
+
+def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
+    """Write a distilled set as CSV, atomically: one row a point.
+
+    Columns: ``condition`` (``interior``, or the name of the condition), ``kind`` (``interior``, ``boundary``, ``initial``),
+    the coordinates, for the amortised protocol the coefficients (``start[0]``, …), and ``weight``: the training loss is the
+    sum over the rows of weight × squared residual, or of weight × squared error of the boundary value.
+
+    Args:
+        pde: the equation that the set was distilled for.
+        data: a set of the retrain or of the amortised protocol.
+        path: the file; its folder is made if it is not there.
+
+    Raises:
+        ValueError: the set has no interior points.
+    """
+    names = list(pde.box.names)
+    if is_amortised(pde, data):
+        names += [f"{name}[{k}]" for name, family in pde.ensemble().families.items() for k in range(family.size)]
+    kinds = {INTERIOR: INTERIOR_KIND}
+    for condition in pde.valued:
+        kinds[condition.name] = INITIAL_KIND if pde.patches[condition.name].initial else BOUNDARY_KIND
+    points = {INTERIOR: data[INTERIOR].detach().double().cpu(), **boundary_points(pde, data)}
+    scales = row_scales(pde, data)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("condition", "kind", *names, "weight"))
+    for name, kind in kinds.items():
+        weights = scales[name].detach().double().square().tolist()
+        for place, weight in zip(points[name].tolist(), weights, strict=True):
+            writer.writerow((name, kind, *map(repr, place), repr(weight)))
+    with write_atomically(Path(path)) as file:
+        file.write(text.getvalue().encode())

@@ -1,0 +1,1 @@
+"""Domains, the patches of their boundary, and places on them by name."""

@@ -1,0 +1,242 @@
+"""A DeepXDE residual as a pointwise function of u and its derivatives (its *jet*).
+
+A residual ``r(x, u)`` that calls ``dde.grad.jacobian(u, x, ...)`` is pointwise: at each point it is a function of the point,
+of u, and of finitely many derivatives of u there. `PointwiseResidual` finds out which derivatives it asks for, and evaluates
+it on values of them that come from anywhere: closed forms of random features, Taylor mode, or autograd. Derivatives of an
+expression, such as ``dde.grad.jacobian(k * u_x, x)``, follow from the chain rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.jets.deepxde import import_deepxde
+
+Term = tuple[int, tuple[int, ...]]
+"""One derivative of one output: (component, axes), axes sorted; ``(0, ())`` is u itself, ``(0, (0, 1))`` is u_xt."""
+
+
+class ResidualError(ValueError):
+    """A residual that cannot be evaluated, or that returns something of the wrong shape."""
+
+
+class PointwiseResidual:
+    """Evaluate ``residual(x, u)`` on given derivatives of u.
+
+    Args:
+        residual: the function that DeepXDE takes; returns a tensor ``(N, 1)`` or a list of such.
+        dimension: number of coordinates d.
+        outputs: number of components of u.
+        name: name of the PDE, for messages.
+
+    Attributes:
+        terms: the derivatives that the residual asks for, values first.
+        equations: number of equations.
+
+    Raises:
+        ResidualError: the residual fails or returns something of the wrong shape.
+    """
+
+    def __init__(self, residual: Callable[[Any, Any], Any], dimension: int, outputs: int = 1, name: str = "") -> None:
+        self.residual, self.dimension, self.outputs, self.name = residual, dimension, outputs, name
+        self.terms: tuple[Term, ...] = tuple((c, ()) for c in range(outputs))
+        generator = torch.Generator().manual_seed(0)
+        points = torch.rand((_PROBE, dimension), generator=generator, dtype=torch.float64)
+        random: dict[Term, Tensor] = {}
+
+        def draw(term: Term) -> Tensor:
+            if term not in random:
+                random[term] = torch.randn((_PROBE, 1), generator=generator, dtype=torch.float64)
+            return random[term]
+
+        self._on_graph = False
+        try:
+            values, jet = self._run(points, {}, draw)
+        except _NeedsGraph:
+            self._on_graph = True
+            values, jet = self._run(points, {}, draw)
+        self.equations = values.shape[-1]
+        self.terms = tuple(dict.fromkeys((*self.terms, *sorted(jet.known, key=lambda t: (len(t[1]), t)))))
+
+    @property
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """The distinct derivatives that are needed, whatever the component."""
+        return tuple(dict.fromkeys(axes for _, axes in self.terms))
+
+    @property
+    def order(self) -> int:
+        """Highest order of derivative."""
+        return max(len(axes) for axes in self.axes)
+
+    def __call__(self, points: Tensor, jets: Tensor) -> Tensor:
+        """Evaluate the residual.
+
+        Args:
+            points: ``(N, d)`` or ``(..., N, d)``.
+            jets: ``(..., N, K)``, one value for each of `terms`.
+
+        Returns:
+            Residuals ``(..., N, equations)``.
+        """
+        shape = jets.shape[:-1]
+        flat = jets.reshape(-1, len(self.terms))
+        x = points.expand(*shape, self.dimension).reshape(-1, self.dimension)
+        known = dict(zip(self.terms, torch.split(flat, 1, -1), strict=True))
+        values, _ = self._run(x, known, self._missing)
+        return values.reshape(*shape, self.equations)
+
+    def linearise(self, points: Tensor, jets: Tensor, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
+        """Return the residual ``(..., N, equations)`` and its derivative in the jet ``(..., N, equations, K)``."""
+        with torch.enable_grad():
+            leaf = jets if jets.requires_grad else jets.detach().requires_grad_()
+            values = self(points, leaf)
+            rows = [self._slope(values[..., e], leaf, create_graph) for e in range(self.equations)]
+        return values, torch.stack(rows, -2)
+
+    def curvature(self, points: Tensor, jets: Tensor) -> Tensor:
+        """Return the second derivative of the residual in the jet, ``(..., N, equations, K, K)``."""
+        with torch.enable_grad():
+            leaf = jets.detach().requires_grad_()
+            _, slopes = self.linearise(points, leaf, create_graph=True)
+            rows = [
+                torch.stack([self._slope(slopes[..., e, k], leaf, True) for k in range(len(self.terms))], -2)
+                for e in range(self.equations)
+            ]
+        return torch.stack(rows, -3).detach()
+
+    def is_linear(self) -> bool:
+        """Whether the residual is affine in u and its derivatives (tested at random points)."""
+        generator = torch.Generator().manual_seed(1)
+        points = torch.rand((_PROBE, self.dimension), generator=generator, dtype=torch.float64)
+        jets = torch.randn((2, _PROBE, len(self.terms)), generator=generator, dtype=torch.float64)
+        slopes = self.linearise(points, jets)[1]
+        return bool((slopes[0] - slopes[1]).abs().max() <= 1e-9 * (1 + slopes.abs().max()))
+
+    @staticmethod
+    def _slope(values: Tensor, jets: Tensor, create_graph: bool) -> Tensor:
+        if not values.requires_grad:
+            return torch.zeros_like(jets)
+        (slope,) = torch.autograd.grad(values.sum(), jets, create_graph=create_graph, retain_graph=True, allow_unused=True)
+        return torch.zeros_like(jets) if slope is None else slope
+
+    def _missing(self, term: Term) -> Tensor:
+        raise ResidualError(
+            f"PDE {self.name!r}: the residual asks for the derivative {term} at some points only; it must ask for the same "
+            "derivatives whatever the values"
+        )
+
+    def _run(self, points: Tensor, known: dict[Term, Tensor], missing: Callable[[Term], Tensor]) -> tuple[Tensor, _Jet]:
+        with torch.set_grad_enabled(torch.is_grad_enabled() or self._on_graph):
+            jet = _Jet(points, known, missing, self._on_graph)
+            values = self._evaluate(points, jet)
+        return values if torch.is_grad_enabled() else values.detach(), jet
+
+    def _evaluate(self, points: Tensor, jet: _Jet) -> Tensor:
+        u = jet.values(self.outputs)
+        with _answer(jet):
+            try:
+                result = self.residual(jet.points, u)
+            except (ResidualError, _NeedsGraph):
+                raise
+            except Exception as error:
+                raise ResidualError(f"PDE {self.name!r}: residual raised {type(error).__name__}: {error}") from error
+        parts = list(result) if isinstance(result, list | tuple) else [result]
+        for part in parts:
+            shape = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
+            if shape != (points.shape[0], 1):
+                raise ResidualError(
+                    f"PDE {self.name!r}: residual returned shape {shape}, expected {(points.shape[0], 1)} for a network "
+                    f"with {self.outputs} output{'s' if self.outputs > 1 else ''}"
+                )
+        return torch.cat(parts, -1)
+
+
+_PROBE = 64
+
+
+class _Jet:
+    """The derivatives of u at hand, and what DeepXDE's jacobian and hessian answer from them."""
+
+    def __init__(self, points: Tensor, known: dict[Term, Tensor], missing: Callable[[Term], Tensor], on_graph: bool) -> None:
+        self.on_graph = on_graph
+        # a clone: the derivative in the points must not reach u through the points that u was computed from
+        self.points = self._leaf(points.clone())
+        self.known = {term: self._leaf(value) for term, value in known.items()}
+        self.missing = missing
+        self.u = points
+
+    def _leaf(self, value: Tensor) -> Tensor:
+        return value.detach().requires_grad_() if self.on_graph and not value.requires_grad else value
+
+    def values(self, outputs: int) -> Tensor:
+        """Return u, ``(N, outputs)``."""
+        self.u = torch.cat([self[(c, ())] for c in range(outputs)], -1)
+        return self.u
+
+    def __getitem__(self, term: Term) -> Tensor:
+        if term not in self.known:
+            self.known[term] = self._leaf(self.missing(term))
+        return self.known[term]
+
+    def derivative(self, y: Tensor, component: int, axis: int) -> Tensor:
+        """Return the total derivative of ``y[:, component]`` along ``axis``, ``(N, 1)``."""
+        if y is self.u:
+            return self[_extend((component, ()), axis)]
+        for term, value in self.known.items():
+            if value is y:
+                return self[_extend(term, axis)]
+        return self._chain_rule(y[:, component], axis)
+
+    def _chain_rule(self, y: Tensor, axis: int) -> Tensor:
+        if not self.on_graph:
+            raise _NeedsGraph
+        terms = list(self.known)
+        inputs = (self.points, *self.known.values())
+        slopes = torch.autograd.grad(y.sum(), inputs, create_graph=True, allow_unused=True)
+        total = torch.zeros_like(y[:, None]) if slopes[0] is None else slopes[0][:, axis : axis + 1]
+        for term, slope in zip(terms, slopes[1:], strict=True):
+            if slope is not None:
+                total = total + slope * self[_extend(term, axis)]
+        return total
+
+
+class _NeedsGraph(Exception):
+    """The residual differentiates an expression, for which the jet must be on the graph."""
+
+
+def _extend(term: Term, axis: int) -> Term:
+    return term[0], tuple(sorted((*term[1], axis)))
+
+
+@contextmanager
+def _answer(jet: _Jet) -> Iterator[None]:
+    """Let DeepXDE's ``jacobian`` and ``hessian`` answer from a jet for its own u and x, and as usual for all else."""
+    import_deepxde()
+    from deepxde.gradients import gradients_reverse as reverse
+
+    jacobians, hessians = reverse.jacobian._Jacobians, reverse.hessian._Hessians
+
+    def jacobian(ys: Tensor, xs: Tensor, i: int | None = None, j: int | None = None) -> Tensor:
+        if xs is not jet.points:
+            return jacobians(ys, xs, i=i, j=j)  # type: ignore[no-any-return]
+        component = 0 if i is None else i
+        axes = range(xs.shape[-1]) if j is None else (j,)
+        return torch.cat([jet.derivative(ys, component, axis) for axis in axes], -1)
+
+    def hessian(ys: Tensor, xs: Tensor, component: int = 0, i: int = 0, j: int = 0) -> Tensor:
+        if xs is not jet.points:
+            return hessians(ys, xs, component=component, i=i, j=j)  # type: ignore[no-any-return]
+        if ys is jet.u:
+            return jet[_extend(_extend((component, ()), i), j)]  # not by way of the first derivative: nobody may need that
+        return jet.derivative(jet.derivative(ys, component, i), 0, j)
+
+    reverse.jacobian._Jacobians, reverse.hessian._Hessians = jacobian, hessian
+    try:
+        yield
+    finally:
+        reverse.jacobian._Jacobians, reverse.hessian._Hessians = jacobians, hessians

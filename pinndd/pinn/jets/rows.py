@@ -1,0 +1,100 @@
+"""Rows of the least-squares problem of a PINN that is linear in its trained weights, whatever its features depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.jets.residual import PointwiseResidual
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Weighted rows of ``u = offset + Σ_p θ_p φ_p``: the residual in the interior, then the misfit of every condition.
+
+    Attributes:
+        residual: the equation, with K terms in its jet.
+        outputs: components of u; the weights of a model are ``(outputs · P)``.
+        points: interior points ``(N, d)``.
+        jets: features and their derivatives there, ``(A, N, P)``, one for each of ``residual.axes``.
+        interior_scale: square root of the weight of each interior row, ``(N,)``.
+        boundary: derivative of the boundary rows in the weights, scaled, ``(M, outputs · P)``.
+        targets: boundary values less those of the offset, scaled, ``(E, M)``.
+        offset: jet of the offset in the interior, ``(N, K)`` (None: zero).
+    """
+
+    residual: PointwiseResidual
+    outputs: int
+    points: Tensor
+    jets: Tensor
+    interior_scale: Tensor
+    boundary: Tensor
+    targets: Tensor
+    offset: Tensor | None = None
+
+    def system(self, slopes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the rows of the PDE linearised at the offset: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``.
+
+        Args:
+            slopes: derivative of the residual in the jet, ``(N, equations, K)`` (None: at the offset).
+        """
+        at = self.points.new_zeros((self.points.shape[0], len(self.residual.terms))) if self.offset is None else self.offset
+        values, own = self.residual.linearise(self.points, at, create_graph=torch.is_grad_enabled())
+        matrix = torch.cat((self.interior(own if slopes is None else slopes), self.boundary))
+        right = -(self.interior_scale[:, None] * values).flatten()
+        return matrix, torch.cat((right.expand(self.targets.shape[0], -1), self.targets), -1)
+
+    def residuals(self, weights: Tensor) -> Tensor:
+        """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
+        interior = self.residual(self.points, self.jet_values(weights))
+        interior = (self.interior_scale[:, None] * interior).flatten(1)
+        return torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
+
+    def linearise(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
+        values, slopes = self.residual.linearise(self.points, self.jet_values(weights))
+        interior = (self.interior_scale[:, None] * values.detach()).flatten(1)
+        jacobian = torch.cat((self.interior(slopes), self.boundary.expand(weights.shape[0], -1, -1)), -2)
+        return torch.cat((interior, weights @ self.boundary.T - self.targets), -1), jacobian
+
+    def curvature(self, weights: Tensor) -> Tensor:
+        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
+        at = self.jet_values(weights)
+        values = self.residual(self.points, at).detach()
+        second = torch.einsum("enq,enqkl->enkl", values, self.residual.curvature(self.points, at))
+        second = second * self.interior_scale.square()[:, None, None]
+        terms, axes, width = self.residual.terms, self.residual.axes, self.jets.shape[-1]
+        result = weights.new_zeros((weights.shape[0], weights.shape[1], weights.shape[1]))
+        for k, (left, left_axes) in enumerate(terms):
+            for m, (right, right_axes) in enumerate(terms):
+                block = second[..., k, m]
+                if not bool(block.any()):
+                    continue
+                a, b = self.jets[axes.index(left_axes)], self.jets[axes.index(right_axes)]
+                rows, columns = slice(left * width, (left + 1) * width), slice(right * width, (right + 1) * width)
+                result[:, rows, columns] += (block[..., None] * a).mT @ b
+        return result
+
+    def jet_values(self, weights: Tensor) -> Tensor:
+        """Return u and its derivatives at the interior points, ``(E, N, K)``."""
+        blocks = weights.reshape(weights.shape[0], self.outputs, -1)
+        needed = torch.einsum("anp,ecp->eanc", self.jets, blocks)
+        index = [self.residual.axes.index(axes) for _, axes in self.residual.terms]
+        component = [c for c, _ in self.residual.terms]
+        values = needed.permute(0, 2, 1, 3)[..., index, component]
+        return values if self.offset is None else values + self.offset
+
+    def interior(self, slopes: Tensor) -> Tensor:
+        """Return ``scale · Σ_k ∂r/∂jet_k · ∂jet_k/∂θ``, ``(..., N · equations, outputs · P)``, from slopes ``(..., N, eq, K)``."""
+        scaled = self.interior_scale[:, None, None] * slopes
+        blocks = []
+        for component in range(self.outputs):
+            # a sum over the few terms: a contraction would become a batch of N tiny products
+            total = torch.zeros((), dtype=slopes.dtype, device=slopes.device)
+            for k, (of, axes) in enumerate(self.residual.terms):
+                if of == component:
+                    total = total + scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
+            blocks.append(total)
+        return torch.cat(blocks, -1).flatten(-3, -2)

@@ -1,0 +1,119 @@
+"""PINNs that are linear in their trained weights: random features of the point, fitted to collocation data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.jets.features import Encoding, RandomFeatures, draw_features
+from pinndd.pinn.jets.residual import PointwiseResidual
+from pinndd.pinn.jets.rows import Rows
+from pinndd.pinn.sets.collocation import INTERIOR, row_scales
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+
+
+@dataclass(frozen=True)
+class FittedFeatures:
+    """A batch of trained models ``u(x) = Σ_p θ_p φ_p(x)``.
+
+    Attributes:
+        features: the features they share.
+        weights: ``(E, outputs · P)``.
+        episodes: what they were trained for.
+        outputs: components of u.
+    """
+
+    features: RandomFeatures
+    weights: Tensor
+    episodes: BoundaryEpisodes
+    outputs: int
+
+    def __call__(self, points: Tensor, derivatives: int = 0) -> Tensor:
+        """Evaluate at ``(Q, d)``: ``(E, Q, outputs)``, followed by the d partial derivatives if ``derivatives`` is 1."""
+        axes = [()] + [(a,) for a in range(points.shape[-1])] * (derivatives > 0)
+        blocks = self.weights.reshape(self.weights.shape[0], self.outputs, -1)
+        parts = [torch.einsum("qp,ecp->eqc", jet, blocks) for jet in self.features.jets(points, axes)]
+        return torch.cat(parts, -1)
+
+
+@dataclass(frozen=True)
+class FeatureModel:
+    """Random-feature PINN of the retrain protocol, as a `pinndd.learners.ridge.LinearModel` or a least-squares model.
+
+    Args:
+        pde: the equation.
+        width: features an output.
+        scale: standard deviation of the inner weights.
+    """
+
+    pde: PDE
+    width: int = 256
+    scale: float = 2.0
+
+    @cached_property
+    def residual(self) -> PointwiseResidual:
+        """The residual as a function of the jet."""
+        return pointwise_residual(self.pde)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained weights."""
+        return self.width * self.pde.outputs
+
+    def features(self, seed: int, like: Tensor) -> RandomFeatures:
+        """Draw the features of a seed, on the device and in the dtype of ``like``."""
+        encoding = Encoding(self.pde.box, self.pde.periodic_axes)
+        return draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+
+    def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Rows:
+        """Evaluate the features and the boundary values at the points of ``data``."""
+        points, scales = data[INTERIOR], row_scales(self.pde, data)
+        features = self.features(episodes.seed, points)
+        rows, targets = [], []
+        for name, operator in self.pde.operators.items():
+            s = data[name]
+            place = self.pde.patches[name].points(s)
+            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.outputs))
+            targets.append(scales[name] * episodes.values[name](s))
+        return Rows(
+            self.residual,
+            self.pde.outputs,
+            points,
+            torch.stack(features.jets(points, self.residual.axes)),
+            scales[INTERIOR],
+            torch.cat(rows),
+            torch.cat(targets, -1),
+        )
+
+    def system(self, data: SyntheticData, episodes: BoundaryEpisodes) -> tuple[Tensor, Tensor]:
+        """Return the rows of a linear PDE: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``."""
+        return self.prepare(data, episodes).system()
+
+    def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
+        """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
+        return prepared.residuals(weights)
+
+    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
+        return prepared.linearise(weights)
+
+    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
+        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
+        return prepared.curvature(weights)
+
+    def fitted(self, weights: Tensor, episodes: BoundaryEpisodes) -> FittedFeatures:
+        """Return the models with output weights ``(E, outputs · P)``."""
+        return FittedFeatures(self.features(episodes.seed, weights), weights, episodes, self.pde.outputs)
+
+    def weights(self, fitted: FittedFeatures) -> Tensor:
+        """Return the output weights of trained models."""
+        return fitted.weights
+
+    def with_settings(self, width: int, scale: float) -> FeatureModel:
+        """Return the model with another width and feature scale."""
+        return replace(self, width=width, scale=scale)

@@ -1,0 +1,54 @@
+"""Episodes of a PINN: boundary conditions, the points where it is asked, and the truth there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.declare.pde import BoundaryValues
+
+
+@dataclass(frozen=True)
+class BoundaryEpisodes:
+    """A batch of B boundary conditions, each an episode of its own, with one draw of the network's initial weights.
+
+    Attributes:
+        values: the boundary conditions.
+        points: where the solution is asked, ``(Q, d)``.
+        truth: the solution there, ``(B, Q, outputs)``.
+        seed: of the network's initial weights or random features, shared by the batch.
+        slope: the gradient of the solution, ``(B, Q, outputs, d)``, where the distance needs it.
+    """
+
+    values: BoundaryValues
+    points: Tensor
+    truth: Tensor
+    seed: int
+    slope: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: Tensor | slice) -> BoundaryEpisodes:
+        return replace(
+            self,
+            values=BoundaryValues(self.values.ensemble, self.values.coefficients[index]),
+            truth=self.truth[index],
+            slope=None if self.slope is None else self.slope[index],
+        )
+
+    def with_seed(self, seed: int) -> BoundaryEpisodes:
+        """Return the same boundary conditions for another draw of the network."""
+        return replace(self, seed=seed)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> BoundaryEpisodes:
+        """Return the batch on another device or in another floating dtype."""
+        return replace(
+            self,
+            values=BoundaryValues(self.values.ensemble, self.values.coefficients.to(device, dtype)),
+            points=self.points.to(device, dtype),
+            truth=self.truth.to(device, dtype),
+            slope=None if self.slope is None else self.slope.to(device, dtype),
+        )
