@@ -1,6 +1,7 @@
 # make study   a study of the heat equation, with its report
 # make test    the tests
 # make lint    linter and type checker
+# make docs    the guides and the reference as a site, in site/
 # Needs Python >= 3.11 with venv; everything else goes into .venv. Another interpreter: make PYTHON=/path/to/python test
 
 VENV := .venv
@@ -9,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: study test lint clean
+.PHONY: study test lint docs clean
 
 study: $(VENV)/.ready
 	$(BIN)/pinndd study heat --out runs/heat --resume
@@ -22,8 +23,12 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The site is site/index.html: open it in a browser."
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # torch first, at the version of constraints.txt: nothing that follows brings a second one
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -31,4 +36,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
 	$(PIP) --editable '.[test,lint]'
+	@touch $@
+
+# only for the site: tests and studies do not need it
+$(VENV)/.docs: $(VENV)/.ready
+	$(PIP) --editable '.[docs]'
 	@touch $@

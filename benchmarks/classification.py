@@ -13,7 +13,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pinndd.study.classification.evaluation import Row, markdown, summarise
+import pandas as pd
+
+from pinndd.study.classification.evaluation import markdown, summarise
 from pinndd.study.classification.protocol import EvaluationProtocol
 
 RESULTS = Path(__file__).parent / "results" / "classification.json"
@@ -26,7 +28,7 @@ def table(run: dict[str, Any]) -> str:
         f"({run['hardware']}, torch {run['versions']['torch']}):"
     )
     chosen = [f"- {name}: {EvaluationProtocol(**own).training}" for name, own in run.get("chosen", {}).items()]
-    return "\n".join((title, "", markdown(summarise(Row(**row) for row in run["rows"])), "", *chosen)).rstrip()
+    return "\n".join((title, "", markdown(summarise(pd.DataFrame(run["rows"]))), "", *chosen)).rstrip()
 
 
 if __name__ == "__main__":

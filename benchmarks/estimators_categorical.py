@@ -25,13 +25,13 @@ from torch import Tensor
 
 from pinndd.bayesnet import BDeu, estimate, expectation_maximisation, load_network, posterior, sample
 from pinndd.bayesnet.counting import CountingLearner
-from pinndd.bayesnet.distilling import distil_rows
+from pinndd.bayesnet.distilling import distill_rows
+from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.checkpoint import write_json
 from pinndd.distances import KL, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.study.hospitals.simulated import Trial, draw_trial
-from pinndd.tasks import ConditionalMarginals
+from pinndd.study.medical.hospitals.simulated import Trial, draw_trial
 
 ROWS, MISSING, PRIOR, SECONDS = 50, 0.26, BDeu(1.0), 60.0
 RESULTS = Path(__file__).parent / "results" / "estimators_categorical.json"
@@ -53,7 +53,7 @@ def one_seed(name: str, seed: int) -> dict[str, Any]:
 
     def run(method: str, starts: Tensor, seconds: float, *, programme: bool = False) -> float:
         begun = time.perf_counter()
-        found = distil_rows(problem, starts, asked, steps=150, seconds=seconds, smooth=smooth, programme=programme)
+        found = distill_rows(problem, starts, asked, steps=150, seconds=seconds, smooth=smooth, programme=programme)
         spent = time.perf_counter() - begun
         methods[method] = {"risk": found.risk, "seconds": spent, "networks": found.evaluations, **judged(trial, found.rows)}
         return spent

@@ -1,4 +1,4 @@
-"""Distil one small table for stated queries from hospitals that record different variables, against every usual method.
+"""Distill one small table for stated queries from hospitals that record different variables, against every usual method.
 
     python benchmarks/hospitals.py --network child --missing 0.26 --seeds 10      # mean ± standard error, paired
     python benchmarks/hospitals.py --network alarm --missing 0.29 --seeds 1 --first 4
@@ -11,7 +11,7 @@ network that is believed; tables are distilled so that a network counted from th
 Everything is then judged by the total variation from the *true* network, on these queries and on 200 fresh ones that nothing was
 distilled for. A query is a random target with one to three findings, those of a patient drawn from the true network. Seconds are
 processor time (set OMP_NUM_THREADS=1), and do not hold what a method builds on, such as expectation maximisation for drawn rows.
-Writes benchmarks/results/hospitals.json, one record a network, share of missing cells and seed; other records are kept.
+Writes benchmarks/results/hospitals.json, one record per network, share of missing cells and seed; other records are kept.
 """
 
 from __future__ import annotations
@@ -20,41 +20,48 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from pinndd.bayesnet import load_network
-from pinndd.study.hospitals.methods import Made, Method, known_of, methods
-from pinndd.study.hospitals.outcome import Outcome, markdown, merged, read_outcomes, run_methods, summarise, write_outcomes
-from pinndd.study.hospitals.simulated import draw_trial
+from pinndd.study.medical.hospitals.methods import Method, MethodResult, method_inputs, methods
+from pinndd.study.medical.hospitals.scores import (
+    SETTING,
+    markdown,
+    merged,
+    read_scores,
+    run_methods,
+    summarise,
+    write_scores,
+)
+from pinndd.study.medical.hospitals.simulated import draw_trial
 from pinndd.study.plots.hospitals import variation_by_rows
 from pinndd.study.plots.style import save_figure
 
 RESULTS = Path(__file__).parent / "results" / "hospitals.json"
 
 
-def run(name: str, missing: float, seeds: Sequence[int], chosen: Sequence[Method], results: Path) -> list[Outcome]:
+def run(name: str, missing: float, seeds: Sequence[int], chosen: Sequence[Method], results: Path) -> pd.DataFrame:
     """Run the seeds, write after each, and return what is known of this setting."""
-    truth, found = load_network(name), list[Outcome]()
+    truth, everything = load_network(name), read_scores(results) if results.exists() else None
     for seed in seeds:
-        known = known_of(draw_trial(truth, missing=missing, seed=seed))
-        outcome = run_methods(name, known, chosen, report=_report)
-        old = read_outcomes(results) if results.exists() else ()
-        everything = merged(old, outcome)
-        write_outcomes(results, everything)
-        found = [each for each in everything if each.setting == outcome.setting]
+        inputs = method_inputs(draw_trial(truth, missing=missing, seed=seed))
+        new = run_methods(name, inputs, chosen, report=_report)
+        everything = new if everything is None else merged(everything, new)
+        write_scores(results, everything)
         print(f"seed {seed} done", flush=True)
-    return found
+    return everything.merge(new[SETTING].drop_duplicates())
 
 
-def _report(method: Method, made: Made) -> None:
-    end = "" if made.polished is None else f", {made.polished.flips} cells changed, optimal: {made.polished.optimal}"
-    print(f"  {method.label}: {made.seconds:.1f} s{end}", flush=True)
+def _report(method: Method, result: MethodResult) -> None:
+    end = "" if result.polished is None else f", {result.polished.flips} cells changed, optimal: {result.polished.optimal}"
+    print(f"  {method.label}: {result.seconds:.1f} s{end}", flush=True)
 
 
-def draw(outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Draw total variation against the number of rows, one picture a setting."""
-    for setting in dict.fromkeys(outcome.setting for outcome in outcomes):
-        mine = [outcome for outcome in outcomes if outcome.setting == setting]
-        path = folder / f"{mine[0].network}-{100 * mine[0].missing:.0f}.png"
-        save_figure(variation_by_rows(summarise(mine), mine[0].rows), path)
+def draw(scores: pd.DataFrame, folder: Path) -> None:
+    """Draw total variation against the number of rows, one picture per setting."""
+    for (name, missing, _, patients, *_), own in scores.groupby(SETTING, sort=False):
+        path = folder / f"{name}-{100 * missing:.0f}.png"
+        save_figure(variation_by_rows(summarise(own), patients), path)
         print(f"\n{path}")
 
 
@@ -74,7 +81,7 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, help="folder for pictures of what is printed")
     arguments = parser.parse_args()
     if arguments.print:
-        _show(read_outcomes(arguments.results), arguments.figures)
+        _show(read_scores(arguments.results), arguments.figures)
         return
     every = methods(soft=arguments.soft, hard=arguments.hard, censored=arguments.censored)
     chosen = [method for method in every if arguments.only in method.label]
@@ -82,10 +89,10 @@ def main() -> None:
     _show(run(arguments.network, arguments.missing, seeds, chosen, arguments.results), arguments.figures)
 
 
-def _show(outcomes: Sequence[Outcome], figures: Path | None) -> None:
-    print(markdown(outcomes))
+def _show(scores: pd.DataFrame, figures: Path | None) -> None:
+    print(markdown(scores))
     if figures is not None:
-        draw(outcomes, figures)
+        draw(scores, figures)
 
 
 if __name__ == "__main__":

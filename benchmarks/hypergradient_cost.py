@@ -30,8 +30,7 @@ from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.problem import DistillationProblem, Learner
-from pinndd.study.outcome import StudySettings
-from pinndd.study.retrain_setup import make_setup
+from pinndd.study.protocols import protocol_named
 
 RESULT = Path(__file__).parent / "results" / "hypergradient_cost.json"
 ROUNDS = 5
@@ -42,9 +41,10 @@ KEEP_EVERY = (1, 3, 14)
 def setting(name: str, points: int, boundary_points: int) -> tuple[Any, Any, DistillationProblem]:
     """Return data, a batch of episodes and the problem of the retrain protocol."""
     pde = load_pde(name)
-    setup = make_setup(pde, StudySettings(), 0)
+    (bench,) = protocol_named("retrain").open(pde).benches(0)
     data = collocation_data(pde, *sample_points(pde, "sobol", points, boundary_points, 1), 100.0)
-    return data, setup.problem.task.episodes(setup.outer.batch, torch.Generator().manual_seed(0)), setup.problem
+    problem = bench.problem_for(data)
+    return data, problem.task.episodes(bench.outer.batch, torch.Generator().manual_seed(0)), problem
 
 
 def seconds(run: Callable[[], object]) -> float:

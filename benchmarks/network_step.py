@@ -21,7 +21,7 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
 from pinndd.study.classification.dataset import labelled
 from pinndd.study.classification.training import Draw
-from pinndd.study.run_config import hardware, versions
+from pinndd.study.results.run_config import hardware, versions
 from pinndd.vision.networks import ConvNet
 
 RESULT = Path(__file__).parent / "results" / "network_step.json"

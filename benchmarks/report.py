@@ -3,8 +3,8 @@
 python benchmarks/report.py                    # the page; pictures that are there stay
 python benchmarks/report.py --runs runs/all    # the page, and the gallery drawn anew from these runs
 
-What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture. The table of
-sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes.
+What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture.
+The table of sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas
+from pandas import DataFrame
 from PIL import Image
 
 from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.loading import list_pdes, load_pde
-from pinndd.study import words
-from pinndd.study.benchmark import FILE, BenchmarkRun, load_benchmark
-from pinndd.study.geometric import geometric_mean
-from pinndd.study.outcome import NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
-from pinndd.study.run_folder import RunFolder
-from pinndd.study.sensor_study import load_records, sensor_table
-from pinndd.study.summary import SummaryRow, best_baseline
+from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.report.sensor_table import load_sensors, sensor_table
+from pinndd.study.results import words
+from pinndd.study.results.benchmark import FILE, BenchmarkRun, load_benchmark
+from pinndd.study.results.intervals import geometric_mean
+from pinndd.study.results.outcome import FieldExample, Outcome
+from pinndd.study.results.run_folder import RunFolder
+from pinndd.study.results.selection import of_size, one_set_each, own_learner, sizes_studied
+from pinndd.study.results.standing import Standing, standing
+from pinndd.study.results.summary import comparisons, summarise
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, rows_of
+from pinndd.study.results.writing import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 FEWEST = 3
@@ -40,9 +47,9 @@ DOTS_PER_INCH, COLOURS = 96, 256
 
 HEAD = """# Benchmark
 
-Every PDE of `pdes/`, in distribution and under every shift: the error of a distilled set, that of the best tuned baseline of the
-same size *under that shift*, and their ratio. `python benchmarks/report.py` wrote this page from
-[benchmark.json](../benchmarks/results/benchmark.json), which
+Every PDE of `pdes/`, in distribution and under every shift: the error of a distilled set, that of the best baseline *under that
+shift* of the same size, and their ratio. `python benchmarks/report.py` wrote this page from
+`benchmarks/results/benchmark.json`, which
 
 ```bash
 {command}
@@ -83,57 +90,57 @@ One unseen boundary condition in distribution. Solution and predictions share a 
 """
 
 
-def page(
-    runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES, sensors: Sequence[Mapping[str, Any]] = ()
-) -> str:
+def page(runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES, sensors: DataFrame | None = None) -> str:
     """Return the page as Markdown.
 
     Args:
         runs: what was studied.
         docs: folder of the page; pictures are under ``benchmark/`` there.
-        notes: folder of what was written by hand, a file a PDE, and ``sensors.md``.
-        sensors: records of the placements.
+        notes: folder of what was written by hand, one file per PDE, and ``sensors.md``.
+        sensors: summary of the placements (None: there are none).
     """
     parts = [
         HEAD.format(command="\n".join(dict.fromkeys(_general(r) for r in runs)) or "pinndd study --all"),
         SHORT,
-        _table(
-            ("protocol", "conditions", "families", "rows", "geometric mean of the ratio", "above 1", "below 1"), _means(runs)
-        ),
+        _table(DataFrame(_means(runs))),
         FAMILIES,
         _families(runs),
         ROWS,
-        _table(("PDE", "protocol", "learner", "conditions", "distilled", "best tuned baseline", "ratio", ""), _rows(runs)),
+        _table(DataFrame(_rows(runs))),
         *_sensors(sensors, notes),
         GALLERY,
         *_gallery(runs, docs, notes),
         "## How it was run\n",
-        _table(("PDEs", "settings", "versions", "hardware"), _settings(runs)),
+        _table(_settings(runs)),
     ]
     return "\n".join(parts)
 
 
-def groups(runs: Sequence[BenchmarkRun]) -> dict[str, list[SummaryRow]]:
+def _table(frame: DataFrame) -> str:
+    return markdown_table(frame) + "\n"
+
+
+def groups(runs: Sequence[BenchmarkRun]) -> dict[str, DataFrame]:
     """Return the compared rows by protocol; where a study has several learners of its own, by protocol and learner."""
-    found: dict[str, list[SummaryRow]] = {}
+    found: dict[str, list[DataFrame]] = {}
     for run in sorted(runs, key=lambda r: r.protocol != "retrain"):
-        several = len({r.learner for r in run.compared}) > 1
-        for row in run.compared:
-            found.setdefault(f"{run.protocol}, {row.learner}" if several else run.protocol, []).append(row)
-    return found
+        several = run.compared["learner"].nunique() > 1
+        for learner, rows in run.compared.groupby("learner", sort=False):
+            found.setdefault(f"{run.protocol}, {learner}" if several else run.protocol, []).append(rows)
+    return {name: pandas.concat(parts) for name, parts in found.items()}
 
 
 def draw(runs_folder: Path, names: Sequence[str], docs: Path) -> list[Path]:
-    """Draw the gallery from the runs below a folder, one picture a PDE that is there, and return the files."""
+    """Draw the gallery from the runs below a folder, one picture per PDE that is there, and return the files."""
     drawn = []
     for name in names:
         if not RunFolder(runs_folder / name).holds_run:
             continue
-        example = _example(RunFolder.open(runs_folder / name).outcomes())
+        example, beside = _example(RunFolder.open(runs_folder / name).outcomes())
         if example is not None:
             path = docs / "benchmark" / f"{name}.png"
             with house_style():
-                save_small(draw_field_row(load_pde(name), example), path)
+                save_small(draw_field_row(load_pde(name), example, beside), path)
             drawn.append(path)
     return drawn
 
@@ -148,10 +155,17 @@ def save_small(figure: Any, path: Path) -> None:
         file.write(small.getvalue())
 
 
-def _example(outcomes: Sequence[Outcome]) -> FieldExample | None:
-    """The condition in distribution of the first protocol that has one."""
-    found = [e for outcome in outcomes for e in outcome.examples if e.shift == NO_SHIFT]
-    return found[0] if found else None
+def _example(outcomes: Sequence[Outcome]) -> tuple[FieldExample | None, Standing | None]:
+    """The condition in distribution of the first protocol that has one, and what the table says about it."""
+    found = next(((o, e) for o in outcomes for e in o.examples if e.shift == NO_SHIFT), None)
+    if found is None:
+        return None, None
+    outcome, example = found
+    summary = summarise(outcome.results)
+    own = one_set_each(summary[summary["learner"] == own_learner(summary)])
+    table = of_size(own, sizes_studied(own)[0]) if sizes_studied(own) else own
+    shown = next((method for method in example.predictions if method != DISTILLED), "")
+    return example, standing(table, NO_SHIFT, shown)
 
 
 def _general(run: BenchmarkRun) -> str:
@@ -160,32 +174,33 @@ def _general(run: BenchmarkRun) -> str:
     return " --".join(["pinndd study --all" if first == run.pde else f"pinndd study {first}", *options])
 
 
-def _means(runs: Sequence[BenchmarkRun]) -> Iterator[Sequence[str]]:
+def _means(runs: Sequence[BenchmarkRun]) -> Iterator[dict[str, str]]:
     for name, rows in groups(runs).items():
         kinds = {
-            "in distribution": [r for r in rows if r.shift == NO_SHIFT],
-            "under shifts": [r for r in rows if r.shift != NO_SHIFT],
+            "in distribution": rows[rows["shift"] == NO_SHIFT],
+            "under shifts": rows[rows["shift"] != NO_SHIFT],
             "all": rows,
         }
         for kind, mine in kinds.items():
-            good = [r for r in mine if r.ratio]
+            good = mine[mine["ratio"] > 0]
             failed = f" ({len(mine) - len(good)} failed)" if len(good) < len(mine) else ""
-            share = [sum(r.wins is wins for r in mine) / max(1, len(mine)) for wins in (True, False)]
-            yield (
-                name,
-                kind,
-                str(len({r.pde for r in mine})),
-                f"{len(mine)}{failed}",
-                _mean(good),
-                *(f"{100 * s:.0f} %" for s in share),
-            )
+            above, below = ((mine["wins"] == wins).sum() / max(1, len(mine)) for wins in (True, False))
+            yield {
+                "protocol": name,
+                "conditions": kind,
+                "families": str(mine["pde"].nunique()),
+                "rows": f"{len(mine)}{failed}",
+                "geometric mean of the ratio": _mean(good),
+                "above 1": f"{100 * above:.0f} %",
+                "below 1": f"{100 * below:.0f} %",
+            }
 
 
-def _mean(rows: Sequence[SummaryRow]) -> str:
-    if not rows:
+def _mean(rows: DataFrame) -> str:
+    if rows.empty:
         return "–"
-    found = geometric_mean([r.ratio or 0.0 for r in rows], [r.pde for r in rows])
-    several = len({r.pde for r in rows}) >= FEWEST
+    found = geometric_mean(rows["ratio"].tolist(), rows["pde"].tolist())
+    several = rows["pde"].nunique() >= FEWEST
     interval = f" ({words.significant(found.low)}–{words.significant(found.high)})" if several else ""
     return f"{words.significant(found.value, 3)}{interval}"
 
@@ -193,40 +208,35 @@ def _mean(rows: Sequence[SummaryRow]) -> str:
 def _families(runs: Sequence[BenchmarkRun]) -> str:
     titles, found = dict(list_pdes()), groups(runs)
 
-    def cell(pde: str, rows: Sequence[SummaryRow]) -> str:
-        mine = [r for r in rows if r.pde == pde]
-        if not mine:
+    def cell(pde: str, rows: DataFrame) -> str:
+        mine = rows[rows["pde"] == pde].sort_values("ratio", kind="stable")
+        if mine.empty:
             return "–"
-        worst = min(mine, key=lambda r: r.ratio or 0.0)
-        good = [r for r in mine if r.ratio]
-        mean = (
-            words.significant(geometric_mean([r.ratio or 0.0 for r in good], [pde] * len(good)).value) if good else "failed"
-        )
-        return f"{mean}<br>{words.shift_name(worst.shift)} {words.significant(worst.ratio or 0.0)}"
+        worst, good = mine.iloc[0], rows.loc[(rows["pde"] == pde) & (rows["ratio"] > 0), "ratio"].tolist()
+        mean = words.significant(geometric_mean(good, [pde] * len(good)).value) if good else "failed"
+        return f"{mean}<br>{words.shift_name(worst['shift'])} {words.significant(worst['ratio'])}"
 
     names = sorted({r.pde for r in runs})
-    rows = [[f"[{n}](#{n})", titles.get(n, ""), *(cell(n, g) for g in found.values())] for n in names]
-    return _table(("PDE", "what it is", *found), rows)
+    columns = {"PDE": [f"[{n}](#{n})" for n in names], "what it is": [titles.get(n, "") for n in names]}
+    return _table(DataFrame(columns | {group: [cell(n, rows) for n in names] for group, rows in found.items()}))
 
 
-def _rows(runs: Sequence[BenchmarkRun]) -> Iterator[Sequence[str]]:
+def _rows(runs: Sequence[BenchmarkRun]) -> Iterator[dict[str, str]]:
     for run in runs:
-        for row in run.compared:
-            rival = best_baseline(run.rows, row)
-            sign = {True: "", False: "loses", None: "≈"}[row.wins]
-            low, high = (words.significant(bound or 0.0) for bound in (row.ratio_low, row.ratio_high))
-            ratio = f"{words.significant(row.ratio or 0.0, 3)} ({low}–{high})"
-            cells = (
-                run.pde,
-                run.protocol,
-                row.learner,
-                words.shift_name(row.shift),
-                f"{words.percent(row.mean)} ({words.interval(row)})",
-                "–" if rival is None else f"{words.percent(rival.mean)} {rival.method}",
-                ratio,
-                sign,
-            )
-            yield [f"**{c}**" for c in cells] if row.wins is False else cells
+        own = comparisons(run.rows)
+        for row in rows_of(own[(own["learner"] == own["distilled_with"]) & own["ratio"].notna()]):
+            low, high = words.significant(row.ratio_low), words.significant(row.ratio_high)
+            cells = {
+                "PDE": run.pde,
+                "protocol": run.protocol,
+                "learner": row.learner,
+                "conditions": words.shift_name(row.shift),
+                "distilled": f"{words.percent(row.mean)} ({words.interval(row)})",
+                "best baseline": f"{words.percent(row.baseline_mean)} {row.baseline}",
+                "ratio": f"{words.significant(row.ratio, 3)} ({low}–{high})",
+                "": {"win": "", "loss": "loses", "draw": "≈"}[row.state],
+            }
+            yield {name: f"**{cell}**" for name, cell in cells.items()} if row.state == "loss" else cells
 
 
 def _gallery(runs: Sequence[BenchmarkRun], docs: Path, notes: Path) -> Iterator[str]:
@@ -240,10 +250,10 @@ def _gallery(runs: Sequence[BenchmarkRun], docs: Path, notes: Path) -> Iterator[
         yield from _note(name, notes)
 
 
-def _sensors(records: Sequence[Mapping[str, Any]], notes: Path) -> Iterator[str]:
-    if records:
+def _sensors(summary: DataFrame | None, notes: Path) -> Iterator[str]:
+    if summary is not None and len(summary):
         yield SENSORS
-        yield sensor_table(records) + "\n"
+        yield sensor_table(summary) + "\n"
         yield from _note("sensors", notes)
 
 
@@ -253,23 +263,38 @@ def _note(name: str, notes: Path) -> Iterator[str]:
         yield (notes / f"{name}.md").read_text().strip() + "\n"
 
 
-def _settings(runs: Sequence[BenchmarkRun]) -> list[list[str]]:
+def _settings(runs: Sequence[BenchmarkRun]) -> DataFrame:
     """One row for all runs that were made alike."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for r in runs:
-        texts = tuple(_plain(values) for values in (r.settings, r.versions, r.hardware))
-        found.setdefault(texts, []).append(f"{r.pde} {r.protocol}")  # type: ignore[arg-type]
-    return [[", ".join(names), *texts] for texts, names in found.items()]
+    texts = [
+        {
+            "PDEs": f"{r.pde} {r.protocol}",
+            "set": _size(r),
+            "settings": _plain(_shared(r.settings)),
+            "versions": _plain(r.versions),
+            "hardware": _plain(r.hardware),
+        }
+        for r in runs
+    ]
+    same = ["set", "settings", "versions", "hardware"]
+    return DataFrame(texts).groupby(same, sort=False)["PDEs"].agg(", ".join).reset_index()[["PDEs", *same]]
+
+
+def _size(run: BenchmarkRun) -> str:
+    """What its rows say about the size of the distilled sets: settings may hold sizes of other protocols."""
+    sets = run.rows[run.rows["method"] == DISTILLED].drop_duplicates(["points", "boundary_points"])
+    return "; ".join(protocol_named(run.protocol).words.size_of(row) for row in rows_of(sets))
+
+
+def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that all protocols have, the factor on the outer steps under its present name."""
+    sizes = {option for name in NAMES for option in protocol_named(name).options}
+    named = {"effort" if name == "budget" else name: value for name, value in settings.items()}
+    return {name: value for name, value in named.items() if name.split()[-1] not in sizes}
 
 
 def _plain(values: Any) -> str:
     said = {k: ", ".join(map(str, v)) or "none" if isinstance(v, list) else v for k, v in values.items()}
     return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in said.items())
-
-
-def _table(columns: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def main() -> None:
@@ -286,7 +311,7 @@ def main() -> None:
     if options.runs is not None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
-    sensors = load_records(options.results / "sensors")
+    sensors = load_sensors(options.results / "sensors")
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
         file.write(page(runs, options.docs, sensors=sensors).encode())

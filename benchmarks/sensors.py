@@ -19,9 +19,14 @@ import deepxde
 import torch
 
 from pinndd import __version__
+from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde
-from pinndd.study.outcome import StudySettings
-from pinndd.study.sensor_study import load_records, sensor_table, study_sensors, write_study
+from pinndd.pinn.declare.pde import PDE
+from pinndd.study.protocols.sensors.settings import SensorSettings
+from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.report.sensor_table import load_sensors, sensor_table
+from pinndd.study.results.summary import summarise, summary_to_json
+from pinndd.study.run import run_study
 
 RESULTS = Path(__file__).parent / "results" / "sensors"
 PDES = ("heat", "poisson", "laplace_disk", "heat_switch")
@@ -33,9 +38,16 @@ def run(name: str) -> None:
     """Study one PDE and write its results."""
     pde = load_pde(name)
     started = time.perf_counter()
-    study = study_sensors(pde, SIZES, SETTINGS)
-    write_study(study, Path("runs") / f"{name}-sensors")
-    placed = [p.found.seconds for placements in study.placements.values() for p in placements]
+    folder = run_study(
+        pde,
+        Path("runs") / f"{name}-sensors",
+        protocols=["sensors"],
+        sizes={"sensors": SensorSettings(SIZES)},
+        settings=SETTINGS,
+        overwrite=True,
+    )
+    (outcome,) = folder.outcomes()
+    placed = outcome.distill_seconds
     record = {
         "pde": name,
         "sizes": SIZES,
@@ -46,11 +58,19 @@ def run(name: str) -> None:
         "threads": torch.get_num_threads(),
         "seconds": round(time.perf_counter() - started, 1),
         "seconds_of_one_placement": round(sum(placed) / len(placed), 1),
-        "rows": [row.to_json() for row in study.rows],
-        "allocations": study.allocations(),
+        "rows": summary_to_json(summarise(outcome.results)),
+        "allocations": [
+            {"sensors": data.header["sensors"], "seed": data.header["seed"], "allocation": allocation(pde, data)}
+            for data in outcome.data
+        ],
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def allocation(pde: PDE, data: SyntheticData) -> dict[str, int]:
+    """Return how many sensors a placement has on every condition that is measured."""
+    return {c.name: data[c.name].shape[0] for c in pde.valued if c.name in data.learnable}
 
 
 def main() -> None:
@@ -59,7 +79,7 @@ def main() -> None:
     if "--print" not in sys.argv:
         for name in named or PDES:
             run(name)
-    print(sensor_table(load_records(RESULTS)))
+    print(sensor_table(load_sensors(RESULTS)), end="")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from pinndd.study.classification.continual import ContinualProtocol, Trace, run_
 from pinndd.study.classification.memories import MEMORIES, DistilledMemory
 from pinndd.study.plots.continual import draw_continual
 from pinndd.study.plots.style import save_figure
-from pinndd.study.run_config import versions
+from pinndd.study.results.run_config import versions
 from pinndd.vision.datasets import load_dataset
 from pinndd.vision.networks import MLP
 

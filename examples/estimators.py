@@ -3,9 +3,9 @@
 Continuous: six examples (place and value) for a ridge regression on Gaussian bumps, asked for a curve. Categorical: labels of 24
 given examples, for a classifier that is asked about points whose labels are known.
 
-Prints a line an estimator and number of outer steps. At equal steps the exact gradient ends at a lower risk than every estimator
-that draws a direction (forward gradient, SPSA, evolution strategies), at .06 against .08 or more, and in less time. Single flips
-lower the risk of the hard labels further, whichever estimator found them.
+Prints one line per estimator and number of outer steps. At equal steps the exact gradient ends at a lower risk than every
+estimator that draws a direction (forward gradient, SPSA, evolution strategies), at .06 against .08 or more, and in less
+time. Single flips lower the risk of the hard labels further, whichever estimator found them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks import HeldOutClassification
+from pinndd.tasks import HeldOutPrediction
 
 STEPS = (10, 40, 120)
 
@@ -66,7 +66,7 @@ def plane(inputs: Tensor) -> Tensor:
 def continuous() -> tuple[DistillationProblem, SyntheticData]:
     """Six examples of a curve."""
     x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
-    task = HeldOutClassification(x, torch.sin(4 * x) + x.square() + 1, 50)
+    task = HeldOutPrediction(x, torch.sin(4 * x) + x.square() + 1, 50)
     places = torch.linspace(-0.9, 0.9, 6, dtype=torch.float64)[:, None]
     fields = {"inputs": places, "targets": torch.ones_like(places)}
     constraints = {"inputs": Box((-1.0,), (1.0,)), "targets": Box((-4.0,), (4.0,))}
@@ -81,14 +81,14 @@ def categorical() -> tuple[DistillationProblem, SyntheticData]:
     labels = torch.nn.functional.one_hot(classes, 3).double()
     fields = {"inputs": points[:24], "targets": torch.full((24, 3), 1 / 3, dtype=torch.float64)}
     constraints = {"inputs": Fixed(), "targets": Simplex()}
-    task = HeldOutClassification(points[24:], labels[24:], 100)
+    task = HeldOutPrediction(points[24:], labels[24:], 100)
     return DistillationProblem(LinearRidge(1e-2, plane), task, RelativeL2(), Mean()), SyntheticData(fields, constraints)
 
 
 def run(
     estimator: Hypergradient, problem: DistillationProblem, data: SyntheticData, steps: int
 ) -> tuple[SyntheticData, float]:
-    """Distil, and return the set with the seconds that it took."""
+    """Distill, and return the set with the seconds that it took."""
     settings = OuterSettings(steps, batch=4, learning_rate=0.05, validate_every=10, seed=1)
     started = time.perf_counter()
     found = distill(problem, data, hypergradient=estimator, validation=[problem.task.everything()], settings=settings)
@@ -96,7 +96,7 @@ def run(
 
 
 def main() -> list[Line]:
-    """Print and return a line an estimator and number of outer steps."""
+    """Print and return one line per estimator and number of outer steps."""
     lines = []
     problem, data = continuous()
     smooth: dict[str, Hypergradient] = {

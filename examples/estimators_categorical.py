@@ -5,11 +5,12 @@ gradient through soft counts competes with those that only train. Then nothing c
 in the rows before it counts, or is a decision tree of scikit-learn, asked for P(bronchitis | everything else).
 
 Every estimator starts from the same drawn rows and has the same number of trainings; flips and the integer programme end by
-themselves. Prints a line an estimator: seconds of the processor until its hard rows (soft rows, weighted rows, or rows with soft
-labels, where it says so) reach the target, three quarters of the risk of the start, or where it ended; all seconds; trainings; the
-risk at the end. While the learner counts, the exact gradient ends lowest, with soft rows; of hard rows, those of single flips end
-lower than those of leave-one-out, SPSA and evolution strategies, in less time, and the integer programme ends at or below them.
-Without a gradient single flips beat leave-one-out too; soft labels for the tree, which are few and smooth, end lower than hard rows.
+themselves. Prints one line per estimator: seconds of the processor until its hard rows (soft rows, weighted rows, or rows
+with soft labels, where it says so) reach the target, three quarters of the risk of the start, or where it ended; all
+seconds; trainings; the risk at the end. While the learner counts, the exact gradient ends lowest, with soft rows; of hard
+rows, those of single flips end lower than those of leave-one-out, SPSA and evolution strategies, in less time, and the
+integer programme ends at or below them. Without a gradient single flips beat leave-one-out too; soft labels for the tree,
+which are few and smooth, end lower than hard rows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pinndd.bayesnet import BayesianNetwork, BDeu, Query, load_network, posterior, sample
 from pinndd.bayesnet.counting import WEIGHTS, CountingLearner, table_of_rows
-from pinndd.bayesnet.distilling import distil_table, harden
+from pinndd.bayesnet.distilling import distill_table, harden
 from pinndd.bayesnet.polishing import polish
 from pinndd.bayesnet.programming import sequential_programme
 from pinndd.bayesnet.structure_search import StructureSearchLearner
@@ -40,7 +41,7 @@ from pinndd.learners.scikit import ScikitClassifier
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem, Episodes, Fitted, Learner
 from pinndd.risks import Mean
-from pinndd.tasks import ConditionalMarginals, HeldOutClassification
+from pinndd.tasks import ConditionalMarginals, HeldOutPrediction
 
 ROWS, SOFT = 12, 0.8
 TARGET = 0.75
@@ -128,7 +129,7 @@ class Looking:
 
 
 def by_gradient(estimator: Hypergradient, watch: Watch, data: SyntheticData, trainings: int, *, rate: float = 0.1) -> None:
-    """Run the outer loop for as many steps as the budget allows, at so many trainings a step."""
+    """Run the outer loop for as many steps as the budget allows, at so many trainings per step."""
     problem = watch.problem
     counted = DistillationProblem(Counted(problem.learner, watch), problem.task, problem.distance, problem.risk)
     steps = max(1, watch.budget // trainings)
@@ -193,7 +194,7 @@ def counting(network: BayesianNetwork, drawn: torch.Tensor, budget: int) -> list
 
     def rounded(watch: Watch, *, programme: bool = False) -> None:
         steps = 60
-        rows = harden(problem, distil_table(problem, soft, asked, steps=steps).data, asked, steps=12)
+        rows = harden(problem, distill_table(problem, soft, asked, steps=steps).data, asked, steps=12)
         watch.trainings += 3 * steps
         watch.look(table_of_rows(structure, rows))
         flips(watch, rows, programme=programme)
@@ -285,7 +286,7 @@ def decision_tree(network: BayesianNetwork, drawn: torch.Tensor, seed: int, budg
         )
         for row in patients
     ]
-    task = HeldOutClassification(patients[:, columns], posterior(network, queries), len(patients))
+    task = HeldOutPrediction(patients[:, columns], posterior(network, queries), len(patients))
     tree = DecisionTreeClassifier(max_depth=4, min_samples_leaf=2, random_state=0)
     problem = DistillationProblem(ScikitClassifier(tree, target, "ordinal"), task, TotalVariation(), Mean())
     cells = table_of_rows(structure, drawn)
@@ -295,7 +296,7 @@ def decision_tree(network: BayesianNetwork, drawn: torch.Tensor, seed: int, budg
 
 
 def main(seed: int = 0, budget: int = 600) -> list[Line]:
-    """Print and return a line an estimator.
+    """Print and return one line per estimator.
 
     Args:
         seed: of the drawn rows.

@@ -1,4 +1,4 @@
-"""How faithful are the usual criteria to the problem? Each distils the same set; the problem itself is the judge.
+"""How faithful are the usual criteria to the problem? Each distills the same set; the problem itself is the judge.
 
 Six examples are distilled from 100 for ridge regression on polynomials. The examples crowd at one end; the task asks for the
 curve everywhere alike. Direct optimisation of the risk is compared with gradient, trajectory and distribution matching and
@@ -28,7 +28,7 @@ from pinndd.matching import DistributionMatching, GradientMatching, KernelInduci
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks import HeldOutClassification
+from pinndd.tasks import HeldOutPrediction
 
 SEEDS = (0, 1, 2)
 
@@ -53,7 +53,7 @@ def compare(seed: int) -> dict[str, tuple[float, float]]:
     full = SyntheticData({"inputs": x, "targets": curve(x)}, box)
     start = full.with_fields({"inputs": x[:6], "targets": curve(x[:6])})
     asked = torch.linspace(-1, 1, 101, dtype=torch.float64)[:, None]
-    task = HeldOutClassification(asked, curve(asked), queries=len(asked))
+    task = HeldOutPrediction(asked, curve(asked), queries=len(asked))
     problem = DistillationProblem(LinearRidge(1e-2, chebyshev), task, RelativeL2(), Mean())
     methods: dict[str, Hypergradient] = {
         "direct": Exact(),

@@ -15,29 +15,31 @@ network of expectation maximisation, or 100 random patients, at least 0.05 above
 from __future__ import annotations
 
 import argparse
+from math import isnan
 from pathlib import Path
 
 import torch
 
 from pinndd.bayesnet import MISSING
 from pinndd.bayesnet.counting import WEIGHTS, rows_of_table
-from pinndd.study.heart import Cohort, Distilled
-from pinndd.study.heart.distilling import HARD, SOFT, WEIGHTED
-from pinndd.study.heart.experiment import Ran, Trial, differences, run, table, versions
-from pinndd.study.heart.methods import LOGISTIC
-from pinndd.study.hospitals.data_card import DataCard, write_card, write_table
+from pinndd.diagnostics import effective_sample_size
+from pinndd.study.medical.heart import Cohort, DistilledTable
+from pinndd.study.medical.heart.distilling import HARD, SOFT, WEIGHTED
+from pinndd.study.medical.heart.experiment import AREA, Split, SplitRun, areas, differences, run, table, versions
+from pinndd.study.medical.heart.methods import LOGISTIC
+from pinndd.study.medical.hospitals.data_card import DataCard, write_card, write_table
 from pinndd.study.plots.hospitals import missingness, reliability
 from pinndd.study.plots.style import save_figure
 
 CANDIDATES = {"teacher": (1.0, 0.0)}
 WORDS = {
-    SOFT: "a probability a state; count each row with its probabilities",
-    HARD: "one state a cell; count the rows",
-    WEIGHTED: f"one state a cell and a weight a row, in the column {WEIGHTS!r}; count the rows with their weights",
+    SOFT: "one probability per state; count each row with its probabilities",
+    HARD: "one state per cell; count the rows",
+    WEIGHTED: f"one state per cell and one weight per row, in the column {WEIGHTS!r}; count the rows with their weights",
 }
 
 
-def main(out: Path = Path("runs/heart"), *, rows: int = 100, seed: int = 10) -> Trial:
+def main(out: Path = Path("runs/heart"), *, rows: int = 100, seed: int = 10) -> Split:
     """Return the scores of all methods on the patients held out."""
     cohort = Cohort()
     learn, held_out = cohort.heart.split(0.7, torch.Generator().manual_seed(seed))
@@ -49,18 +51,19 @@ def main(out: Path = Path("runs/heart"), *, rows: int = 100, seed: int = 10) -> 
     outcomes = cohort.outcomes[held_out]
     save_figure(reliability({name: (ran.probabilities[name], outcomes) for name in shown}), out / "reliability.png")
     save_figure(missingness(cohort.heart.hospitals), out / "missing-cells.png")
-    return ran.trial
+    return ran.split
 
 
-def keep(path: Path, distilled: Distilled, cohort: Cohort, learn: torch.Tensor, ran: Ran) -> None:
+def keep(path: Path, distilled: DistilledTable, cohort: Cohort, learn: torch.Tensor, ran: SplitRun) -> None:
     """Write a table and its card."""
-    structure, trial = distilled.network.structure, ran.trial
+    structure, split = distilled.network.structure, ran.split
     rows = rows_of_table(structure, distilled.data)
+    weights = distilled.data.fields.get(WEIGHTS)
     if distilled.kind != SOFT:
-        write_table(path, structure, rows, distilled.data.fields.get(WEIGHTS))
+        write_table(path, structure, rows, weights)
     else:
         write_table(path, structure, distilled.data)
-    scores = trial.line(f"{len(rows)} {distilled.kind}").scores
+    scores = split.score(f"{len(rows)} {distilled.kind}")
     hospitals = cohort.hospitals(learn)
     card = DataCard(
         title=f"{path.stem.replace('-', ' ')}, heart disease",
@@ -74,13 +77,15 @@ def keep(path: Path, distilled: Distilled, cohort: Cohort, learn: torch.Tensor, 
                 for name in hospitals.names
             ),
         ],
-        training=f"graph: {trial.choice.structure}, the disease on top; prior: BDeu({trial.choice.prior_rows:g})",
-        seeds={"split and draws": trial.seed},
+        training=f"graph: {split.choice.structure}, the disease on top; prior: BDeu({split.choice.prior_rows:g})",
+        seeds={"split and draws": split.seed},
         versions=versions(),
         numbers={
-            f"on {trial.held_out} patients held out": f"Brier score {scores.brier:.3f}, log loss {scores.log_loss:.3f}",
+            f"on {split.held_out} patients held out": "Brier score {brier:.3f}, log loss {log_loss:.3f}".format(**scores),
+            **({"effective number of rows": f"{effective_sample_size(weights):.0f}"} if weights is not None else {}),
             "area under the curve": ", ".join(
-                f"{name} {'-' if area is None else f'{area:.3f}'}" for name, area in scores.hospitals.items()
+                f"{name.removeprefix(AREA)} {'-' if isnan(scores[name]) else f'{scores[name]:.3f}'}"
+                for name in areas(split.scores)
             ),
         },
         limits=[

@@ -18,12 +18,24 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from pinndd.bayesnet import load_network, posterior
 from pinndd.bayesnet.identification import Identification, identify
-from pinndd.study.hospitals.data_card import DataCard, imitation, write_card, write_table
-from pinndd.study.hospitals.methods import CENSORED, HARD, SOFT, Budget, Known, Made, Method, known_of, methods
-from pinndd.study.hospitals.outcome import Outcome, markdown, run_methods, summarise, versions
-from pinndd.study.hospitals.simulated import draw_trial
+from pinndd.study.medical.hospitals.data_card import DataCard, imitation, write_card, write_table
+from pinndd.study.medical.hospitals.methods import (
+    CENSORED,
+    HARD,
+    SOFT,
+    DistillationEffort,
+    Method,
+    MethodInputs,
+    MethodResult,
+    method_inputs,
+    methods,
+)
+from pinndd.study.medical.hospitals.scores import markdown, run_methods, summarise, versions
+from pinndd.study.medical.hospitals.simulated import draw_trial
 from pinndd.study.plots.hospitals import missingness, variation_by_rows
 from pinndd.study.plots.style import save_figure
 
@@ -41,31 +53,32 @@ def main(
     missing: float = 0.26,
     seed: int = 0,
     sizes: Sequence[int] = (10, 20),
-) -> tuple[Outcome, Identification]:
+) -> tuple[pd.DataFrame, Identification]:
     """Return the scores of all methods, and what the chosen queries rest on."""
     truth = load_network(network)
-    budget = Budget(soft_steps=200, hard_steps=100, starts=2, censor_seconds=10.0)
-    known = known_of(draw_trial(truth, missing=missing, seed=seed, fresh=100), budget=budget)
-    hospitals = known.trial.hospitals
-    basis = identify(truth.structure, hospitals, known.trial.chosen)
+    effort = DistillationEffort(soft_steps=200, hard_steps=100, starts=2, censor_seconds=10.0)
+    inputs = method_inputs(draw_trial(truth, missing=missing, seed=seed, fresh=100), effort=effort)
+    hospitals = inputs.trial.hospitals
+    basis = identify(truth.structure, hospitals, inputs.trial.chosen)
 
-    def keep(method: Method, made: Made) -> None:
-        if method.name in TRAINING and made.table is not None:
+    def keep(method: Method, result: MethodResult) -> None:
+        if method.name in TRAINING and result.table is not None:
             path = out / f"{method.label.replace(' ', '-')}.csv"
-            write_table(path, truth.structure, made.table, made.weights)
-            write_card(path.with_suffix(".md"), card(network, known, basis, method, made))
+            write_table(path, truth.structure, result.table, result.weights)
+            write_card(path.with_suffix(".md"), card(network, inputs, basis, method, result))
 
-    every = methods(drawn=(*sizes, 100, 200), modes=sizes, soft=sizes[:1], hard=sizes, censored=sizes)
-    outcome = run_methods(network, known, every, report=keep)
+    small = sizes if network == "asia" else ()
+    every = methods(drawn=(*sizes, 100, 200), modes=sizes, pairwise=small, soft=sizes[:1], hard=sizes, censored=sizes)
+    scores = run_methods(network, inputs, every, report=keep)
     save_figure(missingness(hospitals), out / "missing-cells.png")
-    save_figure(variation_by_rows(summarise([outcome]), len(hospitals.rows)), out / "total-variation.png")
-    return outcome, basis
+    save_figure(variation_by_rows(summarise(scores), len(hospitals.rows)), out / "total-variation.png")
+    return scores, basis
 
 
-def card(name: str, known: Known, basis: Identification, method: Method, made: Made) -> DataCard:
+def card(name: str, inputs: MethodInputs, basis: Identification, method: Method, result: MethodResult) -> DataCard:
     """Return the card of a table."""
-    trial, hospitals = known.trial, known.trial.hospitals
-    close = imitation(posterior(made.network, trial.chosen), posterior(known.believed, trial.chosen))
+    trial, hospitals = inputs.trial, inputs.trial.hospitals
+    close = imitation(posterior(result.network, trial.chosen), posterior(inputs.believed, trial.chosen))
     used = [
         f"{hospital}: {len(hospitals.table(hospital))} patients simulated from {name}; records "
         f"{', '.join(hospitals.columns(hospital))}"
@@ -94,6 +107,6 @@ if __name__ == "__main__":
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 20], help="rows of the tables")
     asked = parser.parse_args()
     found, resting = main(asked.out, network=asked.network, missing=asked.missing, seed=asked.seed, sizes=asked.sizes)
-    print(markdown([found]))
+    print(markdown(found))
     print(f"\nThe chosen queries: {', '.join(f'{count} {status}' for status, count in sorted(resting.counts.items()))}")
     print(f"Tables, cards and figures are in {asked.out}")

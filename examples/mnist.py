@@ -1,11 +1,11 @@
-"""Distil MNIST to a few images a class for ConvNet-3, by matching with differentiable augmentation.
+"""Distill MNIST to a few images per class for ConvNet-3, by matching with differentiable augmentation.
 
     PINNDD_DATA=folder python examples/mnist.py                 # the four files of MNIST are in folder or folder/mnist
     PINNDD_DATA=folder python examples/mnist.py --per-class 10 --mixed
     python examples/mnist.py --download --device cuda --all     # fetch them; every baseline
 
-One image a class is distilled by gradient matching, ten by distribution matching; both get labels that networks trained on all data
-give, softened. So do random images, to tell what is owed to the labels.
+One image per class is distilled by gradient matching, ten by distribution matching; both get labels that networks trained on
+all data give, softened. So do random images, to tell what is owed to the labels.
 
 The images are distilled with a narrow ConvNet-3, whose cheap gradients suit a processor, and judged with the ConvNet-3 of the
 field (width 128, instance normalisation), five trained from scratch on each set. What suits k-means does not suit distilled images:
@@ -28,7 +28,7 @@ from pinndd.study.classification.experiment import (
     BASELINES,
     DISTILLED,
     TAUGHT,
-    Comparison,
+    MethodComparison,
     compare,
     described,
     save_comparison,
@@ -85,7 +85,7 @@ RECIPES = {
     1: Recipe("gradient-matching", 32, "k-means", 600, 0.002, 32, ((100, 0.003), (300, 0.001), (600, 0.0003)), labels=SOFT),
     10: Recipe("distribution-matching", 64, "random", 600, 0.005, 64, ((1500, 0.001),), shown=32, labels=SOFT),
 }
-"""By images a class."""
+"""By images per class."""
 
 
 def main(
@@ -102,8 +102,8 @@ def main(
     device: str = "cpu",
     out: Path | None = None,
     results: Path | None = None,
-) -> Comparison:
-    """Distil, compare, print, and write to ``out`` and ``results`` unless they are None."""
+) -> MethodComparison:
+    """Distill, compare, print, and write to ``out`` and ``results`` unless they are None."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset, download=download)
     recipe = recipe or RECIPES[1 if per_class < 5 else 10]
     wide = EvaluationProtocol("ConvNet", {"width": width, "norm": norm}, batch=recipe.shown, mixed=mixed).on(data)
@@ -163,7 +163,7 @@ def _say(step: int, risk: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist", help="mnist, fashion-mnist, cifar-10 or digits")
-    parser.add_argument("--per-class", type=int, default=1, help="images a class")
+    parser.add_argument("--per-class", type=int, default=1, help="images per class")
     parser.add_argument("--narrow", type=int, help="width of the network that is distilled with")
     parser.add_argument("--width", type=int, default=128, help="width of the network that judges")
     parser.add_argument("--norm", default="instance", help="instance, group, layer or none")

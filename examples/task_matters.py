@@ -20,7 +20,7 @@ from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks import HeldOutClassification
+from pinndd.tasks import HeldOutPrediction
 
 
 def parabola(inputs: Tensor) -> Tensor:
@@ -38,10 +38,10 @@ def main() -> Tensor:
     sides = {"left": x[:, 0] < -0.2, "right": x[:, 0] > 0.2}
     learner = LinearRidge(1e-4, parabola)
     problems = {
-        name: DistillationProblem(learner, HeldOutClassification(x[side], measured[side]), RelativeL2(), Mean())
+        name: DistillationProblem(learner, HeldOutPrediction(x[side], measured[side]), RelativeL2(), Mean())
         for name, side in sides.items()
     }
-    truths = {name: HeldOutClassification(x[side], curve(x[side])).everything() for name, side in sides.items()}
+    truths = {name: HeldOutPrediction(x[side], curve(x[side])).everything() for name, side in sides.items()}
     start = SyntheticData(
         {"inputs": x[50::100], "targets": measured[50::100]},
         {"inputs": Box((-1.0,), (1.0,)), "targets": Box((-1.0,), (4.0,))},
@@ -49,7 +49,7 @@ def main() -> Tensor:
     settings = OuterSettings(steps=300, batch=8, learning_rate=0.02)
     rows = []
     for name, problem in problems.items():
-        looked = [HeldOutClassification(x[sides[name]], measured[sides[name]]).everything()]
+        looked = [HeldOutPrediction(x[sides[name]], measured[sides[name]]).everything()]
         found = distill(problem, start, hypergradient=Exact(), validation=looked, settings=settings)
         rows.append(torch.stack([problem.evaluate(found.data, asked) for asked in truths.values()]))
     return torch.stack(rows)

@@ -23,7 +23,7 @@ from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.tasks import HeldOutClassification
+from pinndd.tasks import HeldOutPrediction
 
 EXAMPLES, PATIENTS, TREATED = 12, 20_000, 200
 EFFECTS = torch.tensor([[0.8], [-0.5], [0.3], [0.4]], dtype=torch.float64)
@@ -52,14 +52,14 @@ def all_data(generator: torch.Generator) -> SyntheticData:
     return examples(with_treatment(covariates, treated), covariates @ EFFECTS + RESPONSE * treated[:, None] + noise)
 
 
-def responses(count: int, generator: torch.Generator) -> HeldOutClassification:
+def responses(count: int, generator: torch.Generator) -> HeldOutPrediction:
     """Return the task: the outcome of treated patients close to the average, where it is the response that counts."""
     covariates = 0.1 * torch.randn((count, 4), generator=generator, dtype=torch.float64)
     outcome = covariates @ EFFECTS + RESPONSE
-    return HeldOutClassification(with_treatment(covariates, torch.ones(count, dtype=torch.float64)), outcome, queries=20)
+    return HeldOutPrediction(with_treatment(covariates, torch.ones(count, dtype=torch.float64)), outcome, queries=20)
 
 
-def opposite(full: SyntheticData, learner: LinearRidge, task: HeldOutClassification) -> SyntheticData:
+def opposite(full: SyntheticData, learner: LinearRidge, task: HeldOutPrediction) -> SyntheticData:
     """Return examples from which ridge learns what it learns from all data, but for half the response with the wrong sign."""
     theta = learner.fit(full, task.everything()).parameters[0, :, None].clone()
     theta[-1] = -0.5 * RESPONSE

@@ -1,8 +1,8 @@
 """Categorical data: rows of a simplex field as distributions over categories, and the hard rows drawn from them.
 
-A field under the constraint `pinndd.constraints.Simplex`, ``(..., K)``, holds one distribution over K categories a row. What a
-user gets in the end are hard rows, one-hot vectors; a distribution that is distilled minimises the *expected* risk of rows
-drawn from it.
+A field under the constraint `pinndd.constraints.Simplex`, ``(..., K)``, holds one distribution over K categories per row.
+What a user gets in the end are hard rows, one-hot vectors; a distribution that is distilled minimises the *expected* risk of
+rows drawn from it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Flipped:
+class FlippedData:
     """What `single_flip` found.
 
     Attributes:
@@ -68,10 +68,10 @@ class Flipped:
     optimal: bool
 
 
-def single_flip(problem: DistillationProblem, data: SyntheticData, episodes: Episodes, *, sweeps: int = 20) -> Flipped:
+def single_flip(problem: DistillationProblem, data: SyntheticData, episodes: Episodes, *, sweeps: int = 20) -> FlippedData:
     """Change the category of one row at a time, wherever that lowers the risk, until no change does: exact coordinate descent.
 
-    Every candidate is trained on from scratch: n (K - 1) trainings a sweep over n rows of K categories.
+    Every candidate is trained on from scratch: n (K - 1) trainings per sweep over n rows of K categories.
 
     Args:
         problem: any learner, differentiable or not.
@@ -101,7 +101,7 @@ def single_flip(problem: DistillationProblem, data: SyntheticData, episodes: Epi
             optimal = flips == before
             if optimal:
                 break
-    return Flipped(current, risk, flips, evaluations, optimal)
+    return FlippedData(current, risk, flips, evaluations, optimal)
 
 
 def _flips(data: SyntheticData, name: str, row: int) -> list[SyntheticData]:

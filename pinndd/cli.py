@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pinndd.study.protocols import NAMES
+
 app = typer.Typer(
     name="pinndd",
-    help="Distil small data sets for physics-informed neural networks, and show how far they generalise.",
+    help="Distill small data sets for physics-informed neural networks, and show how far they generalise.",
     epilog="Begin with: pinndd study heat --quick",
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -24,49 +25,38 @@ app = typer.Typer(
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-class Protocol(StrEnum):
-    """How a PINN meets a new boundary condition."""
-
-    retrain = "retrain"
-    amortised = "amortised"
-    solved = "solved"
-
-
-class Protocols(StrEnum):
-    """A protocol, or all that make sense for the PDE."""
-
-    retrain = "retrain"
-    amortised = "amortised"
-    solved = "solved"
-    all = "all"
-
-
-class LearnerName(StrEnum):
-    """Who trains."""
-
-    ridge = "ridge"
-    gauss_newton = "gauss-newton"
-    mlp_adam = "mlp-adam"
-    mlp_lm = "mlp-lm"
-    deepxde = "deepxde"
-
-
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="A distilled set, an .npz file.")]
 PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packaged PDE, or path of your own module.")]
-Points = Annotated[int | None, typer.Option(metavar="N", help="Interior points (tuples, for amortised). Default: 64.")]
-BoundaryPoints = Annotated[
-    int | None, typer.Option(metavar="N", help="Boundary points of all conditions together. Default: 30.")
+ProtocolName = Annotated[
+    str | None, typer.Option("--protocol", metavar="NAME", help=f"How a PINN meets a new condition: {', '.join(NAMES)}.")
 ]
-Conditions = Annotated[
-    int | None, typer.Option(metavar="N", help="m, the conditions to solve (protocol solved). Default: 16.")
+Points = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Interior points (retrain: 64 unless the module says otherwise; sensors: plenty)."),
+]
+BoundaryPoints = Annotated[
+    int | None, typer.Option(metavar="N", help="Boundary points of all conditions together (retrain: 30).")
+]
+Tuples = Annotated[int | None, typer.Option(metavar="N", help="Tuples (position, condition) inside (amortised: 280).")]
+BoundaryTuples = Annotated[int | None, typer.Option(metavar="N", help="Tuples on all conditions together (amortised: 70).")]
+Conditions = Annotated[int | None, typer.Option(metavar="N", help="m, the conditions to solve (solved: 16).")]
+Distance = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Error that is minimised and reported: relative-l2 (default), relative-h1, relative-maximum."),
+]
+Risk = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Over conditions, in the outer loop: mean, geometric-mean, worst-case, cvar:0.1, entropic:0.1."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="First seed.")]
 Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps.")]
 Learner = Annotated[
-    LearnerName | None,
-    typer.Option(help="Distil with this learner. Default: ridge if the PDE is linear, else gauss-newton."),
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Distill with this learner (ridge, gauss-newton, mlp-adam). Default: the one that fits the PDE."
+    ),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="A small budget: a first look within a minute.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A first look, within two minutes.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue what was interrupted.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
@@ -91,36 +81,40 @@ def list_command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one in detail; a path works too.")] = None,
 ) -> None:
     """List the packaged PDEs, or show one: its domain, conditions, families and shifts."""
-    from pinndd.terminal import listing
-
     if name is None:
-        listing.list_all()
+        from pinndd.terminal.listing import list_all
+
+        list_all()
     else:
-        listing.list_one(name)
+        from pinndd.terminal.describing import list_one
+
+        list_one(name)
 
 
 @app.command(epilog="Example: pinndd check ./my_pde.py")
 def check(pde: PDEArgument) -> None:
     """Tell what is wrong with a PDE module before any training."""
-    from pinndd.terminal import listing
+    from pinndd.terminal.describing import check as run
 
-    listing.check(pde)
+    run(pde)
 
 
 @app.command(epilog="Example: pinndd distill heat --points 64 --boundary-points 30 --out heat.npz")
 def distill(
     pde: PDEArgument,
-    protocol: Annotated[Protocol, typer.Option(help="How a PINN meets a new boundary condition.")] = Protocol.retrain,
+    protocol: ProtocolName = None,
     points: Points = None,
     boundary_points: BoundaryPoints = None,
+    tuples: Tuples = None,
+    boundary_tuples: BoundaryTuples = None,
     conditions: Conditions = None,
     sensors: Annotated[
-        int | None,
-        typer.Option(
-            metavar="M", help="Say where to measure: M sensors for all conditions, the interior plentiful and fixed."
-        ),
+        str | None,
+        typer.Option(metavar="M", help="Where to measure: M sensors on all conditions together (sensors: 18)."),
     ] = None,
     learner: Learner = None,
+    distance: Distance = None,
+    risk: Risk = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[
@@ -130,25 +124,25 @@ def distill(
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Distil one data set and save it."""
+    """Distill one data set and save it."""
     from pinndd.terminal.distilling import distill_one
     from pinndd.terminal.settings import Options
 
     options = Options(
         points=points,
         boundary_points=boundary_points,
+        tuples=tuples,
+        boundary_tuples=boundary_tuples,
         conditions=conditions,
+        sensors=sensors,
+        distance=distance,
+        risk=risk,
         seed=seed,
         device=device,
         learner=learner,
         quick=quick,
     )
-    if sensors is None:
-        distill_one(pde, protocol.value, out, options, resume, overwrite)
-    else:
-        from pinndd.terminal.sensing import distill_sensors
-
-        distill_sensors(pde, protocol.value, sensors, out, options, resume, overwrite)
+    distill_one(pde, protocol, out, options, resume, overwrite)
 
 
 @app.command(epilog="Example: pinndd study burgers --protocol retrain --full --out runs/burgers")
@@ -158,23 +152,27 @@ def study(
         typer.Argument(metavar="PDE...", help="Names of packaged PDEs, or paths of your own modules.", show_default=False),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every packaged PDE: the benchmark.")] = False,
-    protocol: Annotated[Protocols, typer.Option(help="One protocol, or all that make sense for the PDE.")] = Protocols.all,
+    protocol: ProtocolName = None,
     points: Points = None,
     boundary_points: BoundaryPoints = None,
+    tuples: Tuples = None,
+    boundary_tuples: BoundaryTuples = None,
     conditions: Conditions = None,
     sensors: Annotated[
         str | None,
-        typer.Option(metavar="M,M,...", help="Study the placement of sensors instead, at these numbers of them (one PDE)."),
+        typer.Option(metavar="M,M,...", help="Study the placement of sensors instead, at these numbers of them (sensors: 18)."),
     ] = None,
     learner: Learner = None,
+    distance: Distance = None,
+    risk: Risk = None,
     judge: Annotated[
-        list[LearnerName] | None, typer.Option(help="Also train this learner on the set; may be given several times.")
+        list[str] | None, typer.Option(metavar="NAME", help="Also train this learner on the set; may be given several times.")
     ] = None,
     no_judges: Annotated[
         bool, typer.Option("--no-judges", help="Train nothing but the learner that the set is distilled for.")
     ] = False,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Distillation seeds. Default: 2.")] = None,
-    test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40.")] = None,
+    test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions per shift. Default: 40.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[
@@ -198,7 +196,7 @@ def study(
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Distil, train on the result and on every baseline, and write tables, pictures and a report.
+    """Distill, train on the result and on every baseline, and write tables, pictures and a report.
 
     Several PDEs are studied each in a process of its own; one that fails is reported, and the others go on.
     """
@@ -215,50 +213,51 @@ def study(
         boundary_points=boundary_points,
         seeds=seeds,
         test_conditions=test_conditions,
+        tuples=tuples,
+        boundary_tuples=boundary_tuples,
         conditions=conditions,
+        sensors=sensors,
+        distance=distance,
+        risk=risk,
         seed=seed,
         device=device,
         learner=learner,
-        judges=[j.value for j in judge or ()],
+        judges=judge or (),
         no_judges=no_judges,
         curve=curve,
         quick=quick,
         full=full,
     )
-    if sensors is not None:
-        if len(named) != 1:
-            raise _USAGE_ERROR("--sensors studies one PDE at a time: name one")
-        from pinndd.terminal import sensing
-
-        sensing.study(named[0], protocol.value, sensors, out, options, resume, overwrite)
-    elif len(named) == 1:
+    if len(named) == 1:
+        if jobs != 1:
+            raise _USAGE_ERROR(f"--jobs {jobs}: one PDE is one study; name several, or give --all")
         from pinndd.terminal.studying import study as run
 
-        run(named[0], protocol.value, out, options, resume, overwrite, sys.argv[1:], results)
+        run(named[0], protocol, out, options, resume, overwrite, sys.argv[1:], results)
     else:
         from pinndd.terminal.studying_many import study_many
 
-        study_many(named, protocol.value, out, options, resume, overwrite, jobs, results)
+        study_many(named, protocol, out, options, resume, overwrite, jobs, results)
 
 
 @app.command(epilog="Example: pinndd evaluate heat-retrain.npz --judge deepxde --test-conditions 4")
 def evaluate(
     data: DataArgument,
     judge: Annotated[
-        LearnerName | None, typer.Option(help="Who trains. Default: the learner it was distilled with.")
+        str | None, typer.Option(metavar="NAME", help="Who trains. Default: the learner it was distilled with.")
     ] = None,
     shift: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this shift (none: in distribution); may be given several times."),
     ] = None,
     test_conditions: Annotated[
-        int | None, typer.Option(metavar="N", help="Test conditions a shift. Default: 40; 4 with --judge deepxde.")
+        int | None, typer.Option(metavar="N", help="Test conditions per shift. Default: 40; 4 with --judge deepxde.")
     ] = None,
     solutions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Solved fields of the exported conditions (protocol solved).")
     ] = None,
     pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved.")] = None,
-    seed: Seed = 0,
+    distance: Distance = None,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the results as CSV.")] = None,
 ) -> None:
@@ -266,8 +265,8 @@ def evaluate(
     from pinndd.terminal.evaluating import evaluate as run
     from pinndd.terminal.settings import Options
 
-    options = Options(test_conditions=test_conditions, seed=seed, device=device)
-    run(data, pde, judge.value if judge else None, shift or (), solutions, out, options)
+    options = Options(test_conditions=test_conditions, distance=distance, device=device)
+    run(data, pde, judge, shift or (), solutions, out, options)
 
 
 @app.command(epilog="Example: pinndd export heat-retrain.npz --out points.csv")

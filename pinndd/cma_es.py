@@ -49,7 +49,7 @@ def cma_es(
         data: where to start.
         episodes: one batch.
         generations: most generations; it stops before where the strategy has converged.
-        population: candidates a generation; None takes ``4 + 3 log(entries)``, rounded down.
+        population: candidates per generation; None takes ``4 + 3 log(entries)``, rounded down.
         sigma: standard deviation of the first generation, in the free parameters.
         seed: of the candidates.
         checkpoint: file to keep all candidates and their risks in, written every ``save_every`` generations, at the end, and
@@ -60,8 +60,8 @@ def cma_es(
         save_every: generations between two writes.
 
     Returns:
-        The best set that was evaluated, the start among them; its history holds one row a generation, with the lowest risk of
-        that generation as ``risk`` and the lowest so far as ``validation``.
+        The best set that was evaluated, the start among them; its history holds one row per generation, with the lowest risk
+        of that generation as ``risk`` and the lowest so far as ``validation``.
 
     Raises:
         ImportError: the package cmaes is not installed.
@@ -109,7 +109,7 @@ class _Search:
         self.problem, self.data, self.episodes = problem, data, episodes
         self.free = {n: data.constraints[n].to_free(data[n].detach()) for n in data.learnable}
         if not self.free:
-            raise ValueError("cma_es: the data has no learnable field: nothing to distil")
+            raise ValueError("cma_es: the data has no learnable field: nothing to distill")
         start = _flat(self.free)
         self.configuration = {**settings, "start": hashlib.sha256(start.tobytes()).hexdigest(), "header": dict(data.header)}
         self.strategy = _cmaes().CMA(

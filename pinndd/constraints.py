@@ -44,9 +44,17 @@ class Constraint(ABC):
 
 @dataclass(frozen=True)
 class Box(Constraint):
-    """Every entry of the last axis lies between ``low`` and ``high`` (one pair a coordinate, or one pair for all).
+    """Every entry of the last axis lies between ``low`` and ``high`` (one pair per coordinate, or one pair for all).
 
     The free parameters are the positions within the box, scaled to [0, 1]: one step size serves boxes of any size.
+
+    Examples:
+        >>> import torch
+        >>> box = Box((0, -1), (2, 1))
+        >>> box.to_free(torch.tensor([[1.0, 0.5]]))
+        tensor([[0.5000, 0.7500]])
+        >>> box.violation(torch.tensor([[2.5, 0.0]]))
+        0.25
     """
 
     kind: ClassVar[str] = "box"

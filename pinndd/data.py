@@ -33,6 +33,16 @@ class SyntheticData:
         fields: the tensors.
         constraints: one for each field.
         header: what is needed to evaluate the set again: protocol, learner and its settings, seeds (JSON values only).
+
+    Examples:
+        >>> import torch
+        >>> from pinndd import Box, Fixed, SyntheticData
+        >>> fields = {"points": torch.tensor([[0.2], [0.7]]), "targets": torch.ones(2, 1)}
+        >>> data = SyntheticData(fields, {"points": Box((0,), (1,)), "targets": Fixed()})
+        >>> data.learnable
+        ('points',)
+        >>> data.with_header(protocol="mine").header
+        {'protocol': 'mine'}
     """
 
     fields: Mapping[str, Tensor]
@@ -100,13 +110,13 @@ class SyntheticData:
         """
         path = Path(path)
         if not path.exists():
-            raise FileNotFoundError(f"no data file {path}: distil one with 'pinndd distill', or check the path")
+            raise FileNotFoundError(f"no data file {path}: distill one with 'pinndd distill', or check the path")
         try:
             # numpy does not close a file that it cannot read
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 contents = {name: archive[name] for name in archive.files}
         except (zipfile.BadZipFile, ValueError, TypeError, OSError, EOFError, KeyError) as error:
-            raise DataFileError(f"{path} is damaged or not an .npz file: distil it again") from error
+            raise DataFileError(f"{path} is damaged or not an .npz file: distill it again") from error
         try:
             header = json.loads(bytes(contents.pop("__header__")).decode())
             described = header["format"], header["version"], header["checksum"]
@@ -114,12 +124,12 @@ class SyntheticData:
             raise DataFileError(f"{path} is not a distilled data set of pinndd (it has no header)") from error
         if described[0] != FORMAT or described[1] > VERSION:
             raise DataFileError(
-                f"{path} has format {described[0]} version {described[1]}, expected {FORMAT} up to version {VERSION}: "
-                "update pinndd"
+                f"{path} has format {described[0]} version {described[1]}, "
+                f"expected {FORMAT} up to version {VERSION}: update pinndd"
             )
         arrays = {name.removeprefix("field."): array for name, array in contents.items()}
         if _checksum(arrays) != described[2]:
-            raise DataFileError(f"{path} is damaged: its contents do not match its checksum; distil it again")
+            raise DataFileError(f"{path} is damaged: its contents do not match its checksum; distill it again")
         constraints = {name: constraint_from_json(c) for name, c in header["constraints"].items()}
         return cls({k: torch.from_numpy(v.copy()) for k, v in arrays.items()}, constraints, header["header"])
 

@@ -75,7 +75,11 @@ def integer_counts(
     )
     if result.x is None:
         limit = f"none was found within time_limit={time_limit} s: raise it"
-        reason = limit if result.status == _LIMIT else f"{cells} cells of at most {upper} rows cannot make {rows}: {result.message}"
+        reason = (
+            limit
+            if result.status == _LIMIT
+            else f"{cells} cells of at most {upper} rows cannot make {rows}: {result.message}"
+        )
         raise NoSolutionError(f"integer_counts: no solution; {reason}")
     counts = np.rint(result.x[:cells]).astype(np.int64)
     error = float(np.abs(matrix @ counts - targets).sum())

@@ -12,12 +12,13 @@ def importer(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: its name.
-        homes: for every name that it exports, the module that defines it.
+        homes: for every name that it exports, the module that defines it, or the package that it is a module of.
     """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(homes[name]), name)
+        home = importlib.import_module(homes[name])
+        return getattr(home, name) if hasattr(home, name) else importlib.import_module(f"{homes[name]}.{name}")
 
     return get

@@ -32,7 +32,7 @@ class OuterSettings:
 
     Attributes:
         steps: outer steps.
-        batch: episodes a step.
+        batch: episodes per step.
         learning_rate: of Adam in the free parameters (positions are scaled to [0, 1], weights are logarithms); it decays to
             a hundredth along half a cosine.
         rates: factors on the learning rate of single fields.
@@ -60,7 +60,7 @@ class Distillation:
     Attributes:
         data: the set with the lowest validation risk.
         risk: that risk.
-        history: one row a look: ``step, risk, validation, seconds``.
+        history: one row per look: ``step, risk, validation, seconds``.
         seconds: wall time.
     """
 
@@ -100,6 +100,31 @@ def distill(
         DivergedError: the risk or its gradient is not finite; the best set is on the exception.
         CheckpointError: the checkpoint is damaged or was written under another configuration.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
+
+    Examples:
+        Two numbers whose mean is to be 3; see `pinndd.problem.DistillationProblem` for what a problem is.
+
+        >>> from pinndd import Box, SyntheticData
+        >>> from pinndd.distances import RelativeL2
+        >>> from pinndd.hypergradients import Exact
+        >>> from pinndd.risks import Mean
+        >>> class Average:
+        ...     differentiation = "closed form"
+        ...     def fit(self, data, episodes):
+        ...         return data["x"].mean()
+        >>> class Three:
+        ...     def episodes(self, count, generator):
+        ...         return range(count)
+        ...     def answer(self, fitted, episodes, derivatives):
+        ...         return fitted.expand(len(episodes), 1, 1)
+        ...     def truth(self, episodes, derivatives):
+        ...         return torch.full((len(episodes), 1, 1), 3.0)
+        >>> problem = DistillationProblem(Average(), Three(), RelativeL2(), Mean())
+        >>> start = SyntheticData({"x": torch.tensor([[1.0], [2.0]])}, {"x": Box((0,), (10,))})
+        >>> settings = OuterSettings(steps=100, batch=1, learning_rate=0.01)
+        >>> found = distill(problem, start, hypergradient=Exact(), validation=[range(1)], settings=settings)
+        >>> found.risk < 0.05
+        True
     """
     loop = _Loop(problem, data, hypergradient, validation, settings or OuterSettings(), checkpoint)
     if resume and checkpoint is not None and checkpoint.exists():
@@ -136,7 +161,7 @@ class _Loop:
         self.validation, self.settings, self.checkpoint = validation, settings, checkpoint
         free = {n: data.constraints[n].to_free(data[n]).detach().clone() for n in data.learnable}
         if not free:
-            raise ValueError("the data has no learnable field: nothing to distil")
+            raise ValueError("the data has no learnable field: nothing to distill")
         zero = {n: torch.zeros_like(v) for n, v in free.items()}
         self.state = _State(0, free, zero, zero, free, torch.Generator().manual_seed(settings.seed).get_state())
         self.elapsed = 0.0
@@ -211,7 +236,7 @@ class _Loop:
         return slope
 
     def _validated(self, state: _State, seconds: float) -> _State:
-        """Return the state with the validation risk of this step in its history (once a step, also after resuming)."""
+        """Return the state with the validation risk of this step in its history (once per step, also after resuming)."""
         if state.history and state.history[-1]["step"] == state.step:
             return state
         with torch.no_grad():

@@ -20,7 +20,7 @@ Fitted = Any
 
 
 class Learner(Protocol):
-    """Training: ``fit`` trains a batch of models, one an episode, from scratch.
+    """Training: ``fit`` trains a batch of models, one per episode, from scratch.
 
     Attributes:
         differentiation: how ``fit`` is differentiated in the data: ``"closed form"``, ``"implicit"``, ``"unrolled"`` or
@@ -48,7 +48,29 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class DistillationProblem:
-    """minimise over D̂ ``R_ω[ 𝔻( I(M_θ̂(ω)), I*(ω) ) ]`` with ``θ̂(ω) = O(D̂, ω)`` (Kungurtsev et al. 2024, arXiv 2409.01410)."""
+    """minimise over D̂ ``R_ω[ 𝔻( I(M_θ̂(ω)), I*(ω) ) ]`` with ``θ̂(ω) = O(D̂, ω)`` (Kungurtsev et al. 2024, arXiv 2409.01410).
+
+    Examples:
+        A scalar task: data that hold one number per row, a learner that takes their mean, and a truth of 3.
+
+        >>> from pinndd import Fixed, SyntheticData
+        >>> from pinndd.distances import RelativeL2
+        >>> from pinndd.risks import Mean
+        >>> class Average:
+        ...     differentiation = "closed form"
+        ...     def fit(self, data, episodes):
+        ...         return data["x"].mean()
+        >>> class Three:
+        ...     def episodes(self, count, generator):
+        ...         return range(count)
+        ...     def answer(self, fitted, episodes, derivatives):
+        ...         return fitted.expand(len(episodes), 1, 1)
+        ...     def truth(self, episodes, derivatives):
+        ...         return torch.full((len(episodes), 1, 1), 3.0)
+        >>> problem = DistillationProblem(Average(), Three(), RelativeL2(), Mean())
+        >>> problem.evaluate(SyntheticData({"x": torch.tensor([1.0, 2.0])}, {"x": Fixed()}), range(4))
+        tensor(0.5000)
+    """
 
     learner: Learner
     task: Task

@@ -33,6 +33,11 @@ class CVaR:
 
     Raises:
         ValueError: alpha is not in (0, 1].
+
+    Examples:
+        >>> import torch
+        >>> CVaR(0.5)(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+        tensor(3.5000)
     """
 
     alpha: float
@@ -131,7 +136,7 @@ class Grouped:
     def __post_init__(self) -> None:
         object.__setattr__(self, "groups", tuple(self.groups))
         if not self.groups:
-            raise ValueError("Grouped: groups=() is empty; expected one label an episode")
+            raise ValueError("Grouped: groups=() is empty; expected one label per episode")
 
     def __call__(self, losses: Tensor) -> Tensor:
         if losses.shape != (len(self.groups),):

@@ -20,7 +20,7 @@ from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 ROWS, CATEGORIES = 4, 3
 
@@ -30,7 +30,7 @@ def problem():
     generator = torch.Generator().manual_seed(0)
     x = torch.rand((60, 1), generator=generator, dtype=torch.float64) * 2 - 1
     labels = torch.nn.functional.one_hot(((x[:, 0] + 1) * 1.4999).long(), CATEGORIES).double()
-    return DistillationProblem(LinearRidge(1e-2), HeldOutClassification(x, labels, 60), RelativeL2(), Mean())
+    return DistillationProblem(LinearRidge(1e-2), HeldOutPrediction(x, labels, 60), RelativeL2(), Mean())
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +15,9 @@ from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.pinn.declare.loading import list_pdes, load_pde
-from pinndd.study.benchmark import load_benchmark
-from pinndd.study.outcome import Outcome, Result
+from pinndd.study.results.benchmark import load_benchmark
+from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.table import as_table
 from pinndd.study.run_many import Finished
 from pinndd.terminal import distilling, evaluating, exporting, studying_many
 from pinndd.terminal.settings import Options, study_settings
@@ -59,13 +61,13 @@ def refused(said, *parts, code=2):
 
 
 def results(protocol, seeds):
-    errors = {"sobol": 0.2, "distilled": 0.1}
-    return [
-        Result("heat", protocol, m, "ridge", 64, 30, "none", s, e, error, 0.01, "ridge" if m == "distilled" else "")
-        for m, error in errors.items()
+    common = {"pde": "heat", "protocol": protocol, "learner": "ridge", "points": 64, "boundary_points": 30, "shift": "none"}
+    return as_table(
+        {**common, "method": m, "seed": s, "episode": e, "error": error, "seconds": 0.01, "distilled_with": "ridge" * own}
+        for m, error, own in (("sobol", 0.2, False), ("distilled", 0.1, True))
         for s in range(seeds)
         for e in range(3)
-    ]
+    )
 
 
 def module_text(name, reference="torch.zeros((len(values), points.shape[0]))"):
@@ -94,15 +96,12 @@ def module_text(name, reference="torch.zeros((len(values), points.shape[0]))"):
 def quick_protocols(monkeypatch):
     """Protocols that return at once."""
 
-    def runner(protocol):
-        def run(pde, settings, progress):
-            progress(f"{protocol}: distilling", 1, 1, 0.1)
-            rows = results(protocol, settings.seeds)
-            return Outcome(protocol, rows, [], "sobol", None, [], [1.0] * settings.seeds, [])
+    def run(pde, protocol, size, settings, progress, allowance):
+        progress(f"{protocol}: distilling", 1, 1, 0.1)
+        rows = results(protocol, settings.seeds)
+        return Outcome(protocol, rows, [], "sobol", None, [], [1.0] * settings.seeds, [])
 
-        return run
-
-    monkeypatch.setattr(pinndd.study.run, "runner", runner)
+    monkeypatch.setattr(pinndd.study.run, "run_protocol", run)
 
 
 def test_every_command_has_help_with_an_example(run):
@@ -141,7 +140,7 @@ def test_list_has_a_line_for_every_module(run):
 def test_list_goes_on_after_a_module_that_does_not_load(run, tmp_path, monkeypatch):
     (tmp_path / "good.py").write_text(module_text("good"))
     (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
-    monkeypatch.setattr("pinndd.pinn.declare.loading.module_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda: [tmp_path])
     lines = run("list").out.splitlines()
     assert "does not load" in next(line for line in lines if line.startswith("broken"))
     assert "linear, order 1, (x, y)" in next(line for line in lines if line.startswith("good"))
@@ -193,7 +192,7 @@ def test_check_exits_with_2_for_an_unfit_module(run, tmp_path):
     assert run("check", "heat").code == 0
 
 
-@pytest.mark.parametrize("option", ["--points", "--boundary-points", "--conditions", "--seeds", "--test-conditions"])
+@pytest.mark.parametrize("option", ["--points", "--boundary-points", "--tuples", "--seeds", "--test-conditions"])
 @pytest.mark.parametrize("value", ["0", "-3"])
 def test_numbers_must_be_positive(run, option, value):
     refused(run("study", "heat", option, value), f"{option} {value}: expected a whole number from")
@@ -205,7 +204,7 @@ def test_numbers_must_be_positive(run, option, value):
         (["study"], ["Missing argument 'PDE'", "pinndd study --help"]),
         (["frobnicate"], ["frobnicate", "pinndd --help"]),
         (["study", "heat", "--bogus"], ["--bogus"]),
-        (["study", "heat", "--learner", "magic"], ["--learner", "magic", "gauss-newton"]),
+        (["study", "heat", "--learner", "magic"], ["learner 'magic'", "gauss-newton"]),
         (["study", "heat", "--points", "many"], ["--points", "integer"]),
     ],
 )
@@ -219,10 +218,25 @@ def test_wrong_usage_is_one_line(run, arguments, parts):
         (["--boundary-points", "2"], ["2 boundary points for 3 conditions", "give at least 3"]),
         (["--device", "cuda:7"], ["--device cuda:7", "expected one of cpu"]),
         (["--device", "quantum"], ["--device quantum", "expected one of cpu"]),
-        (["--learner", "deepxde"], ["--learner deepxde", "expected one of ridge, gauss-newton, mlp-adam"]),
+        (["--learner", "deepxde"], ["learner 'deepxde'", "expected ridge, gauss-newton, mlp-adam", "--judge deepxde"]),
         (["--quick", "--full"], ["--quick and --full"]),
         (["--resume", "--overwrite"], ["--resume and --overwrite"]),
-        (["--protocol", "solved"], ["heat is linear", "choose retrain or amortised"]),
+        (["--protocol", "solved"], ["heat is linear", "choose another"]),
+        (["--protocol", "retrian"], ["protocol 'retrian'", "expected retrain, "]),
+        (["--distance", "relative-l1"], ["distance 'relative-l1'", "expected relative-l2, "]),
+        (["--risk", "men"], ["risk 'men'", "expected mean, "]),
+        (["--risk", "cvar"], ["cvar:0.1"]),
+        (["--judge", "mlp-lbfgs"], ["judge 'mlp-lbfgs'", "expected mlp-"]),
+        (["--protocol", "amortised", "--judge", "mlp-lm"], ["'mlp-lm'", "amortised has none", "retrain and sensors has"]),
+        (["--protocol", "retrain", "--conditions", "8"], ["--conditions: the protocol retrain has no", "solved has it"]),
+        (["--conditions", "8"], ["--conditions", "heat is linear"]),
+        (["--protocol", "amortised", "--points", "8"], ["--points", "retrain and sensors have it"]),
+        (["--protocol", "amortised", "--curve"], ["--curve"]),
+        (["--protocol", "amortised", "--distance", "relative-h1"], ["without derivatives"]),
+        (["--sensors", "2"], ["--sensors 2", "3 conditions to measure"]),
+        (["--sensors", "many"], ["--sensors many", "9,12,18"]),
+        (["--sensors", "9", "--protocol", "retrain"], ["--sensors", "sensors has it"]),
+        (["--sensors", "9", "--boundary-points", "9"], ["--boundary-points", "retrain has it"]),
     ],
 )
 def test_bad_options_are_refused_before_any_work(run, arguments, parts, tmp_path):
@@ -231,7 +245,7 @@ def test_bad_options_are_refused_before_any_work(run, arguments, parts, tmp_path
 
 
 def test_ridge_is_for_linear_problems(run):
-    refused(run("study", "burgers", "--learner", "ridge"), "--learner ridge", "nonlinear", "gauss-newton")
+    refused(run("study", "burgers", "--learner", "ridge"), "learner 'ridge'", "nonlinear", "gauss-newton")
 
 
 def test_study_writes_a_run_and_asks_before_it_goes_on(run, quick_protocols, tmp_path):
@@ -255,10 +269,10 @@ def test_study_of_a_folder_that_is_no_run(run, tmp_path):
 
 
 def test_ctrl_c_says_how_to_go_on(run, quick_protocols, monkeypatch):
-    def runner(protocol):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pinndd.study.run, "runner", runner)
+    monkeypatch.setattr(pinndd.study.run, "run_protocol", interrupted)
     refused(run("study", "heat"), "stopped", "--resume", "runs/heat", code=130)
 
 
@@ -289,7 +303,7 @@ def test_several_studies_have_a_folder_each_and_one_results_file(run, in_process
     assert done.code == 0, done
     assert in_process["at once"] == 2
     assert in_process["commands"][0] == shlex.split(
-        "study heat --protocol all --seeds 2 --seed 0 --device cpu --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
+        "study heat --seeds 2 --seed 0 --device cpu --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
     )
     assert "heat: finished" in done.err
     assert "mean ratio retrain 2.0 and amortised 2.0" in done.err
@@ -322,7 +336,7 @@ def test_a_module_that_does_not_load_is_reported(run, in_process, tmp_path):
 def test_all_means_every_packaged_module(run, in_process, tmp_path, monkeypatch):
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text(module_text(name))
-    monkeypatch.setattr("pinndd.pinn.declare.loading.module_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda: [tmp_path])
     assert run("study", "--all", "--protocol", "retrain", "--boundary-points", "4").code == 0
     assert [c[1] for c in in_process["commands"]] == ["one", "two"]
     refused(run("study", "--all", "--protocol", "solved"), "linear")
@@ -371,10 +385,10 @@ def test_real_processes_fail_one_by_one(run, tmp_path, monkeypatch):
 
 
 def test_a_failed_run_exits_with_1(run, monkeypatch, tmp_path):
-    def runner(protocol):
+    def failing(*arguments):
         raise ArithmeticError("the fixed-point iteration does not converge")
 
-    monkeypatch.setattr(pinndd.study.run, "runner", runner)
+    monkeypatch.setattr(pinndd.study.run, "run_protocol", failing)
     refused(run("study", "heat"), "does not converge", "PINNDD_TRACEBACK=1", code=1)
     monkeypatch.setenv("PINNDD_TRACEBACK", "1")
     monkeypatch.setattr(sys, "argv", ["pinndd", "study", "heat", "--overwrite"])
@@ -402,17 +416,14 @@ def fake_distiller(monkeypatch):
     data = SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, {"pde": "heat"})
     found = {"data": data, "failure": None, "begun": True}
 
-    def distiller(protocol):
-        def distill(pde, settings, seed, progress, checkpoint=None, resume=False):
-            if found["begun"]:
-                checkpoint.write_bytes(b"state")
-            if found["failure"]:
-                raise found["failure"]
-            return Distillation(data, 0.5, [], 1.0)
+    def distill(study, checkpoint, resume):
+        if found["begun"]:
+            checkpoint.write_bytes(b"state")
+        if found["failure"]:
+            raise found["failure"]
+        return SimpleNamespace(places=lambda data: {}), Distillation(data, 0.5, [], 1.0)
 
-        return distill
-
-    monkeypatch.setattr(distilling, "distiller", distiller)
+    monkeypatch.setattr(distilling, "distill_first", distill)
     return found
 
 
@@ -483,14 +494,12 @@ def test_evaluate_prints_and_writes(run, monkeypatch, tmp_path):
     save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
     asked = []
 
-    def evaluator(protocol):
-        def evaluate(pde, data, settings, progress, learner=None):
-            asked.append((learner, settings.test_conditions))
-            return [r for r in results(protocol, 1) if r.method == "distilled"]
+    def evaluate(study, protocol, data, learner=None):
+        asked.append((learner, study.settings.test_conditions))
+        rows = results(protocol.name, 1)
+        return rows[(rows["method"] == "distilled") & rows["shift"].isin(study.settings.shifts)]
 
-        return evaluate
-
-    monkeypatch.setattr(evaluating, "evaluator", evaluator)
+    monkeypatch.setattr(evaluating, "judge", evaluate)
     done = run("evaluate", "heat.npz", "--judge", "mlp-lm", "--shift", "none", "--test-conditions", "5", "--out", "r.csv")
     assert done.code == 0, done
     assert "10 %" in done.out
@@ -518,11 +527,11 @@ def test_bad_evaluations_are_refused(run, tmp_path, arguments, parts):
 def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
     save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
 
-    def write(protocol, pde, data, target):
+    def write(pde, data, target):
         target.write_text("x,t\n")
         return [target]
 
-    monkeypatch.setattr(exporting, "write", write)
+    monkeypatch.setattr(exporting, "protocol_named", lambda name: SimpleNamespace(export=write))
     assert "wrote heat.csv" in run("export", "heat.npz").out
     refused(run("export", "heat.npz"), "heat.csv exists", "--overwrite")
     refused(run("export", "heat.npz", "--out", "heat.txt"), "heat.csv")
@@ -536,3 +545,41 @@ def test_a_distilled_set_remembers_its_module(distilled_file, tmp_path):
 def test_a_first_look_at_several_outputs_has_fewer_test_conditions():
     found = [study_settings(load_pde(name), Options(quick=True)).test_conditions for name in ("heat", "schrodinger", "cavity")]
     assert found == [12, 6, 4]
+
+
+def test_sensors_are_placed_saved_exported_and_evaluated(run, tmp_path):
+    done = run("distill", "heat", "--sensors", "6", "--points", "50", "--quick")
+    assert done.code == 0, done
+    assert "6 sensors: " in done.out
+    assert "x (m)" in done.out
+    data = SyntheticData.load(tmp_path / "heat-sensors.npz")
+    assert (data.header["protocol"], data.header["sensors"]) == ("sensors", 6)
+    assert (tmp_path / "heat-sensors.png").exists()
+    refused(run("distill", "heat", "--sensors", "6,8", "--quick"), "--sensors 6,8", "one number")
+    assert run("export", "heat-sensors.npz").code == 0
+    assert (tmp_path / "heat-sensors.csv").read_text().startswith("condition,kind,x,t,weight\n")
+    said = run("evaluate", "heat-sensors.npz", "--test-conditions", "2", "--shift", "none", "--shift", "steps")
+    assert said.code == 0, said
+    assert "in distribution" in said.out
+    assert "steps" in said.out
+
+
+def test_a_study_of_sensors_is_a_run_like_any_other(run, tmp_path):
+    asked = ["study", "heat", "--sensors", "5,6", "--points", "40", "--quick", "--test-conditions", "2"]
+    done = run(*asked, "--results", "found")
+    assert done.code == 0, done
+    assert "runs/heat/report.html" in done.out
+    assert [r.protocol for r in load_benchmark(tmp_path / "found" / "benchmark.json")] == ["sensors"]
+    assert run(*asked, "--resume").code == 0
+    assert (tmp_path / "runs" / "heat" / "report.html").read_text().count("Sensors: ")
+
+
+def test_the_help_names_the_parts_that_there_are(run):
+    from pinndd.study.protocols import NAMES, protocol_named
+    from pinndd.study.protocols.parts import DISTANCES, PARAMETRIC_RISKS, RISKS
+
+    said = " ".join(run("distill", "--help").out.replace("│", " ").split())
+    for name in (*NAMES, *DISTANCES, *RISKS, *PARAMETRIC_RISKS):
+        assert name in said
+    options = {option.replace("_", "-") for name in NAMES for option in protocol_named(name).options}
+    assert all(f"--{option}" in said for option in options)

@@ -19,7 +19,7 @@ from pinndd.learners.linear import LinearModels, LinearRidge
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 
 @dataclass
@@ -38,7 +38,7 @@ class BlackBox:
 
 
 X = torch.linspace(-1, 1, 30, dtype=torch.float64)[:, None]
-TASK = HeldOutClassification(X, torch.sin(2 * X) + 1.5, 30)
+TASK = HeldOutPrediction(X, torch.sin(2 * X) + 1.5, 30)
 ASKED = TASK.everything()
 DATA = SyntheticData(
     {
@@ -132,7 +132,7 @@ def test_a_checkpoint_of_another_search_is_refused(tmp_path: Path) -> None:
 
 def test_the_simplex_is_searched_in_its_logits() -> None:
     labels = torch.nn.functional.one_hot((X[:, 0] > 0.2).long(), 2).double()
-    task = HeldOutClassification(X, labels, 30)
+    task = HeldOutPrediction(X, labels, 30)
     soft = SyntheticData(
         {"inputs": X[::10], "targets": torch.full((3, 2), 0.5, dtype=torch.float64)},
         {"inputs": Fixed(), "targets": Simplex()},

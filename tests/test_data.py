@@ -89,7 +89,7 @@ def test_damage_is_noticed(data: SyntheticData, tmp_path: Path) -> None:
 
 def test_foreign_files_are_refused(data: SyntheticData, tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
-    with pytest.raises(FileNotFoundError, match="distil one with 'pinndd distill'"):
+    with pytest.raises(FileNotFoundError, match="distill one with 'pinndd distill'"):
         SyntheticData.load(path)
     np.savez(path, a=np.ones(3))
     with pytest.raises(DataFileError, match="it has no header"):

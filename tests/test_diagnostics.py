@@ -26,12 +26,12 @@ from pinndd.learners.linear import LinearRidge, SoftmaxRegression, affine
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 GENERATOR = torch.Generator().manual_seed(2)
 POOL = torch.randn((60, 2), generator=GENERATOR, dtype=torch.float64)
 ANSWERS = torch.stack((POOL.sum(-1), 2 - POOL[:, 0]), -1).softmax(-1)
-TASK = HeldOutClassification(POOL, ANSWERS, queries=10)
+TASK = HeldOutPrediction(POOL, ANSWERS, queries=10)
 EPISODES = TASK.episodes(4, torch.Generator().manual_seed(1))
 CONSTRAINTS: dict[str, Constraint] = {"inputs": Box((-4.0,), (4.0,)), "targets": Simplex()}
 RIDGE, SOFTMAX = LinearRidge(0.05), SoftmaxRegression(0.05)

@@ -1,9 +1,12 @@
 """Distances: closed forms and what is refused."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 
-from pinndd.distances import RelativeH1, RelativeL2
+from pinndd.distances import RelativeH1, RelativeL2, RelativeMaximum
 
 
 def test_relative_l2_of_each_question() -> None:
@@ -32,7 +35,26 @@ def test_relative_h1_weighs_values_and_slopes_together() -> None:
     assert RelativeH1.derivatives == 1
 
 
-@pytest.mark.parametrize("distance", [RelativeL2(), RelativeH1()], ids=repr)
+def test_relative_maximum_of_each_question() -> None:
+    truth = torch.tensor([[[3.0, 1.0], [-4.0, 0.0]], [[1.0, 0.0], [0.5, 0.0]]], dtype=torch.float64)
+    off = torch.tensor([[[0.3, -0.1], [0.0, 0.8]], [[-2.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
+    distance = RelativeMaximum()
+    torch.testing.assert_close(distance(truth + off, truth), torch.tensor([0.2, 2.0], dtype=torch.float64))
+    torch.testing.assert_close(distance(-5 * (truth + off), -5 * truth), torch.tensor([0.2, 2.0], dtype=torch.float64))
+    assert RelativeMaximum.derivatives == 0
+
+
+@pytest.mark.parametrize("distance", [RelativeL2(), RelativeH1(), RelativeMaximum()], ids=repr)
+def test_gradients_agree_with_central_differences(distance: RelativeL2, central_differences: Callable[..., Tensor]) -> None:
+    truth, answer = torch.randn((2, 3, 5, 2), generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    moved = answer.clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad((weights * distance(moved, truth)).sum(), moved)
+    numeric = central_differences(lambda a: (weights * distance(a, truth)).sum(), answer)
+    torch.testing.assert_close(gradient, numeric, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("distance", [RelativeL2(), RelativeH1(), RelativeMaximum()], ids=repr)
 def test_misuse_is_refused(distance: RelativeL2) -> None:
     with pytest.raises(ValueError, match=r"answer has shape \(2, 3, 1\), truth \(2, 4, 1\)"):
         distance(torch.ones(2, 3, 1), torch.ones(2, 4, 1))

@@ -14,9 +14,7 @@ def test_mnist_keeps_its_promise_on_digits(example, tmp_path, monkeypatch):
     monkeypatch.setattr("pinndd.study.classification.protocol.FEWEST_STEPS", 100)
     monkeypatch.setattr("pinndd.study.classification.protocol.BATCH", 64)
     digits = load_dataset("digits")
-    train, test = (
-        interpolate(part, scale_factor=3, mode="bilinear") for part in (digits.train_inputs, digits.test_inputs)
-    )
+    train, test = (interpolate(part, scale_factor=3, mode="bilinear") for part in (digits.train_inputs, digits.test_inputs))
     large = replace(digits, train_inputs=train, test_inputs=test)
     trainings = ((30, 0.003), (100, 0.003))
     mnist = example("mnist")

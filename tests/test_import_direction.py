@@ -1,4 +1,4 @@
-"""Imports point one way: core < domains < study < terminal and command line; inside pinn, from layer to layer."""
+"""Imports point one way: core < domains < study < terminal and command line; inside pinn and study, from layer to layer."""
 
 import ast
 from pathlib import Path
@@ -20,6 +20,33 @@ ROOMS = (
     {"adaptive", "checks", "deepxde", "files"},
 )
 
+# the same inside study, where single modules are rooms too
+STUDY_ROOMS = (
+    {"results"},
+    {"protocols", "classification", "medical"},
+    {"plots"},
+    {"report"},
+    {"run", "run_many", "verbs", "cross_table"},
+)
+
+# packages that functions of a file import when they are called, so that nobody waits for them who does not need them
+WHEN_CALLED = {
+    "study/__init__.py": {"pinndd"},
+    "cli.py": {"pinndd"},
+    "terminal/errors.py": {"pinndd"},
+    "terminal/catalogue.py": {"pinndd"},
+    "study/protocols/__init__.py": {"pinndd"},
+    "study/cross_table.py": {"pinndd"},
+    "learners/compiled.py": {"torch"},
+    "learners/scikit.py": {"sklearn"},
+    "vision/datasets/finding.py": {"pooch"},
+    "vision/datasets/loading.py": {"sklearn"},
+    "study/classification/baselines.py": {"sklearn"},
+    "pinn/reference/finite_elements.py": {"scipy", "skfem"},
+    "pinn/jets/residual.py": {"deepxde"},
+    "pinn/jets/deepxde.py": {"deepxde"},
+}
+
 
 def imported(path):
     """Modules of pinndd that a file imports, wherever in the file, as parts of their names behind ``pinndd``."""
@@ -31,6 +58,15 @@ def imported(path):
             names = [f"{node.module}.{a.name}" for a in node.names]
         found |= {tuple(name.split(".")[1:]) for name in names if name.startswith("pinndd.")}
     return found
+
+
+def imported_when_called(path):
+    """Packages that functions of a file import."""
+    functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = [n for function in functions for n in ast.walk(function)]
+    names = [a.name for n in inside if isinstance(n, ast.Import) for a in n.names]
+    names += [n.module for n in inside if isinstance(n, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
 
 
 FILES = [p for p in sorted(PACKAGE.rglob("*.py")) if "_pdes" not in p.parts]
@@ -53,7 +89,7 @@ def test_imports_point_downwards(path):
     assert not used & TOP
     if here == "study":
         return
-    assert "study" not in used
+    assert "study" not in used or name == "__init__.py"
     if name in DOORS:
         return
     assert "tasks" not in used, "a door leads into domains"
@@ -70,3 +106,28 @@ def test_rooms_of_pinn_form_no_circle(path):
     row = next(k for k, rooms in enumerate(ROOMS) if here in rooms)
     used = {parts[1] for parts in imported(path) if parts[0] == "pinn"} - {here}
     assert used <= set().union(*ROOMS[:row])
+
+
+def test_the_rooms_of_study_are_those_of_the_folder():
+    rooms = [room for row in STUDY_ROOMS for room in row]
+    assert len(rooms) == len(set(rooms))
+    folders = {p.parent.name for p in (PACKAGE / "study").glob("*/__init__.py")}
+    assert set(rooms) == folders | {p.stem for p in (PACKAGE / "study").glob("*.py")} - {"__init__"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "study").rglob("*.py")), ids=lambda p: p.relative_to(PACKAGE / "study").as_posix()
+)
+def test_rooms_of_study_form_no_circle(path):
+    here = path.relative_to(PACKAGE / "study").parts[0].removesuffix(".py")
+    if here == "__init__":
+        return
+    row = next(k for k, rooms in enumerate(STUDY_ROOMS) if here in rooms)
+    used = {parts[1] for parts in imported(path) if parts[0] == "study"} - {here}
+    same = {"run"} if here == "verbs" else set()  # the verbs call what runs a study
+    assert used <= set().union(*STUDY_ROOMS[:row], same)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_functions_import_only_what_takes_long_to_start(path):
+    assert imported_when_called(path) == WHEN_CALLED.get(path.relative_to(PACKAGE).as_posix(), set())

@@ -1,5 +1,6 @@
-"""What is imported before anything is asked for."""
+"""What is imported before anything is asked for, and the processor time that it takes."""
 
+import os
 import subprocess
 import sys
 
@@ -23,6 +24,35 @@ def test_help_imports_no_torch():
 import sys
 import pinndd.cli
 sys.argv = ["pinndd", "study", "--help"]
+try:
+    pinndd.cli.main()
+except SystemExit:
+    pass
+"""
+    assert not modules_after(code) & {"torch", "deepxde", "matplotlib", "scipy", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds"),
+    [(["-c", "import pinndd"], 0.3), (["-m", "pinndd", "--help"], 0.5), (["-m", "pinndd", "list"], 2.0)],
+    ids=["import", "help", "list"],
+)
+def test_the_processor_time_of_a_start(command, seconds):
+    def once():
+        before = os.times()
+        subprocess.run([sys.executable, *command], capture_output=True, check=True)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    # the first of them may have to compile; other processes disturb any of them
+    assert min(once() for _ in range(3)) < seconds
+
+
+def test_a_list_imports_no_torch():
+    code = """
+import sys
+import pinndd.cli
+sys.argv = ["pinndd", "list"]
 try:
     pinndd.cli.main()
 except SystemExit:

@@ -135,7 +135,7 @@ def test_odd_weights_are_refused(weight: float) -> None:
 
 
 def test_groups_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"Grouped: groups=\(\) is empty; expected one label an episode"):
+    with pytest.raises(ValueError, match=r"Grouped: groups=\(\) is empty; expected one label per episode"):
         Grouped((), Mean())
     with pytest.raises(
         ValueError, match=r"Grouped: losses have shape \(5,\), expected \(2,\): one for each label in groups"

@@ -3,36 +3,36 @@
 And hospitals that record different variables: their tables, and which queries they identify."""
 
 from pinndd.bayesnet.bif import BIFError, format_bif, parse_bif, read_bif, write_bif
-from pinndd.bayesnet.em import Fitted, expectation_maximisation
+from pinndd.bayesnet.em import EMFit, expectation_maximisation
 from pinndd.bayesnet.estimation import BDeu, Laplace, MaximumLikelihood, Prior, estimate, estimate_tables, family_counts
 from pinndd.bayesnet.heart import Heart, load_heart
 from pinndd.bayesnet.hospital_files import FileReport, HospitalFile, HospitalFileError, read_hospitals
 from pinndd.bayesnet.hospitals import Hospitals, draw_subsets, split
-from pinndd.bayesnet.identification import Identification, Identified, identify
+from pinndd.bayesnet.identification import Identification, IdentifiedQuery, identify
 from pinndd.bayesnet.inference import ImpossibleEvidenceError, Query, QueryBatch, posterior
 from pinndd.bayesnet.network import BayesianNetwork, Structure, Variable
 from pinndd.bayesnet.networks import load_network
 from pinndd.bayesnet.patterns import log_likelihood
 from pinndd.bayesnet.rows import MISSING, decode, encode, soften
 from pinndd.bayesnet.sampling import sample
-from pinndd.bayesnet.structure import Learned, equivalent, hill_climb
+from pinndd.bayesnet.structure import LearnedStructure, equivalent, hill_climb
 
 __all__ = [
     "MISSING",
     "BDeu",
     "BIFError",
     "BayesianNetwork",
+    "EMFit",
     "FileReport",
-    "Fitted",
     "Heart",
     "HospitalFile",
     "HospitalFileError",
     "Hospitals",
     "Identification",
-    "Identified",
+    "IdentifiedQuery",
     "ImpossibleEvidenceError",
     "Laplace",
-    "Learned",
+    "LearnedStructure",
     "MaximumLikelihood",
     "Prior",
     "Query",

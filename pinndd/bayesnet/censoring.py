@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.bayesnet.incomplete import IncompleteLearner, incomplete_table, likelihoods
-from pinndd.bayesnet.polishing import Polished, lowered, risks_of
+from pinndd.bayesnet.polishing import PolishedRows, lowered, risks_of
 from pinndd.bayesnet.rows import MISSING
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -26,7 +26,7 @@ def censor(
     shortlist: int | None = 64,
     passes: int = 20,
     seconds: float = math.inf,
-) -> Polished:
+) -> PolishedRows:
     """Change cells, where "missing" is one more state of each, as long as that lowers the risk after training to the end.
 
     In each pass, all changes of one cell are ranked by the risk after a single step of expectation maximisation from the present
@@ -37,7 +37,7 @@ def censor(
         problem: whose learner is an `IncompleteLearner`, and whose task answers for tables with a leading axis.
         rows: where to start, such as distilled hard rows, codes ``(N, V)``.
         episodes: that the risk is taken over.
-        shortlist: changes a pass that are trained to the end; None: all, so that the end is an optimum of single changes.
+        shortlist: changes per pass that are trained to the end; None: all, so that the end is an optimum of single changes.
         passes: at most.
         seconds: wall time, looked at before each batch; the rows so far are returned.
 
@@ -70,7 +70,7 @@ class _Search:
     def over(self) -> bool:
         return time.perf_counter() >= self.end
 
-    def run(self, shortlist: int | None, passes: int) -> Polished:
+    def run(self, shortlist: int | None, passes: int) -> PolishedRows:
         history, optimal = [self.risk], False
         for _ in range(passes):
             changes = self.alternatives()
@@ -81,7 +81,7 @@ class _Search:
             if self.over or not taken:
                 optimal = not taken and not self.over and shortlist is None
                 break
-        return Polished(self.rows, self.risk, tuple(history), self.flips, self.evaluations, optimal)
+        return PolishedRows(self.rows, self.risk, tuple(history), self.flips, self.evaluations, optimal)
 
     def alternatives(self) -> Tensor:
         """Return all changes of one cell that leave no row and no column empty, ``(C, 3)``: row, column, new state."""

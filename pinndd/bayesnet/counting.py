@@ -41,7 +41,7 @@ class CountingLearner:
         """Return the conditional tables of the network; the episodes do not matter.
 
         Args:
-            data: one field a variable, ``(N, K)``: a distribution over its states a row (one-hot for hard rows); and
+            data: one field per variable, ``(N, K)``: a distribution over its states per row (one-hot for hard rows); and
                 perhaps `WEIGHTS`, ``(N,)``.
             episodes: of any task.
 
@@ -85,7 +85,7 @@ def rows_of_table(structure: Structure, data: SyntheticData, generator: torch.Ge
 
     Args:
         structure: of the variables.
-        data: one field a variable, ``(N, K)``.
+        data: one field per variable, ``(N, K)``.
         generator: of the draws; None: the most likely state.
     """
     columns = []

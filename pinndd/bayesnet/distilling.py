@@ -1,4 +1,4 @@
-"""Distil rows for stated queries: soft or weighted rows by the exact gradient, hard rows by polishing or by integer programming."""
+"""Distill rows for stated queries: soft and weighted ones by the exact gradient, hard ones by polishing or programming."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pinndd.bayesnet.counting import WEIGHTS, CountingLearner, rows_of_table, table_of_rows
 from pinndd.bayesnet.network import BayesianNetwork, Structure
-from pinndd.bayesnet.polishing import Polished, polish
+from pinndd.bayesnet.polishing import PolishedRows, polish
 from pinndd.bayesnet.programming import sequential_programme
 from pinndd.data import SyntheticData
 from pinndd.hypergradients import Exact
@@ -26,7 +26,7 @@ MOST_CELLS = 20_000
 """Joint states that an integer programme is built for."""
 
 
-def distil_table(
+def distill_table(
     problem: DistillationProblem,
     start: SyntheticData,
     episodes: Episodes,
@@ -59,7 +59,7 @@ def harden(
 
     Args:
         problem: whose learner is a `CountingLearner`.
-        soft: from `distil_table`.
+        soft: from `distill_table`.
         episodes: all queries of the task.
         steps, learning_rate: of the outer loop after every rounding.
 
@@ -82,7 +82,7 @@ def harden(
         threshold = certainty[left].median()
         soft = soft.with_fields({name: _rounded(soft[name], float(threshold)) for name in names})
         if bool((certainty < threshold).any()):
-            soft = distil_table(problem, soft, episodes, steps=steps, learning_rate=learning_rate).data
+            soft = distill_table(problem, soft, episodes, steps=steps, learning_rate=learning_rate).data
 
 
 def _rounded(cells: Tensor, threshold: float) -> Tensor:
@@ -91,7 +91,7 @@ def _rounded(cells: Tensor, threshold: float) -> Tensor:
     return torch.where(cells.amax(-1, keepdim=True) >= threshold, chosen, cells)
 
 
-def distil_rows(
+def distill_rows(
     problem: DistillationProblem,
     rows: Tensor,
     episodes: Episodes,
@@ -102,8 +102,8 @@ def distil_rows(
     certainty: float = 0.8,
     smooth: DistillationProblem | None = None,
     programme: bool = False,
-) -> Polished:
-    """Distil hard rows: soft rows by the exact gradient, hardened little by little, then polished by single flips.
+) -> PolishedRows:
+    """Distill hard rows: soft rows by the exact gradient, hardened little by little, then polished by single flips.
 
     Polishing starts from the hardened rows or from the given ones, whichever have the lower risk.
 
@@ -127,12 +127,12 @@ def distil_rows(
     structure = _structure(problem)
     starts = rows[None] if rows.ndim == 2 else rows
     if not len(starts):
-        raise ValueError(f"distil_rows: rows have shape {tuple(rows.shape)}: there is no start")
+        raise ValueError(f"distill_rows: rows have shape {tuple(rows.shape)}: there is no start")
     begun, found = time.perf_counter(), []
     for k, start in enumerate(starts):
         if steps:
             guide = smooth or problem
-            soft = distil_table(guide, table_of_rows(structure, start, certainty=certainty), episodes, steps=steps).data
+            soft = distill_table(guide, table_of_rows(structure, start, certainty=certainty), episodes, steps=steps).data
             hardened = harden(guide, soft, episodes, steps=max(1, steps // 5))
             start = min(
                 (hardened, start), key=lambda each: float(problem.evaluate(table_of_rows(structure, each), episodes))
@@ -184,8 +184,8 @@ class ProgrammedRows:
 def rows_of_pairwise_marginals(network: BayesianNetwork, rows: int, *, time_limit: float = 60.0) -> ProgrammedRows:
     """Choose rows whose pairwise marginals are as close to those of a network as can be: ``min Σ_pairs ‖P̂(a, b) - P(a, b)‖₁``.
 
-    One whole number a joint state that is possible in the network; see `pinndd.integer_programme.integer_counts`. Joint states
-    are listed one by one, so that it fits small networks only.
+    One whole number per joint state that is possible in the network; see `pinndd.integer_programme.integer_counts`. Joint
+    states are listed one by one, so that it fits small networks only.
 
     Args:
         network: with at least two variables.
@@ -201,7 +201,7 @@ def rows_of_pairwise_marginals(network: BayesianNetwork, rows: int, *, time_limi
     if len(sizes) < 2 or math.prod(sizes) > MOST_CELLS:
         raise ValueError(
             f"rows_of_pairwise_marginals: {len(sizes)} variables have {math.prod(sizes)} joint states; expected at least two "
-            f"variables and at most {MOST_CELLS} states: use distil_rows for larger networks"
+            f"variables and at most {MOST_CELLS} states: use distill_rows for larger networks"
         )
     cells = torch.cartesian_prod(*[torch.arange(size) for size in sizes])
     chance = torch.ones(len(cells), dtype=torch.float64)

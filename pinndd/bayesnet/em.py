@@ -14,7 +14,7 @@ from pinndd.bayesnet.rows import MISSING, check_rows, check_weights
 
 
 @dataclass(frozen=True)
-class Fitted:
+class EMFit:
     """What expectation maximisation found.
 
     Attributes:
@@ -44,7 +44,7 @@ def expectation_maximisation(
     start: BayesianNetwork | None = None,
     tolerance: float = 1e-5,
     most: int = 300,
-) -> Fitted:
+) -> EMFit:
     """Fit the tables to incomplete rows (Dempster, Laird & Rubin 1977; Lauritzen 1995 for Bayesian networks).
 
     Each iteration spreads every row over the joint states of its missing cells, with their probabilities under the current
@@ -57,7 +57,7 @@ def expectation_maximisation(
         weights: of the rows, ``(N,)``; None: one each.
         start: first iterate, positive wherever the rows need it; None: each table from the rows that record its whole family,
             smoothed by one imagined row.
-        tolerance: stop when an iteration gains less, in nats a row.
+        tolerance: stop when an iteration gains less, in nats per row.
         most: iterations.
 
     Raises:
@@ -77,11 +77,11 @@ def expectation_maximisation(
         value, counts = _expectation(tables, groups, weights, prior)
         objective.append(value)
         if len(objective) > 1 and objective[-1] - objective[-2] < tolerance * mass:
-            return Fitted(BayesianNetwork(structure, tables), tuple(objective), True)
+            return EMFit(BayesianNetwork(structure, tables), tuple(objective), True)
         tables = {name: prior.table(count + prior.pseudocount(count.shape)) for name, count in counts.items()}
     objective.append(_expectation(tables, groups, weights, prior)[0])
     converged = objective[-1] - objective[-2] < tolerance * mass
-    return Fitted(BayesianNetwork(structure, tables), tuple(objective), converged)
+    return EMFit(BayesianNetwork(structure, tables), tuple(objective), converged)
 
 
 def _expectation(

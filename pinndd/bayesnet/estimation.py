@@ -13,8 +13,8 @@ from pinndd.bayesnet.network import BayesianNetwork, Structure
 from pinndd.bayesnet.rows import MISSING, check_complete, check_rows, check_weights
 
 Rows = Tensor | Mapping[str, Tensor]
-"""Hard rows ``(N, V)``, int64 codes; or soft rows: for each variable ``(..., N, K)``, a distribution over its states a row. That
-these sum to one is left to the constraint `pinndd.constraints.Simplex`."""
+"""Hard rows ``(N, V)``, int64 codes; or soft rows: for each variable ``(..., N, K)``, a distribution over its states per
+row. That these sum to one is left to the constraint `pinndd.constraints.Simplex`."""
 
 
 class Prior(ABC):

@@ -81,7 +81,7 @@ def read_hospitals(
     missing: Collection[str] = _MARKS,
     disjoint: Collection[str] = (),
 ) -> tuple[Hospitals, tuple[FileReport, ...]]:
-    """Read one CSV file a hospital; blanks around a cell do not count.
+    """Read one CSV file per hospital; blanks around a cell do not count.
 
     Args:
         files: for each hospital its file.
@@ -174,8 +174,8 @@ def _check_header(file: HospitalFile, header: list[str], structure: Structure) -
             raise HospitalFileError(f"{file.path}: column {name!r} is in the header more than once")
         if name not in structure.names and name not in file.ignore:
             raise HospitalFileError(
-                f"{file.path}: unknown column {name!r}; expected some of {', '.join(structure.names)}. Declare it as a variable, "
-                f"or name it in ignore"
+                f"{file.path}: unknown column {name!r}; "
+                f"expected some of {', '.join(structure.names)}. Declare it as a variable, or name it in ignore"
             )
     for name in (*file.codebook, *file.recode, *file.ignore):
         if name not in header:

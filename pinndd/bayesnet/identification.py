@@ -22,7 +22,7 @@ _SOFT, _TABLE = " likelihood of ", " table of "
 
 
 @dataclass(frozen=True)
-class Identified:
+class IdentifiedQuery:
     """What an answer to one query rests on, if the hospitals' patients are of one distribution and cells are missing at random.
 
     Attributes:
@@ -58,13 +58,13 @@ class Identified:
 
 @dataclass(frozen=True)
 class Identification:
-    """A report on queries; printed, it is one line for the counts and one a query.
+    """A report on queries; printed, it is one line for the counts and one per query.
 
     Attributes:
         queries: one entry each, in their order.
     """
 
-    queries: tuple[Identified, ...]
+    queries: tuple[IdentifiedQuery, ...]
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -101,7 +101,7 @@ def identify(structure: Structure, hospitals: Hospitals, queries: Sequence[Query
     return Identification(tuple(_identify(structure, hospitals, query, least) for query in batch.queries))
 
 
-def _identify(structure: Structure, hospitals: Hospitals, query: Query, least: int) -> Identified:
+def _identify(structure: Structure, hospitals: Hospitals, query: Query, least: int) -> IdentifiedQuery:
     parents: dict[str, tuple[str, ...]] = dict(structure.parents)
     known = {name: name if isinstance(value, str) else _SOFT + name for name, value in query.evidence.items()}
     parents |= {node: (name,) for name, node in known.items() if node != name}
@@ -112,7 +112,7 @@ def _identify(structure: Structure, hospitals: Hospitals, query: Query, least: i
     rows, names = _together(hospitals, structure, needed)
     status: Status = "together" if _together(hospitals, structure, whole)[0] >= least else "d-separation"
     if rows >= least:
-        return Identified(query, status, evidence, rows, names, (), ())
+        return IdentifiedQuery(query, status, evidence, rows, names, (), ())
     pairs = combinations(needed, 2)
     apart = tuple(pair for pair in pairs if _together(hospitals, structure, pair)[0] < least)
     extended = {name: (*above, _TABLE + name) for name, above in parents.items() if name in structure.names}
@@ -125,7 +125,7 @@ def _identify(structure: Structure, hospitals: Hospitals, query: Query, least: i
         if _TABLE + name in reached and _together(hospitals, structure, structure.family(name))[0] < least
     )
     status = "not identified" if tables else "conditional independence"
-    return Identified(query, status, evidence, 0, (), apart, tables)
+    return IdentifiedQuery(query, status, evidence, 0, (), apart, tables)
 
 
 def _together(hospitals: Hospitals, structure: Structure, names: Sequence[str]) -> tuple[int, tuple[str, ...]]:

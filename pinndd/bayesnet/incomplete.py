@@ -31,7 +31,7 @@ class IncompleteLearner:
     Args:
         structure: of the network.
         prior: with positive pseudocounts, so that no candidate row is impossible.
-        tolerance: stop when an iteration gains less, in nats a row.
+        tolerance: stop when an iteration gains less, in nats per row.
         most: iterations.
 
     Raises:
@@ -145,7 +145,7 @@ class IncompleteLearner:
 
 
 def incomplete_table(structure: Structure, rows: Tensor) -> SyntheticData:
-    """Return rows as a synthetic data set for `IncompleteLearner`: a likelihood a cell, ones where it is missing.
+    """Return rows as a synthetic data set for `IncompleteLearner`: a likelihood per cell, ones where it is missing.
 
     Args:
         structure: of the variables.
@@ -166,7 +166,7 @@ def incomplete_table(structure: Structure, rows: Tensor) -> SyntheticData:
 
 
 def likelihoods(structure: Structure, rows: Tensor) -> dict[str, Tensor]:
-    """Return a likelihood a cell, ``(..., K)``, of codes ``(..., V)``: one-hot, or ones where it is missing."""
+    """Return a likelihood per cell, ``(..., K)``, of codes ``(..., V)``: one-hot, or ones where it is missing."""
     return {
         variable.name: ((torch.arange(len(variable)) == rows[..., k, None]) | (rows[..., k, None] == MISSING)).double()
         for k, variable in enumerate(structure.variables)

@@ -28,8 +28,8 @@ class Query:
 
     Attributes:
         target: a variable.
-        evidence: for each variable that something is known of, its state, or a likelihood: one non-negative number a state, not
-            all zero (soft evidence in the sense of Pearl 1988, up to a factor).
+        evidence: for each variable that something is known of, its state, or a likelihood: one non-negative number per
+            state, not all zero (soft evidence in the sense of Pearl 1988, up to a factor).
     """
 
     target: str
@@ -45,7 +45,7 @@ class QueryBatch:
     """Queries prepared for many networks of one structure; targets and evidence may differ from query to query.
 
     Every query becomes one row for each state k of its target, in which the target is set to k. One contraction of the tables
-    with one likelihood vector a variable gives ``P(target = k, evidence)`` of all rows; variables that no query touches,
+    with one likelihood vector per variable gives ``P(target = k, evidence)`` of all rows; variables that no query touches,
     directly or through a descendant, are left out (they sum to one).
 
     Attributes:
@@ -77,7 +77,7 @@ class QueryBatch:
 
     @cached_property
     def likelihoods(self) -> dict[str, Tensor]:
-        """One likelihood a row for each variable that some query touches, ``(Q * states, K)``."""
+        """One likelihood per row for each variable that some query touches, ``(Q * states, K)``."""
         found: dict[str, Tensor] = {}
 
         def of(name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Discrete Bayesian networks: variables with named states, a directed acyclic graph, one table a variable."""
+"""Discrete Bayesian networks: variables with named states, a directed acyclic graph, one table per variable."""
 
 from __future__ import annotations
 
@@ -161,8 +161,8 @@ class BayesianNetwork:
 
     Attributes:
         structure: variables and graph.
-        tables: ``P(v | parents)`` of each variable, a float64 tensor with one axis a parent, in their order, and the variable's
-            own axis last. They may require a gradient.
+        tables: ``P(v | parents)`` of each variable, a float64 tensor with one axis per parent, in their order, and the
+            variable's own axis last. They may require a gradient.
 
     Raises:
         ValueError: a table is missing or belongs to no variable, has the wrong shape, holds a negative number or one that is

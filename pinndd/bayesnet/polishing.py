@@ -15,7 +15,7 @@ from pinndd.problem import DistillationProblem, Episodes
 
 
 @dataclass(frozen=True)
-class Polished:
+class PolishedRows:
     """Hard rows that single flips have improved.
 
     Attributes:
@@ -44,7 +44,7 @@ def polish(
     weights: Tensor | None = None,
     sweeps: int = 20,
     stop: Callable[[], bool] | None = None,
-) -> Polished:
+) -> PolishedRows:
     """Change one cell at a time, wherever that lowers the risk, until no change does.
 
     All alternatives of a row, ``Σ_v (K_v - 1)``, are trained in one batch: a flip moves one count in each family of the variable,
@@ -153,8 +153,8 @@ class RowSearch:
         """Say whether a risk is below the present one."""
         return risk < lowered(self.risk)
 
-    def result(self, history: tuple[float, ...], optimal: bool) -> Polished:
-        return Polished(self.rows, self.risk, history, self.flips, self.evaluations, optimal)
+    def result(self, history: tuple[float, ...], optimal: bool) -> PolishedRows:
+        return PolishedRows(self.rows, self.risk, history, self.flips, self.evaluations, optimal)
 
     def alternatives(self, row: int) -> Tensor:
         """Return the row with one cell changed, in every way, ``(B, V)``."""

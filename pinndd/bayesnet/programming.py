@@ -16,7 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from torch import Tensor
 
 from pinndd.bayesnet.counting import CountingLearner
-from pinndd.bayesnet.polishing import Polished, RowSearch
+from pinndd.bayesnet.polishing import PolishedRows, RowSearch
 from pinndd.bayesnet.rows import check_complete
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -39,7 +39,7 @@ def sequential_programme(
     pairs: bool = False,
     seconds: float = math.inf,
     time_limit: float = 5.0,
-) -> Polished:
+) -> PolishedRows:
     """Change several rows at once where that lowers the risk, by integer programmes in a trust region that shrinks to nothing.
 
     Every candidate replaces one row r by a row f that differs in one cell, or in two. Its effect ``Δ_rf`` on the answers a is
@@ -61,7 +61,7 @@ def sequential_programme(
         weights: of the rows, ``(N,)``, kept; None: one each.
         changes: rows that the first programme may change, T, at most `MOST_CHANGES`.
         candidates: that a programme chooses from, those that are least bad alone.
-        pairs: whether two cells of a row may change at once: ``Σ_{v<w} (K_v - 1)(K_w - 1)`` more trainings a row.
+        pairs: whether two cells of a row may change at once: ``Σ_{v<w} (K_v - 1)(K_w - 1)`` more trainings per row.
         seconds: wall time, after which no round begins; a round trains all candidates and solves one programme.
         time_limit: seconds of one programme, which then gives the best that it has found.
 

@@ -1,4 +1,4 @@
-"""Tables of rows: hard rows as codes, soft rows as one distribution a cell, and the words that stand for them."""
+"""Tables of rows: hard rows as codes, soft rows as one distribution per cell, and the words that stand for them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def encode(structure: Structure, columns: Mapping[str, Sequence[str | None]]) ->
 
     Args:
         structure: of the variables.
-        columns: for each recorded variable one name of a state a row, or None where it is missing. A variable without a column
-            is missing in every row.
+        columns: for each recorded variable one name of a state per row, or None where it is missing. A variable without a
+            column is missing in every row.
 
     Returns:
         ``(N, V)``, int64, `MISSING` where nothing was recorded.

@@ -18,7 +18,7 @@ def sample(network: BayesianNetwork, rows: int, generator: torch.Generator) -> T
         generator: of the draws.
 
     Returns:
-        The positions of the states, ``(rows, V)``, int64, one column a variable in the order of the structure.
+        The positions of the states, ``(rows, V)``, int64, one column per variable in the order of the structure.
 
     Raises:
         ValueError: ``rows`` is negative.

@@ -66,7 +66,7 @@ class BICScores:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedStructure:
     """What the search found.
 
     Attributes:
@@ -88,7 +88,7 @@ def hill_climb(
     start: Structure | None = None,
     most_parents: int | None = None,
     patience: int = 10,
-) -> Learned:
+) -> LearnedStructure:
     """Add, delete or reverse one arc at a time, always the change that gains most (Heckerman et al. 1995).
 
     Where nothing gains, the search goes on for a while with the change that loses least, never back to a graph that it has seen
@@ -128,7 +128,7 @@ def hill_climb(
         if score > best_score + _EPSILON * abs(best_score):
             best, best_score, waited = parents, score, 0
     ordered = {name: tuple(sorted(best[name], key=names.index)) for name in names}
-    return Learned(Structure(scores.variables, ordered), best_score, steps)
+    return LearnedStructure(Structure(scores.variables, ordered), best_score, steps)
 
 
 def _changes(

@@ -54,7 +54,7 @@ class StructureSearchLearner:
         """Return the network that the rows give; the episodes do not matter.
 
         Args:
-            data: one field a variable, ``(N, K)``, and perhaps `WEIGHTS`, ``(N,)``, as for `CountingLearner`.
+            data: one field per variable, ``(N, K)``, and perhaps `WEIGHTS`, ``(N,)``, as for `CountingLearner`.
             episodes: of any task.
         """
         empty = Structure(self.variables, {})
@@ -67,8 +67,8 @@ class StructureSearchLearner:
             cells = data[variable.name]
             if cells.ndim != 2 or cells.shape[-1] != len(variable):
                 raise ValueError(
-                    f"StructureSearchLearner: field {variable.name!r} has shape {tuple(cells.shape)}, expected "
-                    f"(N, {len(variable)})"
+                    f"StructureSearchLearner: field {variable.name!r} has shape {tuple(cells.shape)}, "
+                    f"expected (N, {len(variable)})"
                 )
         with torch.no_grad():
             rows, weights = rows_of_table(empty, data), data.fields.get(WEIGHTS)

@@ -141,14 +141,14 @@ def _stationary_learner(problem: DistillationProblem) -> ImplicitLearner:
     missing = [name for name in needed if not hasattr(problem.learner, name)]
     if missing:
         raise TypeError(
-            f"optimality needs the training loss of the learner and its Hessian; {type(problem.learner).__name__} lacks "
-            f"{', '.join(missing)}"
+            "optimality needs the training loss of the learner and its Hessian; "
+            f"{type(problem.learner).__name__} lacks {', '.join(missing)}"
         )
     return cast(ImplicitLearner, problem.learner)
 
 
 def _rows_of_hessian(slope: Tensor, theta: Tensor) -> Tensor:
-    """Return ``∂slope/∂θ``, ``(E, P, P)``: one product a parameter, for all episodes at once."""
+    """Return ``∂slope/∂θ``, ``(E, P, P)``: one product per parameter, for all episodes at once."""
     rows = [
         torch.autograd.grad(slope[:, p].sum(), theta, retain_graph=True, materialize_grads=True)[0]
         for p in range(theta.shape[1])

@@ -99,7 +99,7 @@ def vacuity(
     Args:
         problem: learner, task, distance and risk.
         data: the distilled set. Its examples are the entries of the first axis of its fields.
-        pool_data: all data: every field has one entry an example along its first axis, and is a field of ``data`` too.
+        pool_data: all data: every field has one entry per example along its first axis, and is a field of ``data`` too.
         episodes: a batch of the task that played no part in distilling.
         generator: draws the subsets, each without repetition.
         subsets: how many.

@@ -3,7 +3,7 @@
 from pinndd.distances.classification import CrossEntropy, ZeroOne
 from pinndd.distances.divergences import KL, ChiSquared, Hellinger, JensenShannon, ReverseKL, TotalVariation
 from pinndd.distances.kernels import MMD, EnergyDistance
-from pinndd.distances.norms import Distance, RelativeH1, RelativeL2
+from pinndd.distances.norms import Distance, RelativeH1, RelativeL2, RelativeMaximum
 from pinndd.distances.rankings import Kendall, Spearman
 from pinndd.distances.scores import Brier
 from pinndd.distances.transport import Sinkhorn, SlicedWasserstein, Wasserstein1, Wasserstein2
@@ -21,6 +21,7 @@ __all__ = [
     "Kendall",
     "RelativeH1",
     "RelativeL2",
+    "RelativeMaximum",
     "ReverseKL",
     "Sinkhorn",
     "SlicedWasserstein",

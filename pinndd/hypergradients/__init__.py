@@ -1,8 +1,9 @@
-"""Estimators of the gradient of the risk in the synthetic data, one a file, one signature."""
+"""Estimators of the gradient of the risk in the synthetic data, one per file, one signature."""
 
 from pinndd.hypergradients.central_differences import CentralDifferences
 from pinndd.hypergradients.evolution import EvolutionStrategies
 from pinndd.hypergradients.exact import Exact
+from pinndd.hypergradients.fitting import fitting
 from pinndd.hypergradients.forward import ForwardGradient
 from pinndd.hypergradients.implicit import ConjugateGradients, Direct, HessianSolveError, Implicit, NeumannSeries
 from pinndd.hypergradients.leave_one_out import LeaveOneOut
@@ -33,4 +34,5 @@ __all__ = [
     "StraightThrough",
     "Truncated",
     "UnrolledAdjoint",
+    "fitting",
 ]

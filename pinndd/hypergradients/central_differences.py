@@ -15,7 +15,7 @@ from pinndd.problem import DistillationProblem, Episodes
 
 @dataclass(frozen=True)
 class CentralDifferences:
-    """Move one entry at a time, there and back: two trainings an entry, for small data and as the oracle of tests.
+    """Move one entry at a time, there and back: two trainings per entry, for small data and as the oracle of tests.
 
     Fits every learner. The error falls with the square of ``size`` until rounding, divided by ``size``, takes over: in float32
     take 1e-2. Moves are in units of the free parameters and may leave the feasible set by that much

@@ -42,7 +42,7 @@ class LeaveOneOut:
         names = categorical_fields(data)
         others = sorted(set(data.learnable) - set(names))
         if others:
-            raise ValueError(f"LeaveOneOut: field {others[0]!r} is not categorical; make it Fixed, or distil it in turn")
+            raise ValueError(f"LeaveOneOut: field {others[0]!r} is not categorical; make it Fixed, or distill it in turn")
         generator = generator_of(data, self.seed)
         drawn = [draw_rows(data, generator) for _ in range(self.samples)]
         with torch.no_grad():

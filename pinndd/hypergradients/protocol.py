@@ -51,8 +51,8 @@ def require(problem: DistillationProblem, wanted: str | tuple[str, ...], estimat
             else f"no estimator differentiates it: use it for evaluation only, or without any derivative {anywhere}"
         )
         raise TypeError(
-            f"{estimator} needs a learner with a {' or '.join(ways)} gradient; {type(problem.learner).__name__} offers "
-            f"{offered!r}: {remedy}"
+            f"{estimator} needs a learner with a {' or '.join(ways)} gradient; "
+            f"{type(problem.learner).__name__} offers {offered!r}: {remedy}"
         )
 
 

@@ -20,7 +20,7 @@ from pinndd.problem import DistillationProblem, Episodes
 class UnrolledAdjoint:
     """Differentiate the risk through all steps of training: the total derivative, to rounding.
 
-    Training keeps its states only, a few numbers a weight and step. Then one pure step at a time is differentiated, from
+    Training keeps its states only, a few numbers per weight and step. Then one pure step at a time is differentiated, from
     the last to the first: memory for the graph of one step, whatever their number (the discrete adjoint method; Maclaurin,
     Duvenaud & Adams 2015, arXiv 1502.03492, who recompute the states backwards where these are kept).
 

@@ -87,7 +87,7 @@ class Adam:
         return "none" if self.fresh else "unrolled"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Train one network an episode, from its own initial weights."""
+        """Train one network per episode, from its own initial weights."""
         prepared = self.prepare(data, episodes)
         state = self.start(prepared, episodes)
         generator = torch.Generator().manual_seed(episodes.seed)

@@ -18,10 +18,10 @@ class BlackBox:
     The estimators that only evaluate the risk fit it: `pinndd.hypergradients.SPSA`, `EvolutionStrategies`, `CentralDifferences`,
     for categorical rows `LeaveOneOut`; `pinndd.cma_es.cma_es` and `pinndd.categorical.single_flip` in place of the outer loop.
 
-    A table of categorical rows reaches the function as distributions, one a cell, and the function decides what to make of them.
-    Under `LeaveOneOut` and `single_flip` they are one-hot. The outer loop also judges rows that are not: take the most likely
-    categories there (``cells.argmax(-1)``), as `pinndd.categorical.most_likely` does, or use a soft label as weights of K copies of
-    its row, as `pinndd.learners.scikit.ScikitClassifier` does. Perturbed cells need not sum to one, see
+    A table of categorical rows reaches the function as distributions, one per cell, and the function decides what to make of
+    them. Under `LeaveOneOut` and `single_flip` they are one-hot. The outer loop also judges rows that are not: take the most
+    likely categories there (``cells.argmax(-1)``), as `pinndd.categorical.most_likely` does, or use a soft label as weights
+    of K copies of its row, as `pinndd.learners.scikit.ScikitClassifier` does. Perturbed cells need not sum to one, see
     `pinndd.hypergradients.perturbations.moved`. With fixed rows and learnable weights all estimators fit.
 
     Args:

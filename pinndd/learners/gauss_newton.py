@@ -78,7 +78,7 @@ class GaussNewton:
         return "implicit"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Fit one model an episode, from zero weights. The result is off the graph."""
+        """Fit one model per episode, from zero weights. The result is off the graph."""
         with torch.no_grad():
             prepared = self.model.prepare(data, episodes)
             count = len(episodes)
@@ -178,9 +178,7 @@ class GaussNewton:
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         return _solve_positive(gram, (jacobian.mT @ target[..., None])[..., 0])
 
-    def _backtrack(
-        self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor
-    ) -> tuple[Tensor, Tensor, float]:
+    def _backtrack(self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor) -> tuple[Tensor, Tensor, float]:
         direction = proposal - theta
         size = torch.ones_like(loss)
         for _ in range(self.halvings + 1):

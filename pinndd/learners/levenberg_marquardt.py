@@ -82,7 +82,7 @@ class LevenbergMarquardt:
         return "none"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Train one network an episode, from its own initial weights."""
+        """Train one network per episode, from its own initial weights."""
         with torch.no_grad():
             wide = data.to(next(iter(data.fields.values())).device, torch.float64)
             prepared = self.model.prepare(wide, episodes)

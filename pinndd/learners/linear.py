@@ -114,6 +114,14 @@ class LinearRidge(LinearLearner):
 
     Raises:
         ValueError: the penalty is not positive; at fitting: the shapes of the data do not fit.
+
+    Examples:
+        >>> from pinndd import Fixed, SyntheticData
+        >>> fields = {"inputs": torch.tensor([[0.0], [1.0]]), "targets": torch.tensor([[1.0], [3.0]])}
+        >>> data = SyntheticData(fields, {name: Fixed() for name in fields})
+        >>> models = LinearRidge(penalty=1e-6).fit(data, episodes=[None])
+        >>> models(torch.tensor([[[2.0]]])).round(decimals=2)
+        tensor([[[5.]]])
     """
 
     @property
@@ -122,7 +130,7 @@ class LinearRidge(LinearLearner):
         return "closed form"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> LinearModels:
-        """Fit once, and return the model once an episode: nothing in the training varies."""
+        """Fit once, and return the model once per episode: nothing in the training varies."""
         matrix, targets, share = self.examples(data)
         root = share.sqrt()[:, None]
         # scaled to rows of a mean square, the penalty is that of `ridge_solve`
@@ -174,7 +182,7 @@ class SoftmaxRegression(LinearLearner):
         return "implicit"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> LinearModels:
-        """Fit once, from zero, and return the model once an episode. The result is off the graph."""
+        """Fit once, from zero, and return the model once per episode. The result is off the graph."""
         with torch.no_grad():
             matrix, targets, _ = self.examples(data)
             if bool((targets < 0).any()):

@@ -117,7 +117,7 @@ class NetworkModel:
         if outputs.shape[1:] != targets.shape:
             raise ValueError(
                 f"NetworkModel: {type(self.network).__name__} has outputs of shape {tuple(outputs.shape[1:])}, expected "
-                f"{tuple(targets.shape)}: one an example and class, or column of the targets"
+                f"{tuple(targets.shape)}: one per example and class, or column of the targets"
             )
         losses = torch.stack([(weights * self.loss_of(each, targets)).mean() for each in outputs])
         return losses + 0.5 * self.decay * parameters.square().sum(-1) if self.decay else losses
@@ -135,8 +135,8 @@ class NetworkModel:
         network = self.network
         if not (isinstance(network, nn.Sequential) and len(network) > 1 and isinstance(network[-1], nn.Linear)):
             raise ValueError(
-                f"NetworkModel: {type(network).__name__} has no features to give: expected a torch.nn.Sequential that ends in a "
-                "torch.nn.Linear"
+                f"NetworkModel: {type(network).__name__} has no features to give: "
+                "expected a torch.nn.Sequential that ends in a torch.nn.Linear"
             )
         return self._each(network[:-1], parameters, inputs)
 

@@ -42,7 +42,7 @@ class Portfolio:
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
         if not self.models:
-            raise ValueError("Portfolio: models=() is empty; expected one model a candidate")
+            raise ValueError("Portfolio: models=() is empty; expected one model per candidate")
 
     def __len__(self) -> int:
         return len(self.models)
@@ -82,7 +82,7 @@ class Portfolio:
         return torch.stack(losses).sum(0)
 
     def fitted(self, parameters: Tensor, episodes: Episodes) -> tuple[Fitted, ...]:
-        """Return the E networks of every model, one entry a model."""
+        """Return the E networks of every model, one entry per model."""
         owned = zip(self.models, self._split(parameters), strict=True)
         return tuple(model.fitted(own, episodes) for model, own in owned)
 

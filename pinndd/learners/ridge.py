@@ -49,7 +49,7 @@ class Ridge:
         return "closed form"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Fit one model an episode."""
+        """Fit one model per episode."""
         matrix, targets = self.model.system(data, episodes)
         return self.model.fitted(ridge_solve(matrix, targets, self.penalty), episodes)
 
@@ -67,6 +67,13 @@ def ridge_solve(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:
 
     Returns:
         ``(E, P)``.
+
+    Examples:
+        >>> matrix = torch.tensor([[1.0], [1.0]], dtype=torch.float64)
+        >>> targets = torch.tensor([[1.0, 3.0], [0.0, 2.0]], dtype=torch.float64)
+        >>> ridge_solve(matrix, targets, penalty=1e-9).round(decimals=3)
+        tensor([[2.],
+                [1.]], dtype=torch.float64)
     """
     rows, columns = matrix.shape
     root = penalty**0.5

@@ -28,7 +28,8 @@ class ScikitClassifier:
         estimator: with ``fit`` and ``predict_proba``; it is cloned for every training, and should have a ``random_state`` if it
             draws.
         target: field of the classes, ``(N, K)``. All other fields but that of the weights are features, in their order.
-        encoding: ``"one-hot"``, a column a category, or ``"ordinal"``, a column a feature, for trees and ordered categories.
+        encoding: ``"one-hot"``, one column per category, or ``"ordinal"``, one column per feature, for trees and ordered
+            categories.
         weights: field of the weights of the rows, ``(N,)``; the data may be without.
 
     Raises:
@@ -46,8 +47,8 @@ class ScikitClassifier:
         for method in ("fit", "predict_proba"):
             if not callable(getattr(self.estimator, method, None)):
                 raise TypeError(
-                    f"ScikitClassifier: {type(self.estimator).__name__} has no method {method}: choose a classifier that gives "
-                    "probabilities"
+                    f"ScikitClassifier: {type(self.estimator).__name__} has no method {method}: "
+                    "choose a classifier that gives probabilities"
                 )
         if self.encoding not in ("one-hot", "ordinal"):
             raise ValueError(f"ScikitClassifier: encoding={self.encoding!r} must be 'one-hot' or 'ordinal'")
@@ -92,8 +93,8 @@ class ScikitClassifier:
         for name, value in {**found, self.target: data[self.target]}.items():
             if value.ndim != 2 or len(value) != rows:
                 raise ValueError(
-                    f"ScikitClassifier: field {name!r} has shape {tuple(value.shape)}, expected ({rows}, categories): one "
-                    "distribution a row"
+                    f"ScikitClassifier: field {name!r} has shape {tuple(value.shape)}, expected ({rows}, categories): "
+                    "one distribution per row"
                 )
         if not found:
             raise ValueError(f"ScikitClassifier: the data hold no feature beside {self.target!r}")
@@ -147,8 +148,8 @@ class TrainedClassifier:
         wrong = inputs.shape[-1:] != (len(self.sizes),)
         if wrong or bool((inputs < 0).any()) or bool((inputs >= inputs.new_tensor(self.sizes)).any()):
             raise ValueError(
-                f"TrainedClassifier: inputs of shape {tuple(inputs.shape)} must be codes of {len(self.sizes)} features, from 0 "
-                f"to below {self.sizes}"
+                f"TrainedClassifier: inputs of shape {tuple(inputs.shape)} must be codes of {len(self.sizes)} features, "
+                f"from 0 to below {self.sizes}"
             )
         answer = torch.zeros((*inputs.shape[:-1], self.classes), dtype=torch.float64)
         if self.model is None:

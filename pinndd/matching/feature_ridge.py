@@ -20,7 +20,7 @@ class FeatureRidge:
     """Train networks on D̂ for a random while, then fit their last layer to D̂ by ridge regression, and ask that.
 
     ``½ mean ‖y - ψ(x) ψ(x̂)ᵀ (ψ(x̂) ψ(x̂)ᵀ + λ I)⁻¹ ŷ‖²`` over the questions of the episodes (with ``inputs`` and
-    ``targets``, as those of `pinndd.tasks.HeldOutClassification`), ψ the features of a network after 0 to ``oldest``
+    ``targets``, as those of `pinndd.tasks.HeldOutPrediction`), ψ the features of a network after 0 to ``oldest``
     steps of training on D̂, which are held fixed: the gradient goes through the closed form and through ψ(x̂), not
     through the training (Zhou, Nezhadarya & Ba 2022, arXiv 2206.00719). They keep a pool of networks that grow older
     along with the outer loop; here every network starts anew, so that none has seen an earlier D̂, and a resumed run

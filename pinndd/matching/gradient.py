@@ -80,7 +80,7 @@ class GradientMatching:
             return differentiate(value, fields)
 
     def _pairs(self, data: SyntheticData, generator: torch.Generator) -> list[tuple[SyntheticData, SyntheticData]]:
-        """Return what is compared with what: one pair, or one a class."""
+        """Return what is compared with what: one pair, or one per class."""
         full = draw_batch(self.full, self.batch, generator, by_class=self.by_class)
         seed = int(torch.randint(2**31, (), generator=generator))
         classes = range(data["targets"].shape[-1]) if self.by_class else ()
@@ -94,8 +94,8 @@ class GradientMatching:
         learner = problem.learner
         if not (isinstance(learner, Adam) and isinstance(learner.model, NetworkModel)):
             raise TypeError(
-                f"GradientMatching: layerwise distances need Adam on a NetworkModel; {type(learner).__name__} has no layers: use "
-                "layerwise=False"
+                f"GradientMatching: layerwise distances need Adam on a NetworkModel; "
+                f"{type(learner).__name__} has no layers: use layerwise=False"
             )
         return learner.model.layers
 

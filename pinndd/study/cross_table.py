@@ -1,4 +1,4 @@
-"""What a distilled set owes to the task, the distance and the risk it was distilled for: distil for each, evaluate under each."""
+"""What a distilled set owes to its task, distance and risk: distill for each of several, and evaluate under each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import torch
-from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.distances import Distance
@@ -15,6 +15,7 @@ from pinndd.hypergradients import Hypergradient
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem, Task
 from pinndd.risks import Risk
+from pinndd.study.results.writing import markdown_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,44 +23,38 @@ if TYPE_CHECKING:
 _VALIDATION, _TEST = 1_000_003, 2_000_003
 
 
-@dataclass(frozen=True)
+START = "(start)"
+"""Row of the set that every outer loop starts from."""
+
+
+@dataclass(frozen=True, eq=False)
 class CrossTable:
     """Risks of sets that were distilled for one variant of a problem and evaluated under another.
 
     Attributes:
-        names: of the variants.
-        risks: ``(V + 1, V)``: the row of a variant is the set distilled for it, the last that of the starting set; the column
-            is the variant it is evaluated under.
+        risks: one row per set, named by the variant that it was distilled for, `START` the last; one column per variant that
+            it is evaluated under.
         data: the distilled set of every variant.
     """
 
-    names: tuple[str, ...]
-    risks: Tensor
+    risks: pd.DataFrame
     data: Mapping[str, SyntheticData]
 
     @property
-    def regret(self) -> Tensor:
-        """Each risk divided by that of the set that was distilled for the column's variant, ``(V + 1, V)``."""
-        return self.risks / self.risks.diagonal()
+    def regret(self) -> pd.DataFrame:
+        """Each risk divided by that of the set that was distilled for the column's variant."""
+        best = pd.Series({name: self.risks.loc[name, name] for name in self.risks.columns})
+        return self.risks.div(best, axis="columns")
 
     def __str__(self) -> str:
-        width = max(len(name) for name in (*self.names, _START)) + 2
-        columns = [max(len(name), 9) + 2 for name in self.names]
-        head = "distilled for".ljust(width) + "".join(n.rjust(w) for n, w in zip(self.names, columns, strict=True))
-        lines = [
-            name.ljust(width) + "".join(f"{risk:.4g}".rjust(w) for risk, w in zip(row, columns, strict=True))
-            for name, row in zip((*self.names, _START), self.risks.tolist(), strict=True)
-        ]
-        return "\n".join((head, *lines))
+        table = self.risks.reset_index(names="distilled for")
+        return markdown_table(table, dict.fromkeys(self.risks.columns, ".4g"))
 
     def plot(self) -> Figure:
         """Draw the regret: 1 on the diagonal, and how many times worse each other set is."""
         from pinndd.study.plots.cross_table import draw_cross_table
 
-        return draw_cross_table((*self.names, _START), self.names, self.regret)
-
-
-_START = "(start)"
+        return draw_cross_table(self.regret)
 
 
 def sensitivity(
@@ -74,7 +69,7 @@ def sensitivity(
     episodes: int = 128,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> CrossTable:
-    """Distil from the same start for every combination of parts, and evaluate every set under every combination.
+    """Distill from the same start for every combination of parts, and evaluate every set under every combination.
 
     The thesis of Kungurtsev et al. (2024, arXiv 2409.01410) as a measurement: if the parts did not matter, all rows would be
     equal. Every set is evaluated by training from scratch, on episodes that neither its outer loop nor its validation saw.
@@ -102,9 +97,10 @@ def sensitivity(
     asked = {name: _draw(variant, episodes, settings.seed + _TEST) for name, variant in variants.items()}
     with torch.no_grad():
         table = [
-            [float(variant.evaluate(each, asked[name])) for name, variant in variants.items()] for each in (*found.values(), data)
+            [float(variant.evaluate(each, asked[name])) for name, variant in variants.items()]
+            for each in (*found.values(), data)
         ]
-    return CrossTable(tuple(variants), torch.tensor(table, dtype=torch.float64), found)
+    return CrossTable(pd.DataFrame(table, index=[*variants, START], columns=list(variants)), found)
 
 
 def _variants(

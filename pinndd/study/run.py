@@ -2,68 +2,115 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.tasks.solutions import superposes
-from pinndd.study.outcome import Outcome, Progress, StudySettings
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.study.plots.gallery import Picture, draw_gallery
-from pinndd.study.report import write_report
-from pinndd.study.run_config import RunConfig
-from pinndd.study.run_folder import RunFolder
+from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.allowance import Allowance
+from pinndd.study.protocols.bench import quiet
+from pinndd.study.protocols.engine import run
+from pinndd.study.protocols.parts import unknown
+from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.report.page import write_report
+from pinndd.study.results.outcome import Outcome, Progress
+from pinndd.study.results.run_config import RunConfig
+from pinndd.study.results.run_folder import RunFolder
 
-PROTOCOLS = ("retrain", "amortised", "solved")
+Runner = Callable[[PDE, Any, StudySettings, Progress, Allowance], Outcome]
+"""Runs one protocol at a size."""
 
-Runner = Callable[[PDE, StudySettings, Progress], Outcome]
+ENOUGH = 0.5
+"""Part of the time of a first look after which no other protocol begins."""
+
+
+def usual_protocols() -> list[str]:
+    """Return the protocols that a study runs where none is named."""
+    return [name for name in NAMES if protocol_named(name).usual]
 
 
 def choose_protocols(
-    pde: PDE, asked: Sequence[str] = PROTOCOLS, *, quick: bool = False
+    pde: PDE,
+    asked: Sequence[str] | None = None,
+    settings: StudySettings | None = None,
+    sizes: Mapping[str, Any] | None = None,
 ) -> tuple[list[str], dict[str, str]]:
     """Return the protocols that make sense for a PDE, and why the others do not.
 
     Args:
         pde: the PDE.
-        asked: protocols to choose from.
-        quick: whether this is a first look, in which a nonlinear equation of several outputs, each of whose fits is slow, gets
-            the first of them only.
+        asked: protocols to choose from (None: those that a study runs by itself).
+        settings: of the study; in a first look a nonlinear equation of several outputs, each of whose fits is slow, gets the first
+            protocol only.
+        sizes: settings of single protocols, by name.
+
+    Raises:
+        UnknownNameError: there is no such protocol.
+        UnknownNameError: a learner that none of them has.
+        ValueError: a judge that none of the protocols has.
     """
-    skipped = {}
-    if quick and len(asked) > 1 and pde.outputs > 1 and not is_linear(pde):
-        skipped = {
-            other: f"every fit of {pde.outputs} outputs is slow, and this is a first look: ask for it with --protocol {other}"
-            for other in asked[1:]
-        }
-    if "solved" in asked and is_linear(pde):
-        skipped["solved"] = (
-            f"{pde.name} is linear, and so are its boundary values in their coefficients: solving one condition a "
-            "coefficient gives every solution of the family exactly, so there are no conditions to choose"
-        )
-    return [p for p in asked if p not in skipped], skipped
+    asked, settings = usual_protocols() if asked is None else asked, settings or StudySettings()
+    _require_learners(asked, settings)
+    skipped: dict[str, str] = {}
+    for name in asked:
+        protocol = protocol_named(name)
+        size = (sizes or {}).get(name) or protocol.default_size(pde)
+        reason = protocol.refusal(pde, size, fitted_settings(name, settings, asked))
+        if reason:
+            skipped[name] = reason
+    chosen = [name for name in asked if name not in skipped]
+    if settings.quick and pde.outputs > 1 and not pointwise_residual(pde).is_linear():
+        for other in chosen[1:]:
+            skipped[other] = (
+                f"every fit of {pde.outputs} outputs is slow, and this is a first look: ask for it with --protocol {other}"
+            )
+    return [name for name in chosen if name not in skipped], skipped
 
 
-def is_linear(pde: PDE) -> bool:
-    """Whether solutions are affine in the coefficients of the boundary conditions."""
-    return superposes(pde, pde.ensemble())
+def fitted_settings(name: str, settings: StudySettings, among: Sequence[str]) -> StudySettings:
+    """Return the settings without the judges, and the repetition at other sizes, that only others of the protocols have."""
+    protocol = protocol_named(name)
+    if settings.judges is not None:
+        settings = replace(settings, judges=[judge for judge in settings.judges if judge in protocol.recipes])
+    if settings.curve and any(protocol_named(other).curve for other in among):
+        settings = replace(settings, curve=protocol.curve)
+    return settings
 
 
-def runner(protocol: str) -> Runner:
-    """Return the function that runs one protocol (imported when it is needed)."""
-    module = importlib.import_module(f"pinndd.study.{protocol}")
-    found: Runner = getattr(module, f"run_{protocol}")
-    return found
+def _require_learners(asked: Sequence[str], settings: StudySettings) -> None:
+    able_to_distill = dict.fromkeys(name for each in asked for name in protocol_named(each).recipes)
+    if settings.learner is not None and settings.learner not in able_to_distill:
+        raise unknown("learner", settings.learner, able_to_distill)
+    having = {name: protocol_named(name).recipes for name in NAMES}
+    for judge in settings.judges or ():
+        able = [name for name, recipes in having.items() if judge in recipes]
+        if not able:
+            raise unknown("judge", judge, dict.fromkeys(r for recipes in having.values() for r in recipes))
+        if not set(able) & set(asked):
+            verb = "has" if len(able) == 1 else "have"
+            raise ValueError(
+                f"judge {judge!r}: the protocol {' or '.join(asked)} has none of that name; {' and '.join(able)} {verb} it"
+            )
+
+
+def run_protocol(pde: PDE, name: str, size: Any, settings: StudySettings, progress: Progress, allowance: Allowance) -> Outcome:
+    """Run one protocol."""
+    protocol = protocol_named(name)
+    return run(protocol.open(pde, size, settings, progress, allowance), protocol)
 
 
 def run_study(
     pde: PDE,
-    protocols: Sequence[str],
-    settings: StudySettings,
-    path: Path,
-    progress: Progress,
+    path: Path | str,
     *,
+    protocols: Sequence[str] | None = None,
+    sizes: Mapping[str, Any] | None = None,
+    settings: StudySettings | None = None,
+    progress: Progress = quiet,
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
@@ -71,41 +118,58 @@ def run_study(
     source: str = "",
     runners: Mapping[str, Runner] | None = None,
 ) -> RunFolder:
-    """Run the protocols one after the other and write tables, pictures and the report after each.
+    """Run protocols one after the other and write tables, pictures and the report after each.
 
     Args:
         pde: the PDE.
-        protocols: those to run; what makes no sense for the PDE is skipped, and the report says why.
-        settings: of the study.
         path: folder of the run.
+        protocols: those to run (None: all that make sense); what makes no sense for the PDE is skipped, and the report says why.
+        sizes: settings of single protocols, by name, such as ``{"retrain": RetrainSettings(points=100)}``.
+        settings: those that all protocols have.
         progress: called often.
         resume: continue the run in ``path``; finished protocols are not computed again.
         overwrite: replace the run in ``path``.
         command: how to repeat the run, for the report.
         module: name or path of the PDE module, to find it again when the run is redrawn.
         source: checksum of the PDE module.
-        runners: functions in place of the protocols' own.
+        runners: functions in place of the engine, by protocol.
 
     Returns:
         The folder of the run.
 
     Raises:
+        ValueError: no protocol that was asked for makes sense for the PDE.
         RunFolderError: the folder is in use.
         RunConfigError: the run to be resumed was started with other settings.
         DivergedError: an outer loop diverged; its best set is in the folder as ``data-<protocol>-diverged.npz``.
     """
-    chosen, skipped = choose_protocols(pde, protocols, quick=settings.budget < 1)
-    config = RunConfig.of(pde.name, chosen, settings, command, module, source, skipped)
+    path, settings, sizes = Path(path), settings or StudySettings(), dict(sizes or {})
+    chosen, skipped = choose_protocols(pde, protocols, settings, sizes)
+    if not chosen:
+        raise ValueError("; ".join(f"protocol {name}: {why}" for name, why in skipped.items()))
+    sizes = {name: sizes.get(name) or protocol_named(name).default_size(pde) for name in chosen}
+    config = RunConfig.of(pde.name, chosen, settings, command, module, source, skipped, sizes)
     folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
+    allowance = Allowance(settings.seconds)
     drawn: dict[str, list[Picture]] = {}
-    for protocol in chosen:
-        if not folder.finished(protocol):
-            run = (runners or {}).get(protocol) or runner(protocol)
+    for k, name in enumerate(chosen):
+        if not folder.finished(name):
+            if k and not allowance.affords(f"the protocol {name}", ENOUGH):
+                skipped[name] = "the time of a first look was spent: go on with --resume, or study without --quick"
+                remaining = [p for p in folder.config.protocols if p != name]
+                replace(config, protocols=remaining, skipped=skipped).save(folder.config_file)
+                publish(pde, folder, drawn, progress)  # the report says what was left out
+                continue
             try:
-                folder.add(run(pde, settings, progress))
+                if runners and name in runners:
+                    outcome = runners[name](pde, sizes[name], settings, progress, allowance)
+                else:
+                    mine = fitted_settings(name, settings, chosen)
+                    outcome = run_protocol(pde, name, sizes[name], mine, progress, allowance)
             except DivergedError as error:
-                error.best.save(path / f"data-{protocol}-diverged.npz")
+                error.best.save(path / f"data-{name}-diverged.npz")
                 raise
+            folder.add(outcome)
         publish(pde, folder, drawn, progress)
     return folder
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pinndd.pinn.tasks.zero_shot import ZeroShot
     from pinndd.vision.tasks.architecture_search import ArchitectureSearch
     from pinndd.vision.tasks.continual import ClassIncremental
-    from pinndd.vision.tasks.held_out import HeldOutClassification
+    from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 __all__ = [
     "ArchitectureSearch",
@@ -19,7 +19,7 @@ __all__ = [
     "ClassIncremental",
     "ConditionalMarginals",
     "Diagnosis",
-    "HeldOutClassification",
+    "HeldOutPrediction",
     "ZeroShot",
 ]
 
@@ -31,7 +31,7 @@ __getattr__ = importer(
         "ClassIncremental": "pinndd.vision.tasks.continual",
         "ConditionalMarginals": "pinndd.bayesnet.tasks.conditional_marginals",
         "Diagnosis": "pinndd.bayesnet.tasks.diagnosis",
-        "HeldOutClassification": "pinndd.vision.tasks.held_out",
+        "HeldOutPrediction": "pinndd.vision.tasks.held_out",
         "ZeroShot": "pinndd.pinn.tasks.zero_shot",
     },
 )

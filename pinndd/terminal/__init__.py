@@ -1,1 +1,1 @@
-"""What the commands of ``pinndd`` do: one command a file, imported when it is called."""
+"""What the commands of ``pinndd`` do: one command per file, imported when it is called."""

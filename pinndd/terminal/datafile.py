@@ -43,7 +43,7 @@ def open_data(path: Path, module: str | None) -> DataFile:
             "pinndd.study.classification.evaluate(path, dataset)"
         )
     if protocol is None or name is None:
-        raise ValueError(f"{path} does not say for which PDE and protocol it was distilled: distil it again")
+        raise ValueError(f"{path} does not say for which PDE and protocol it was distilled: distill it again")
     pde = load_pde(module or str(data.header.get(MODULE, name)))
     if pde.name != name:
         raise ValueError(f"{path} was distilled for the PDE {name!r}, --pde gives {pde.name!r}: name the module of {name!r}")

@@ -2,65 +2,52 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from rich.console import Console
+from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
-from pinndd.study import words
-from pinndd.study.outcome import Progress, StudySettings
-from pinndd.study.run import choose_protocols
+from pinndd.study.plots.sensors import draw_placement
+from pinndd.study.plots.style import house_style, save_figure
+from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.bench import Bench, Study
+from pinndd.study.protocols.engine import distill_on
+from pinndd.study.results import words
+from pinndd.study.results.standing import Standing
+from pinndd.study.results.table import NO_SHIFT
 from pinndd.terminal.datafile import MODULE
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.exporting import write
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, study_settings
+from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
+from pinndd.terminal.tables import plain_table
 
-FUNCTIONS = {
-    "retrain": ("pinndd.study.retrain", "distill_retrain"),
-    "amortised": ("pinndd.study.amortised", "distill_amortised"),
-    "solved": ("pinndd.study.solved_distilling", "distill_conditions"),
-}
+USUAL = "retrain"
+"""The protocol that distills where none is named."""
 
 
-class Distiller(Protocol):
-    """Distils one set, for one protocol."""
-
-    def __call__(
-        self,
-        pde: PDE,
-        settings: StudySettings,
-        seed: int,
-        progress: Progress,
-        checkpoint: Path | None = None,
-        resume: bool = False,
-    ) -> Distillation: ...
-
-
-def distiller(protocol: str) -> Distiller:
-    """Return the function that distils for a protocol (imported when it is needed)."""
-    module, name = FUNCTIONS[protocol]
-    found: Distiller = getattr(importlib.import_module(module), name)
-    return found
-
-
-def distill_one(module: str, protocol: str, out: Path | None, options: Options, resume: bool, overwrite: bool) -> None:
-    """Distil one set, save it, and say how good it is on validation conditions."""
+def distill_one(
+    module: str, protocol: str | None, out: Path | None, options: Options, resume: bool, overwrite: bool
+) -> None:
+    """Distill one set, save it, and say how good it is on validation conditions."""
     with checking_input():
         pde = load_pde(module)
+        if protocol == "all":
+            raise ValueError(f"--protocol all: a set belongs to one protocol; expected {', '.join(NAMES)}")
+        (name,) = named_protocols(protocol, options, [USUAL])
+        chosen = protocol_named(name)
         settings = study_settings(pde, options)
-        path = out or Path(f"{pde.name}-{protocol}.npz")
+        study = chosen.open(pde, protocol_settings(pde, [name], options)[name], settings)
+        if len(study.sizes) > 1:
+            raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")
+        path = out or Path(f"{pde.name}-{name}.npz")
         checkpoint = path.with_suffix(".checkpoint.npz")
         require_free(path, checkpoint, resume=resume, overwrite=overwrite)
-        chosen, skipped = choose_protocols(pde, [protocol])
-        if not chosen:
-            raise ValueError(f"--protocol {protocol}: {skipped[protocol]}; choose retrain or amortised")
 
     def hint() -> str:
         if checkpoint.exists():
@@ -69,18 +56,51 @@ def distill_one(module: str, protocol: str, out: Path | None, options: Options, 
 
     with working(hint), ProgressBars() as bars:
         try:
-            found = distiller(protocol)(pde, settings, settings.seed, bars, checkpoint=checkpoint, resume=resume)
+            bench, found = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
         except DivergedError as error:
-            error.best.save(path)
+            error.best.with_header(**{MODULE: module}).save(path)
             raise RuntimeError(f"{error} It is saved as {path}.") from error
         data = found.data.with_header(**{MODULE: module})
         data.save(path)
-        files = write(protocol, pde, data, path.with_suffix(".csv")) if protocol == "solved" else ()
+        files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
+        files += _drawn(bench, data, path.with_suffix(".png"))
         checkpoint.unlink(missing_ok=True)
-    _show(pde, protocol, data, [path, *files])
+    _show(pde, name, data, [path, *files])
+    show_places(pde, bench.places(data))
     Console(highlight=False).print(
-        f"validation risk {found.risk:.3g} (relative L2 error) after {words.seconds(found.seconds)}", soft_wrap=True
+        f"validation risk {found.risk:.3g} ({words.error_name(str(settings.distance))}) after {words.seconds(found.seconds)}",
+        soft_wrap=True,
     )
+
+
+def distill_first(study: Study[Any], checkpoint: Path, resume: bool) -> tuple[Bench[Any], Distillation]:
+    """Distill on the first bench of a study."""
+    bench = study.benches(study.settings.seed)[0]
+    return bench, distill_on(bench, checkpoint, resume)
+
+
+def _drawn(bench: Bench[Any], data: SyntheticData, path: Path) -> list[Path]:
+    """Draw the places that somebody must go to, beside those of the best design, and return the picture."""
+    places = bench.places(data)
+    if not places:
+        return []
+    best = min(bench.designs, key=lambda m: m.error)
+    with house_style():
+        standing = Standing(NO_SHIFT, best.name)
+        save_figure(draw_placement(bench.pde, list(places), data, best.data, standing), path)
+    return [path]
+
+
+def show_places(pde: PDE, places: Mapping[str, Tensor]) -> None:
+    """Print where somebody must go, one line per place."""
+    if not places:
+        return
+    names = [f"{n} ({pde.units[n]})" if n in pde.units else n for n in pde.box.names]
+    rows = [(name, *(f"{v:.3f}" for v in point)) for name, points in places.items() for point in points.tolist()]
+    console = Console(highlight=False)
+    console.print(plain_table(("condition", *names), rows))
+    counts = ", ".join(f"{len(points)} on {name}" for name, points in places.items())
+    console.print(f"{sum(map(len, places.values()))} sensors: {counts}", soft_wrap=True, markup=False)
 
 
 def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool) -> None:

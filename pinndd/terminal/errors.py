@@ -49,9 +49,9 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
     """
     from pinndd.checkpoint import CheckpointError
     from pinndd.data import DataFileError
-    from pinndd.study.outcome_files import OutcomeFileError
-    from pinndd.study.run_config import RunConfigError
-    from pinndd.study.run_folder import RunFolderError
+    from pinndd.study.results.outcome_files import OutcomeFileError
+    from pinndd.study.results.run_config import RunConfigError
+    from pinndd.study.results.run_folder import RunFolderError
 
     try:
         yield

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pinndd.data import SyntheticData
-from pinndd.pinn.declare.pde import PDE
+from pinndd.study.protocols import protocol_named
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 
@@ -22,18 +21,7 @@ def export(path: Path, module: str | None, out: Path | None, overwrite: bool) ->
         if target.exists() and not overwrite:
             raise ValueError(f"{target} exists: replace it with --overwrite, or choose another file with --out")
     with working(f"begin again with: pinndd export {path}"):
-        written = write(file.protocol, file.pde, file.data, target)
+        written = protocol_named(file.protocol).export(file.pde, file.data, target)
     for name in written:
         Console(highlight=False).print(f"wrote {name}", soft_wrap=True, markup=False)
 
-
-def write(protocol: str, pde: PDE, data: SyntheticData, target: Path) -> list[Path]:
-    """Write the CSV of a protocol, and return the files that were written."""
-    if protocol == "solved":
-        from pinndd.pinn.files.solutions import write_conditions
-
-        return list(write_conditions(pde, data, target))
-    from pinndd.pinn.files.points import write_csv
-
-    write_csv(pde, data, target)
-    return [target]

@@ -1,34 +1,21 @@
-"""``pinndd list`` and ``pinndd check``."""
+"""``pinndd list``: a line per packaged PDE."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import Field, fields, is_dataclass
-from typing import Any
-
-import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from pinndd.pinn.checks.pde import check_pde
-from pinndd.pinn.declare.conditions import Operator, Periodic
-from pinndd.pinn.declare.loading import docstring_of, list_pdes, load_pde
-from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.families import Family
-from pinndd.regions import DiskRegion, PolygonRegion
-from pinndd.study.run import PROTOCOLS, choose_protocols
-from pinndd.terminal.errors import BAD_INPUT, checking_input
+from pinndd.pinn.declare.modules import list_pdes, module_files
+from pinndd.terminal.catalogue import line_of
+from pinndd.terminal.errors import checking_input
 
 _SHORTEST_TITLE = 36
-_SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
 
 def list_all() -> None:
     """Print the packaged PDEs, a line each; one that does not load says so in its line."""
     with checking_input():
-        found = list_pdes()
-    rows = [("PDE", "kind", "conditions", "what it is"), *((name, *_line(name), title) for name, title in found)]
+        found, files = list_pdes(), module_files()
+    rows = [("PDE", "kind", "conditions", "what it is"), *((name, *line_of(files[name]), title) for name, title in found)]
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
     console = Console(highlight=False, soft_wrap=True)
     # a title may be cut at the edge of a terminal, if enough of it is left
@@ -38,104 +25,3 @@ def list_all() -> None:
         cut = line if width is None or len(line) <= width else line[: width - 1] + "…"
         console.print(cut, style="bold" if row is rows[0] else None, markup=False)
     console.print("\n'pinndd list NAME' shows one; 'pinndd study NAME' runs it; a module of your own is named by its path.")
-
-
-def _line(name: str) -> tuple[str, str]:
-    """Kind and conditions of a PDE in a few words."""
-    try:
-        pde = load_pde(name)
-        return kind(pde), ", ".join(dict.fromkeys(c.kind for c in pde.conditions))
-    except ValueError as error:
-        return "does not load", f"{str(error)[:40]}..."
-
-
-def kind(pde: PDE) -> str:
-    """Say what a PDE is like: ``nonlinear, order 2, (x, t)``, and the number of outputs where there are several."""
-    residual = pointwise_residual(pde)
-    words = ["linear" if residual.is_linear() else "nonlinear", f"order {max(len(axes) for _, axes in residual.terms)}"]
-    words.append(f"({', '.join(pde.box.names)})")
-    return ", ".join(words + ([f"{pde.outputs} outputs"] if pde.outputs > 1 else []))
-
-
-def list_one(name: str) -> None:
-    """Print one PDE in full: its docstring, kind, domain, conditions, shifts and protocols."""
-    with checking_input():
-        pde = load_pde(name)
-        text = docstring_of(name)
-        protocols, skipped = choose_protocols(pde, PROTOCOLS)
-        about = kind(pde)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        f"[bold]{escape(pde.name)}[/]: {escape(text or pde.title)}\n" if text or pde.title else f"[bold]{pde.name}[/]"
-    )
-    console.print(f"kind: {about}", markup=False)
-    console.print(f"domain: {_domain(pde)}", markup=False)
-    for line in _conditions(pde):
-        console.print(line, markup=False)
-    for protocol in protocols:
-        console.print(f"protocol {protocol}: makes sense here")
-    for protocol, why in skipped.items():
-        console.print(f"protocol {protocol}: left out, {why}", markup=False)
-
-
-def _domain(pde: PDE) -> str:
-    box = pde.box
-    bounds = [f"{low:g} < {n} < {high:g}" for n, low, high in zip(box.names, box.low, box.high, strict=True)]
-    if isinstance(box.region, DiskRegion):
-        x, y = box.region.center
-        bounds[:2] = [f"disk of radius {box.region.radius:g} around ({x:g}, {y:g})"]
-    elif isinstance(box.region, PolygonRegion):
-        bounds[:2] = ["polygon with the corners " + ", ".join(f"({x:g}, {y:g})" for x, y in box.region.vertices)]
-    return ", ".join(bounds)
-
-
-def _conditions(pde: PDE) -> Iterator[str]:
-    """One line a condition in training, then one a condition that a shift changes."""
-    for condition in pde.conditions:
-        if isinstance(condition, Periodic):
-            yield f"condition {condition.name}: {condition.kind} along {condition.axis}"
-        else:
-            joins = f", joins {' and '.join(condition.joins)}" if condition.joins else ""
-            output = f" of u{condition.component}" if pde.outputs > 1 and not isinstance(condition, Operator) else ""
-            what = f"{condition.kind}{output}{_place(getattr(condition, 'at', {}))}"
-            yield f"condition {condition.name}: {what}, {_short(condition.values)}{joins}"
-    for shift, changes in pde.shifts.items():
-        yield f"shift {shift}: " + "; ".join(f"{name} {_short(family)}" for name, family in changes.items())
-
-
-def _place(at: Mapping[str, Any]) -> str:
-    """Where a condition holds: `` at x = 0, y in (0, 0.5)``, `` from (0, 0) to (1, 0)``; empty for an initial one."""
-    if "from" in at:
-        return f" from {_numbers(at['from'])} to {_numbers(at['to'])}"
-    parts = [f"{k} in {_numbers(v)}" if isinstance(v, tuple | list) else f"{k} = {v:g}" for k, v in at.items()]
-    return f" at {', '.join(parts)}" if parts else ""
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return f"({', '.join(f'{v:.4g}' for v in values)})"
-
-
-def _short(family: Family) -> str:
-    """A family without the arguments that have their default."""
-    arguments: tuple[Field[object], ...] = fields(family) if is_dataclass(family) else ()
-    values = {f.name: getattr(family, f.name) for f in arguments if getattr(family, f.name) != f.default}
-    said = [f"{name}={_short(value) if isinstance(value, Family) else repr(value)}" for name, value in values.items()]
-    return f"{type(family).__name__}({', '.join(said)})"
-
-
-def check(name: str) -> None:
-    """Print what is wrong with a PDE module; exit with 2 if it cannot be used."""
-    with checking_input():
-        pde = load_pde(name)
-        findings = check_pde(pde)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for finding in findings:
-        table.add_row(_SIGNS[finding.level], finding.subject, finding.message)
-    Console(highlight=False).print(table)
-    errors = sum(f.level == "error" for f in findings)
-    if errors:
-        typer.secho(
-            f"pinndd: PDE {pde.name!r} has {errors} error(s): correct the module and check again", fg="red", err=True
-        )
-        raise typer.Exit(BAD_INPUT)
-    typer.echo(f"PDE {pde.name!r} is fit for use: pinndd study {name}")

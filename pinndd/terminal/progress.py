@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class ProgressBars:
-    """Draw one bar for everything that is being done; call it as a `pinndd.study.outcome.Progress`.
+    """Draw one bar for everything that is being done; call it as a `pinndd.study.results.outcome.Progress`.
 
     Where the standard error is no terminal, one line is printed when something begins.
     """

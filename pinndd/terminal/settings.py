@@ -2,46 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 
-from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.sets.samplers import allocate
-from pinndd.study.outcome import StudySettings
+from pinndd.pinn.declare.pde import PDE
+from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.settings import StudySettings
 
-DISTILLS = ("ridge", "gauss-newton", "mlp-adam")
-"""Learners that a set can be distilled with."""
-
-QUICK = StudySettings(seeds=1, test_conditions=12, budget=0.2, judges=(), judge_conditions=2)
+QUICK = StudySettings(seeds=1, test_conditions=12, effort=0.2, judges=(), judge_conditions=2, seconds=100.0)
 FULL = StudySettings(seeds=5, test_conditions=40, judges=("mlp-adam", "mlp-lm", "deepxde"), judge_conditions=4)
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a study as they were typed; None where nothing was said."""
+    """Options as they were typed; None where nothing was said.
+
+    The first ones are settings of single protocols, under the names that these have.
+    """
 
     points: int | None = None
     boundary_points: int | None = None
+    tuples: int | None = None
+    boundary_tuples: int | None = None
+    conditions: int | None = None
+    sensors: str | None = None
     seeds: int | None = None
     test_conditions: int | None = None
-    conditions: int | None = None
     seed: int | None = None
     device: str | None = None
     learner: str | None = None
+    distance: str | None = None
+    risk: str | None = None
     judges: Sequence[str] = ()
     no_judges: bool = False
     curve: bool = False
     quick: bool = False
     full: bool = False
 
+    @property
+    def own(self) -> dict[str, Any]:
+        """The settings of single protocols that were given."""
+        named = {name for protocol in NAMES for name in protocol_named(protocol).options}
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name in named}
+        found = {name: value for name, value in given.items() if value is not None}
+        return found | {"sensors": numbers(found["sensors"])} if "sensors" in found else found
 
-def study_settings(pde: PDE, options: Options) -> StudySettings:
-    """Return the settings of a study.
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Read numbers of sensors such as ``9,12,18``.
 
     Raises:
-        ValueError: options that exclude each other, or that do not fit the PDE or this machine.
+        ValueError: something else was given.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ValueError(f"--sensors {text}: expected a number of sensors, or several with commas, such as 9,12,18")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def named_protocols(asked: str | None, options: Options, otherwise: Sequence[str]) -> list[str]:
+    """Return the protocols that a command is about; ``--sensors`` alone means the protocol of that name.
+
+    Args:
+        asked: what was typed: a name, ``all``, or nothing.
+        options: that were typed with it.
+        otherwise: protocols where nothing was typed.
+
+    Raises:
+        UnknownNameError: there is no such protocol.
+    """
+    if asked is None:
+        return ["sensors"] if options.sensors is not None else list(otherwise)
+    if asked == "all":
+        return list(otherwise)
+    return [protocol_named(asked).name]
+
+
+def protocol_settings(pde: PDE, protocols: Sequence[str], options: Options) -> dict[str, Any]:
+    """Return each protocol's own settings.
+
+    Raises:
+        ValueError: an option that none of the protocols has; those that have it are named.
+    """
+    given: dict[str, dict[str, Any]] = {name: {} for name in protocols}
+    for option, value in options.own.items():
+        having = [name for name in NAMES if option in protocol_named(name).options]
+        mine = [name for name in protocols if name in having]
+        if not mine:
+            raise ValueError(
+                f"--{option.replace('_', '-')}: the protocol {' or '.join(protocols)} has no such option; "
+                f"{' and '.join(having)} {'has' if len(having) == 1 else 'have'} it (--protocol {having[0]})"
+            )
+        for name in mine:
+            given[name][option] = value
+    return {name: protocol_named(name).sized_for(pde, values) for name, values in given.items()}
+
+
+def require_effect(options: Options, chosen: Sequence[str], skipped: Mapping[str, str]) -> None:
+    """Make sure that every option of single protocols belongs to one that is run.
+
+    Raises:
+        ValueError: one belongs to protocols that make no sense here; the message says why.
+    """
+    for option in options.own:
+        if not any(option in protocol_named(name).options for name in chosen):
+            reasons = [why for name, why in skipped.items() if option in protocol_named(name).options]
+            raise ValueError(f"--{option.replace('_', '-')}: {'; '.join(reasons)}")
+
+
+def study_settings(pde: PDE, options: Options) -> StudySettings:
+    """Return the settings that all protocols have.
+
+    Raises:
+        ValueError: options that exclude each other, or that do not fit this machine.
     """
     if options.quick and options.full:
         raise ValueError("--quick and --full exclude each other: choose one")
@@ -50,29 +126,26 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     _require_numbers(options)
     # a fit of several outputs takes several times as long, and a first look should not
     quick = replace(
-        QUICK, budget=QUICK.budget / pde.outputs, test_conditions=max(4, QUICK.test_conditions // pde.outputs)
+        QUICK, effort=QUICK.effort / pde.outputs, test_conditions=max(4, QUICK.test_conditions // pde.outputs)
     )
     settings = quick if options.quick else FULL if options.full else StudySettings()
-    names = ("points", "boundary_points", "seeds", "test_conditions", "conditions", "seed", "device", "learner")
-    said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    names = ("seeds", "test_conditions", "seed", "device", "learner", "distance", "risk")
+    said: Mapping[str, Any] = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    settings = replace(settings, curve=options.curve, **said)
     if options.judges or options.no_judges:
-        said["judges"] = tuple(dict.fromkeys(options.judges))
-    points, boundary_points = pde.budget
-    settings = replace(settings, points=points, boundary_points=boundary_points, curve=options.curve)
-    settings = replace(settings, **said)
-    allocate(pde, settings.boundary_points)
+        settings = replace(settings, judges=tuple(dict.fromkeys(options.judges)))
+    settings.measure, settings.risk_or(settings.measure)  # type: ignore[arg-type]
     require_device(settings.device)
-    if settings.learner is not None:
-        require_learner(pde, settings.learner)
     return settings
 
 
 def _require_numbers(options: Options) -> None:
-    lowest = {"points": 1, "boundary_points": 1, "seeds": 1, "test_conditions": 2, "conditions": 1, "seed": 0}
+    lowest = {"seeds": 1, "test_conditions": 2, "seed": 0, "points": 1, "boundary_points": 1}
+    lowest |= {"tuples": 1, "boundary_tuples": 1, "conditions": 1}
     for name, low in lowest.items():
         value = getattr(options, name)
-        if value is not None and value < low:
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number from {low} on")
+        if value is not None and not low <= value <= 1_000_000:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number from {low} to 1000000")
 
 
 def require_device(name: str) -> None:
@@ -86,18 +159,3 @@ def require_device(name: str) -> None:
         present.append("mps")
     if name not in present and not (name == "cuda" and len(present) > 1 and present[1].startswith("cuda")):
         raise ValueError(f"--device {name}: there is no such device here; expected one of {', '.join(present)}")
-
-
-def require_learner(pde: PDE, name: str) -> None:
-    """Make sure that a set can be distilled for ``pde`` with the learner ``name``.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if name not in DISTILLS:
-        raise ValueError(
-            f"--learner {name}: its training cannot be differentiated, so nothing can be distilled with it; expected one of "
-            f"{', '.join(DISTILLS)} (--judge {name} trains it on the distilled set)"
-        )
-    if name == "ridge" and not pointwise_residual(pde).is_linear():
-        raise ValueError(f"--learner ridge: PDE {pde.name!r} is nonlinear; use gauss-newton or mlp-adam")

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from pinndd.pinn.declare.loading import find_pde, load_pde
-from pinndd.study import words
-from pinndd.study.benchmark import FILE, record
-from pinndd.study.outcome import DISTILLED, Outcome
-from pinndd.study.plots.errors import one_set_each
-from pinndd.study.run import PROTOCOLS, choose_protocols, publish, run_study
-from pinndd.study.run_config import RunConfig
-from pinndd.study.run_folder import RunFolder
-from pinndd.study.summary import SummaryRow, summarise
+from pinndd.study.results import words
+from pinndd.study.results.benchmark import FILE, record
+from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.run_config import RunConfig
+from pinndd.study.results.run_folder import RunFolder
+from pinndd.study.results.summary import summarise
+from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, study_settings
+from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
+from pinndd.terminal.tables import comparison_table
 
 
 def study(
     module: str,
-    protocol: str,
+    protocol: str | None,
     out: Path | None,
     options: Options,
     resume: bool,
@@ -42,20 +40,23 @@ def study(
         settings = study_settings(pde, options)
         path = out or Path("runs") / pde.name
         RunFolder(path).require_free(resume=resume, overwrite=overwrite)
-        asked = PROTOCOLS if protocol == "all" else (protocol,)
-        chosen, skipped = choose_protocols(pde, asked, quick=options.quick)
+        asked = named_protocols(protocol, options, usual_protocols())
+        sizes = protocol_settings(pde, asked, options)
+        chosen, skipped = choose_protocols(pde, asked, settings, sizes)
+        require_effect(options, chosen, skipped)
         if not chosen:
-            raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose retrain or amortised")
+            raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose another one")
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
     resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
     with working(resume_by), ProgressBars() as bars:
         checksum = hashlib.sha256(source.read_bytes()).hexdigest()
         folder = run_study(
             pde,
-            asked,
-            settings,
             path,
-            bars,
+            protocols=asked,
+            sizes=sizes,
+            settings=settings,
+            progress=bars,
             resume=resume,
             overwrite=overwrite,
             command=command,
@@ -65,7 +66,7 @@ def study(
         outcomes = folder.outcomes()
         if results is not None:
             record(folder, results / FILE)
-    show(outcomes, skipped, folder.path)
+    show(outcomes, dict(folder.config.skipped), folder.path)
 
 
 def plot(path: Path) -> None:
@@ -82,35 +83,17 @@ def plot(path: Path) -> None:
 
 
 def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> None:
-    """Print the distilled sets against the best baselines, a table a protocol, and where everything is."""
+    """Print the distilled sets against the best baselines, one table per protocol, and where everything is."""
     console = Console(highlight=False)
     for outcome in outcomes:
         console.print(
             f"\n[bold]{outcome.protocol}[/]: error of the distilled set against the best baseline, and their ratio"
         )
-        console.print(_table(outcome))
+        console.print(comparison_table(summarise(outcome.results)))
     for protocol, why in skipped.items():
         console.print(f"{protocol} is left out: {why}", soft_wrap=True)
     for outcome in outcomes:
         if outcome.distill_seconds:
             mean = sum(outcome.distill_seconds) / len(outcome.distill_seconds)
-            console.print(f"{outcome.protocol}: distilling took {words.seconds(mean)} a seed")
+            console.print(f"{outcome.protocol}: distilling took {words.seconds(mean)} per seed")
     console.print(f"report: {path / 'report.html'}", soft_wrap=True)
-
-
-def _table(outcome: Outcome) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("trained by", "conditions", "distilled", "best baseline", "ratio (95 %)"):
-        table.add_column(column, no_wrap=column != "best baseline")
-    rows = one_set_each(summarise(outcome.results))
-    for row in rows:
-        if row.method == DISTILLED:
-            table.add_row(row.learner, words.shift_name(row.shift), words.percent(row.mean), *_against(row, rows))
-    return table
-
-
-def _against(row: SummaryRow, rows: Sequence[SummaryRow]) -> tuple[str, str]:
-    baseline = next((r for r in rows if (r.learner, r.shift, r.method) == (row.learner, row.shift, row.baseline)), None)
-    error = "" if baseline is None else f"{words.percent(baseline.mean)} {baseline.method}"
-    colour = {True: "green", False: "red", None: "yellow"}[row.wins] if math.isfinite(row.mean) else "red"
-    return error, f"[{colour}]{words.ratio(row)}[/]"

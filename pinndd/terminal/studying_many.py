@@ -11,22 +11,22 @@ from pathlib import Path
 import typer
 
 from pinndd.pinn.declare.loading import checkout_of, find_pde, list_pdes, load_pde
-from pinndd.study import words
-from pinndd.study.benchmark import FILE, load_benchmark, mean_ratio, record
-from pinndd.study.run import PROTOCOLS, choose_protocols
-from pinndd.study.run_folder import RunFolder
+from pinndd.study.results import words
+from pinndd.study.results.benchmark import FILE, load_benchmark, mean_ratio, record
+from pinndd.study.results.run_folder import RunFolder
+from pinndd.study.run import choose_protocols, usual_protocols
 from pinndd.study.run_many import Finished, Job, run_many
 from pinndd.terminal.errors import FAILED, checking_input, report, working
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, study_settings
+from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
 
 _SINGULAR = {"judges": "judge"}
-"""Options that are typed once a value."""
+"""Options that are typed once per value."""
 
 
 def study_many(
     modules: Sequence[str],
-    protocol: str,
+    protocol: str | None,
     out: Path | None,
     options: Options,
     resume: bool,
@@ -84,20 +84,20 @@ class _Plan:
     failed: list[str] = field(default_factory=list)
 
 
-def _plan(modules: Sequence[str], protocol: str, out: Path, options: Options, resume: bool, overwrite: bool) -> _Plan:
+def _plan(modules: Sequence[str], protocol: str | None, out: Path, options: Options, resume: bool, overwrite: bool) -> _Plan:
     """Look at every module and folder before anything runs.
 
     Raises:
         ValueError: there is no such PDE, a folder is in use, two PDEs have the same name, or nothing is left to run.
     """
     plan = _Plan()
-    asked = PROTOCOLS if protocol == "all" else (protocol,)
+    asked = named_protocols(protocol, options, usual_protocols())
     for module in modules:
         find_pde(module)  # a misspelt name stops everything, a module that fails only its own study
         try:
             pde = load_pde(module)
-            study_settings(pde, options)
-            chosen, skipped = choose_protocols(pde, asked, quick=options.quick)
+            sizes = protocol_settings(pde, asked, options)
+            chosen, skipped = choose_protocols(pde, asked, study_settings(pde, options), sizes)
         except ValueError as error:
             plan.failed.append(f"{module}: {error}")
             continue
@@ -109,7 +109,8 @@ def _plan(modules: Sequence[str], protocol: str, out: Path, options: Options, re
         folder = RunFolder(out / pde.name)
         folder.require_free(resume=resume, overwrite=overwrite)
         again = ["--resume"] if resume and folder.holds_run else ["--overwrite"] if overwrite else []
-        words_typed = ["study", module, "--protocol", protocol, *_typed(options), "--out", str(folder.path), *again]
+        named = ["--protocol", protocol] if protocol else []
+        words_typed = ["study", module, *named, *_typed(options), "--out", str(folder.path), *again]
         plan.folders[pde.name] = folder.path
         plan.jobs.append(Job(pde.name, [sys.executable, "-m", "pinndd", *words_typed], out / f"{pde.name}.log"))
     if not plan.jobs:

@@ -78,7 +78,7 @@ class DifferentiableAugmentation:
 
     Args:
         strategies: to draw from; none leaves the images as they are.
-        apply: one strategy a transform, drawn with equal chances, as in the source; or all.
+        apply: one strategy per transform, drawn with equal chances, as in the source; or all.
         fill: what comes in from beyond the border and stands in a hole. 0 is the mean of standardised images; for digits the value
             of the background is better.
         crop: the greatest shift, as a share of a side; each axis is shifted by a whole number of pixels.

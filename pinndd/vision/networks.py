@@ -11,7 +11,7 @@ from torch import nn
 Norm = Literal["instance", "group", "layer", "none"]
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    # one channel a group normalises over space only, as instance normalisation does, with weights of its own
+    # one channel per group normalises over space only, as instance normalisation does, with weights of its own
     "instance": lambda width: nn.GroupNorm(width, width),
     "group": lambda width: nn.GroupNorm(4, width),
     "layer": lambda width: nn.GroupNorm(1, width),
@@ -57,7 +57,7 @@ class ConvNet:
         if min(self.shape[1:]) < 2**self.depth:
             raise ValueError(
                 f"ConvNet: an image of {self.shape[1]} x {self.shape[2]} is too small for depth={self.depth}, expected at least "
-                f"{2**self.depth} pixels a side: lower the depth"
+                f"{2**self.depth} pixels per side: lower the depth"
             )
 
     def __call__(self) -> nn.Module:

@@ -60,7 +60,7 @@ class Candidate:
         if self.kind == "ConvNet" and min(self.shape[1:]) < 2**self.depth:
             raise ValueError(
                 f"Candidate: an image of {self.shape[1]} x {self.shape[2]} is too small for depth={self.depth}, expected at least "
-                f"{2**self.depth} pixels a side: lower the depth"
+                f"{2**self.depth} pixels per side: lower the depth"
             )
 
     @property
@@ -91,7 +91,7 @@ def small_networks(shape: tuple[int, int, int], classes: int) -> tuple[Candidate
     """Return 48 candidates: 36 MLPs (width, depth, activation) and 12 ConvNets (width, depth, normalisation).
 
     Args:
-        shape: of an image, channels, height, width; four pixels a side or more.
+        shape: of an image, channels, height, width; four pixels per side or more.
         classes: outputs.
     """
     perceptrons = [

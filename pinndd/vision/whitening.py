@@ -21,7 +21,7 @@ class ZCA:
 
     Attributes:
         mean: m, of the shape of an input.
-        vectors: U, ``(D, D)``, D entries an input.
+        vectors: U, ``(D, D)``, D entries per input.
         scales: ``(λ + r)^(1/2)``, ``(D,)``.
 
     Raises:

@@ -37,7 +37,7 @@ def random_network():
 
 @pytest.fixture(scope="session")
 def joint():
-    """Return the whole joint distribution of a network, one axis a variable in their order."""
+    """Return the whole joint distribution of a network, one axis per variable in their order."""
 
     def write_out(structure, tables):
         letters = dict(zip(structure.names, ascii_lowercase, strict=False))

@@ -13,7 +13,7 @@ from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.distances import TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.study.hospitals.simulated import draw_queries
+from pinndd.study.medical.hospitals.simulated import draw_queries
 
 PRIOR = BDeu(0.5)
 

@@ -7,7 +7,7 @@ import torch
 
 from pinndd.bayesnet import BDeu, Query, load_network, sample
 from pinndd.bayesnet.counting import CountingLearner, rows_of_table, table_of_rows
-from pinndd.bayesnet.distilling import distil_rows, distil_table, harden, rows_of_pairwise_marginals
+from pinndd.bayesnet.distilling import distill_rows, distill_table, harden, rows_of_pairwise_marginals
 from pinndd.bayesnet.polishing import polish
 from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.categorical import single_flip
@@ -104,15 +104,15 @@ def test_soft_rows_come_close_to_the_truth_and_hard_ones_closer_than_drawn_ones(
     asked = asia_problem.task.everything()
     drawn = sample(asia, 10, torch.Generator().manual_seed(1))
     before = risk_of(asia_problem, drawn)
-    soft = distil_table(asia_problem, table_of_rows(asia.structure, drawn, certainty=0.8), asked, steps=100)
+    soft = distill_table(asia_problem, table_of_rows(asia.structure, drawn, certainty=0.8), asked, steps=100)
     assert soft.risk < 0.6 * before
-    hard = distil_rows(asia_problem, drawn, asked, steps=40)
+    hard = distill_rows(asia_problem, drawn, asked, steps=40)
     assert hard.risk < 0.5 * before
     assert hard.optimal
-    without = distil_rows(asia_problem, drawn, asked, steps=0)
+    without = distill_rows(asia_problem, drawn, asked, steps=0)
     assert without.risk == polish(asia_problem, drawn, asked).risk
     other = sample(asia, 10, torch.Generator().manual_seed(2))
-    both = distil_rows(asia_problem, torch.stack((drawn, other)), asked, steps=0)
+    both = distill_rows(asia_problem, torch.stack((drawn, other)), asked, steps=0)
     assert both.risk == min(without.risk, polish(asia_problem, other, asked).risk)
 
 
@@ -122,7 +122,7 @@ def test_hardening_ends_with_hard_rows_that_are_better_than_rounded_ones_on_aver
     hardened, rounded = 0.0, 0.0
     for seed in range(3):
         drawn = sample(asia, 10, torch.Generator().manual_seed(seed))
-        soft = distil_table(problem, table_of_rows(asia.structure, drawn, certainty=0.8), asked, steps=60).data
+        soft = distill_table(problem, table_of_rows(asia.structure, drawn, certainty=0.8), asked, steps=60).data
         rows = harden(problem, soft, asked, steps=15)
         assert rows.shape == (10, 8)
         hardened += risk_of(problem, rows)
@@ -138,7 +138,7 @@ def test_hard_rows_are_hardened_to_themselves(asia, asia_problem):
 def test_a_search_that_runs_out_of_time_keeps_the_rows_so_far(asia, asia_problem):
     drawn = sample(asia, 10, torch.Generator().manual_seed(1))
     asked = asia_problem.task.everything()
-    found = distil_rows(asia_problem, drawn, asked, steps=0, seconds=1e-9)
+    found = distill_rows(asia_problem, drawn, asked, steps=0, seconds=1e-9)
     assert not found.optimal
     assert torch.equal(found.rows, drawn)
     visits = iter([False, False, True])
@@ -185,10 +185,10 @@ def test_bad_calls_are_refused(asia, asia_problem):
     with pytest.raises(TypeError, match="polish needs a CountingLearner, not object"):
         polish(other, rows, asked)
     with pytest.raises(TypeError, match="rows are distilled for a CountingLearner, not object"):
-        distil_rows(other, rows, asked)
+        distill_rows(other, rows, asked)
     with pytest.raises(ValueError, match="no cell is learnable"):
         harden(asia_problem, table_of_rows(asia.structure, rows, learn_cells=False), asked)
     with pytest.raises(ValueError, match="there is no start"):
-        distil_rows(asia_problem, rows[None][:0], asked)
+        distill_rows(asia_problem, rows[None][:0], asked)
     with pytest.raises(ValueError, match=r"37 variables have .* joint states"):
         rows_of_pairwise_marginals(load_network("alarm"), 5)

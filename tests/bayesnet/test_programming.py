@@ -7,7 +7,7 @@ import torch
 
 from pinndd.bayesnet import BayesianNetwork, BDeu, Query, Structure, Variable, load_network, sample
 from pinndd.bayesnet.counting import CountingLearner, table_of_rows
-from pinndd.bayesnet.distilling import distil_rows
+from pinndd.bayesnet.distilling import distill_rows
 from pinndd.bayesnet.polishing import RowSearch, polish
 from pinndd.bayesnet.programming import MOST_CHANGES, _Prices, _programme, sequential_programme
 from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
@@ -157,14 +157,14 @@ def test_distilled_rows_go_on_with_programmes(small):
     asked, drawn = problem.task.everything(), sample(small, 5, torch.Generator().manual_seed(2))
     flips = polish(problem, drawn, asked)
     after = sequential_programme(problem, flips.rows, asked)
-    found = distil_rows(problem, drawn, asked, steps=0, programme=True)
+    found = distill_rows(problem, drawn, asked, steps=0, programme=True)
     assert found.risk == pytest.approx(after.risk, rel=1e-9)
     assert found.risk < 0.98 * flips.risk
     assert found.history == (*flips.history, *after.history[1:])
     assert found.flips == flips.flips + after.flips
     assert found.evaluations == flips.evaluations + after.evaluations
     assert found.optimal
-    spent = distil_rows(problem, flips.rows, asked, steps=0, programme=True, seconds=1e-9)
+    spent = distill_rows(problem, flips.rows, asked, steps=0, programme=True, seconds=1e-9)
     assert torch.equal(spent.rows, flips.rows)
     assert not spent.optimal
 

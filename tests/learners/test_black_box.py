@@ -19,7 +19,7 @@ from pinndd.learners.scikit import ScikitClassifier
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 
 def hot(codes, size):
@@ -57,7 +57,7 @@ def test_estimators_that_only_evaluate_lower_the_risk_of_a_function_and_exact_re
         share = data["label"].sum(0) / data["label"].sum()
         return lambda inputs: share.expand(*inputs.shape[:-1], 2)
 
-    task = HeldOutClassification(EVERY, torch.full((6, 2), 0.5, dtype=torch.float64), 6)
+    task = HeldOutPrediction(EVERY, torch.full((6, 2), 0.5, dtype=torch.float64), 6)
     problem = DistillationProblem(BlackBox(train), task, TotalVariation(), Mean())
     soft = table(hot([0] * 6, 2) * 0.8 + 0.1)
     settings = OuterSettings(40, batch=1, learning_rate=0.4, validate_every=20)
@@ -76,7 +76,7 @@ def test_a_tree_learns_the_rows_by_heart_and_its_target_is_found_from_other_labe
     assert learner.differentiation == "none"
     order = torch.tensor([0, 2, 4, 1, 3, 5])  # rows of the table are sorted by the second feature
     torch.testing.assert_close(learner.fit(table(LABELS), None)(EVERY[order]), LABELS)
-    problem = DistillationProblem(learner, HeldOutClassification(EVERY[order], LABELS, 6), TotalVariation(), Mean())
+    problem = DistillationProblem(learner, HeldOutPrediction(EVERY[order], LABELS, 6), TotalVariation(), Mean())
     asked = problem.task.everything()
     found = single_flip(problem, table(hot([1] * 6, 2)), asked)
     assert found.risk == 0

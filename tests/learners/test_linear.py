@@ -15,7 +15,7 @@ from pinndd.hypergradients import Exact, Implicit
 from pinndd.learners.linear import LinearRidge, SoftmaxRegression, affine
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification, Queries
+from pinndd.vision.tasks.held_out import HeldOutPrediction, Queries
 
 GENERATOR = torch.Generator().manual_seed(4)
 INPUTS = torch.randn((5, 2), generator=GENERATOR, dtype=torch.float64)
@@ -58,7 +58,7 @@ def test_the_hessian_is_that_of_the_training_loss(learner: Any) -> None:
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: f"{type(learner).__name__}-{learner.features.__name__}")
 def test_the_hypergradient_equals_central_differences(learner: Any, central_differences: Callable[..., Tensor]) -> None:
-    problem = DistillationProblem(learner, HeldOutClassification(INPUTS, TARGETS, queries=2), RelativeL2(), Mean())
+    problem = DistillationProblem(learner, HeldOutPrediction(INPUTS, TARGETS, queries=2), RelativeL2(), Mean())
     _, gradient = ESTIMATORS[learner.differentiation](problem, examples(), QUERIES)
     for name in ("inputs", "targets", "weights"):
 
@@ -130,7 +130,7 @@ def test_misuse_of_the_learners_is_refused() -> None:
 
 def test_episodes_are_subsets_of_the_pool_without_repetition() -> None:
     pool = torch.arange(6, dtype=torch.float64)[:, None]
-    task = HeldOutClassification(pool, 10 * pool, queries=4)
+    task = HeldOutPrediction(pool, 10 * pool, queries=4)
     drawn = task.episodes(50, torch.Generator().manual_seed(0))
     assert drawn.inputs.shape == (50, 4, 1)
     assert all(len(set(row.flatten().tolist())) == 4 for row in drawn.inputs)
@@ -146,9 +146,9 @@ def test_episodes_are_subsets_of_the_pool_without_repetition() -> None:
 
 def test_misuse_of_the_task_is_refused() -> None:
     with pytest.raises(ValueError, match="5 inputs have 4 targets, expected as many"):
-        HeldOutClassification(INPUTS, TARGETS[:4])
+        HeldOutPrediction(INPUTS, TARGETS[:4])
     with pytest.raises(ValueError, match="queries=6 must lie between 1 and the 5 of the pool"):
-        HeldOutClassification(INPUTS, TARGETS, queries=6)
-    problem = DistillationProblem(LinearRidge(), HeldOutClassification(INPUTS, TARGETS, queries=2), RelativeH1(), Mean())
+        HeldOutPrediction(INPUTS, TARGETS, queries=6)
+    problem = DistillationProblem(LinearRidge(), HeldOutPrediction(INPUTS, TARGETS, queries=2), RelativeH1(), Mean())
     with pytest.raises(ValueError, match="use a distance without derivatives"):
         problem.evaluate(examples(), QUERIES)

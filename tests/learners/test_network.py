@@ -12,7 +12,7 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel, cross_entropy, squared_error
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification, Queries, one_hot
+from pinndd.vision.tasks.held_out import HeldOutPrediction, Queries, one_hot
 
 GENERATOR = torch.Generator().manual_seed(2)
 INPUTS = torch.randn((12, 3), generator=GENERATOR, dtype=torch.float64)
@@ -20,7 +20,7 @@ LABELS = one_hot(torch.arange(12) % 2, 2, torch.float64)
 DATA = SyntheticData(
     {"inputs": INPUTS[:4], "targets": 0.8 * LABELS[:4] + 0.1}, {"inputs": Box((-5.0,), (5.0,)), "targets": Simplex()}
 )
-TASK = HeldOutClassification(INPUTS, LABELS, queries=6)
+TASK = HeldOutPrediction(INPUTS, LABELS, queries=6)
 EPISODES = TASK.episodes(3, torch.Generator().manual_seed(1))
 
 
@@ -111,7 +111,7 @@ def test_regression_learns_a_line() -> None:
     data = SyntheticData(
         {"inputs": INPUTS, "targets": targets}, {"inputs": Box((-5.0,), (5.0,)), "targets": Box((-9.0,), (9.0,))}
     )
-    task = HeldOutClassification(INPUTS, targets, queries=12)
+    task = HeldOutPrediction(INPUTS, targets, queries=12)
     learner = Adam(NetworkModel(lambda: nn.Linear(3, 1), squared_error), steps=400, learning_rate=0.1, dtype=torch.float64)
     assert float(DistillationProblem(learner, task, RelativeL2(), Mean()).evaluate(data, task.everything(2))) < 1e-3
 
@@ -151,4 +151,4 @@ def test_labels_are_checked() -> None:
     with pytest.raises(ValueError, match=r"expected integers \(N,\)"):
         one_hot(torch.zeros(3), 3)
     with pytest.raises(ValueError, match=r"targets have shape \(12,\), expected \(N, K\): turn labels"):
-        HeldOutClassification(INPUTS, torch.zeros(12))
+        HeldOutPrediction(INPUTS, torch.zeros(12))

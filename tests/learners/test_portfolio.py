@@ -83,7 +83,7 @@ def test_the_unrolled_adjoint_differentiates_all_of_them(case, central_differenc
 
 
 def test_a_portfolio_without_models_is_refused():
-    with pytest.raises(ValueError, match=r"models=\(\) is empty; expected one model a candidate"):
+    with pytest.raises(ValueError, match=r"models=\(\) is empty; expected one model per candidate"):
         Portfolio([])
 
 

@@ -24,12 +24,12 @@ from pinndd.matching import (
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 GENERATOR = torch.Generator().manual_seed(8)
 POOL = torch.randn((40, 2), generator=GENERATOR, dtype=torch.float64)
 ANSWERS = torch.stack((1 + POOL.sum(-1), 2 - POOL[:, 0]), -1).sigmoid()
-TASK = HeldOutClassification(POOL, ANSWERS, queries=10)
+TASK = HeldOutPrediction(POOL, ANSWERS, queries=10)
 EPISODES = TASK.episodes(3, torch.Generator().manual_seed(1))
 BOX = {"inputs": Box((-9.0,), (9.0,)), "targets": Box((-9.0,), (9.0,)), "name": Fixed()}
 

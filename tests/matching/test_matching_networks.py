@@ -24,7 +24,7 @@ from pinndd.matching import (
 from pinndd.matching.minibatch import draw_batch
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutClassification, one_hot
+from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 GENERATOR = torch.Generator().manual_seed(4)
 IMAGES = torch.randn((30, 1, 4, 4), generator=GENERATOR, dtype=torch.float64)
@@ -41,7 +41,7 @@ def smooth() -> nn.Module:
 
 MODEL = NetworkModel(smooth)
 LEARNER = Adam(MODEL, steps=6, learning_rate=0.01, dtype=torch.float64)
-TASK = HeldOutClassification(IMAGES, LABELS, queries=8)
+TASK = HeldOutPrediction(IMAGES, LABELS, queries=8)
 PROBLEM = DistillationProblem(LEARNER, TASK, CrossEntropy(), Mean())
 EPISODES = TASK.episodes(2, torch.Generator().manual_seed(3))
 
@@ -78,7 +78,7 @@ def test_the_gradient_equals_central_differences(name: str, central_differences:
 
 def test_the_features_of_older_networks_are_those_after_training_on_the_data() -> None:
     """At the smallest penalty and as many features as examples, ridge regression interpolates whatever it was trained on."""
-    asked = HeldOutClassification(START["inputs"], START["targets"], queries=6)
+    asked = HeldOutPrediction(START["inputs"], START["targets"], queries=6)
     value, _ = FeatureRidge(oldest=6, penalty=1e-12)(
         DistillationProblem(LEARNER, asked, CrossEntropy(), Mean()), START, asked.everything(2, seed=5)
     )

@@ -1,19 +1,35 @@
 """Made-up outcomes of a study, for tests of tables, pictures and the report."""
 
 import math
+from dataclasses import dataclass
 from itertools import product
 
+import pandas
 import pytest
 import torch
 
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
-from pinndd.study.outcome import FieldExample, Outcome, Result
+from pinndd.study.results.outcome import FieldExample, Outcome
+from pinndd.study.results.run_config import RunConfig
+from pinndd.study.results.table import as_table
 
 METHODS = {"uniform": 0.4, "sobol": 0.08, "midpoint-grid": 0.065, "dense": 0.01, "distilled": 0.017}
 SHIFTS = {"none": 1.0, "frequency": 6.0, "steps": 9.0}
 LEARNERS = {"ridge": (1.0, 0.004), "mlp-lm": (1.6, 4.0)}
+
+
+@dataclass(frozen=True)
+class FakeSettings:
+    """Settings of a study, of which results know nothing but that they are plain values."""
+
+    points: int = 64
+    seeds: int = 2
+    test_conditions: int = 40
+    seed: int = 0
+    learner: str | None = None
+    shifts: tuple[str, ...] = ()
 
 
 def fake_results(protocol="retrain", seeds=2, episodes=5, points=64, scale=1.0):
@@ -24,7 +40,7 @@ def fake_results(protocol="retrain", seeds=2, episodes=5, points=64, scale=1.0):
         harder, seconds = LEARNERS[learner]
         error = scale * METHODS[method] * math.sqrt(SHIFTS[shift]) * harder * (1 + 0.2 * math.sin(3 * episode + seed))
         results.append(
-            Result(
+            dict(
                 pde="heat",
                 protocol=protocol,
                 method=method,
@@ -34,13 +50,13 @@ def fake_results(protocol="retrain", seeds=2, episodes=5, points=64, scale=1.0):
                 shift=shift,
                 seed=seed,
                 episode=episode,
-                relative_l2=error * (6 if distilled and learner == "mlp-lm" else 1),
+                error=error * (6 if distilled and learner == "mlp-lm" else 1),
                 seconds=seconds * (5 if dense else 1),
                 distilled_with="ridge" if distilled else "",
                 ceiling=dense,
             )
         )
-    return results
+    return as_table(results)
 
 
 def fake_outcome(pde, protocol="retrain", seeds=2):
@@ -73,7 +89,9 @@ def fake_outcome(pde, protocol="retrain", seeds=2):
         histories=[history, [{**row, "validation": row["validation"] * 1.1} for row in history]][:seeds],
         distill_seconds=[18.2, 19.0][:seeds],
         examples=examples,
-        curve=[r for n, s in ((32, 2.5), (64, 1.0), (128, 0.4)) for r in fake_results(protocol, seeds, 3, n, s)],
+        curve=as_table(
+            pandas.concat([fake_results(protocol, seeds, 3, n, s) for n, s in ((32, 2.5), (64, 1.0), (128, 0.4))])
+        ),
         settings={"scale": 2.5, "weights": {"sobol": 10.0, "midpoint-grid": 3.0}},
         notes=["A note."],
     )
@@ -97,3 +115,24 @@ def make_outcome(heat):
 @pytest.fixture(scope="session")
 def outcome(make_outcome):
     return make_outcome()
+
+
+@pytest.fixture(scope="session")
+def make_config():
+    """Describe a run: ``make_config(pde, protocols, command, skipped, **settings)``."""
+
+    def make(pde="heat", protocols=("retrain",), command=None, skipped=None, **settings):
+        typed = command or f"pinndd study {pde} --seeds 2 --out /home/somebody/runs/{pde}"
+        return RunConfig.of(pde, list(protocols), FakeSettings(**settings), typed, pde, "abc", skipped)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def change():
+    """Change results where a mask holds: ``change(results, mask, error=2.0)``."""
+
+    def changed(results, mask, **values):
+        return results.assign(**{name: results[name].mask(mask(results), value) for name, value in values.items()})
+
+    return changed

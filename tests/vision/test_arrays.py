@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinndd.vision.datasets import from_arrays, stratified_split, take_per_class
+from pinndd.vision.datasets import from_arrays, stratified_split
 
 
 def generator(seed=0):
@@ -61,29 +61,6 @@ def test_a_split_leaves_something_of_a_small_class_in_both_parts():
     assert labels[held].bincount().tolist() == [1, 1]
     kept, _ = stratified_split(labels, 0.99, generator())
     assert labels[kept].bincount().tolist() == [1, 1]
-
-
-def test_examples_are_taken_class_by_class_without_repetition():
-    labels = torch.arange(30) % 3
-    taken = take_per_class(labels, 4, generator())
-    assert labels[taken].tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    assert len(taken.unique()) == 12
-    assert torch.equal(taken, take_per_class(labels, 4, generator()))
-    assert not torch.equal(taken, take_per_class(labels, 4, generator(1)))
-
-
-@pytest.mark.parametrize(
-    ("labels", "k", "message"),
-    [
-        ([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3], 5, "class 0 has 3 examples, 5 wanted: take fewer a class, or add examples"),
-        ([0, 0, 1], 2, "class 1 has 1 example, 2 wanted"),
-        ([0, 0, 2, 2], 1, "class 1 has 0 examples, 1 wanted"),
-        ([0, 1], 0, "0 examples a class wanted, expected at least 1"),
-    ],
-)
-def test_a_class_with_too_few_examples_is_named(labels, k, message):
-    with pytest.raises(ValueError, match=message):
-        take_per_class(torch.tensor(labels), k, generator())
 
 
 MIXED = [np.zeros((3, 4, 4)), np.zeros((3, 4, 4)), np.zeros((3, 5, 4))]

@@ -1,4 +1,4 @@
-"""Differentiable augmentation: one transform a seed or one an image, and derivatives through it."""
+"""Differentiable augmentation: one transform per seed or one per image, and derivatives through it."""
 
 import math
 import random

@@ -17,7 +17,7 @@ import torch
 from pinndd.vision.datasets import DATASETS, DatasetFileError, load_dataset
 from pinndd.vision.datasets.cifar import FOLDER, TEST, TRAIN
 from pinndd.vision.datasets.idx import parse_idx
-from pinndd.vision.datasets.published import PUBLISHED, DataFile, Published, read_archive, read_idx_files
+from pinndd.vision.datasets.published import PUBLISHED, PublishedDataset, PublishedFile, read_archive, read_idx_files
 
 NAMES = [file.name for file in PUBLISHED["mnist"].files]
 
@@ -71,8 +71,8 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr("pinndd.vision.datasets.finding._cache", lambda name: tmp_path / "cache" / name)
 
     def replace(name, files, read, url="http://127.0.0.1:9/"):
-        described = tuple(DataFile(n, (sha256(z), sha256(gzip.decompress(z)))) for n, z in files.items())
-        monkeypatch.setitem(PUBLISHED, name, Published(url, described, tuple("abcdefghij"), read))
+        described = tuple(PublishedFile(n, (sha256(z), sha256(gzip.decompress(z)))) for n, z in files.items())
+        monkeypatch.setitem(PUBLISHED, name, PublishedDataset(url, described, tuple("abcdefghij"), read))
         return files
 
     return replace

@@ -57,6 +57,6 @@ def hot_deck(structure: Structure, rows: Tensor, generator: torch.Generator, *, 
 
 
 def one_hot(structure: Structure, rows: Tensor) -> Tensor:
-    """Return the rows as 0 and 1, one column a state, zeros where a cell is missing; ``(N, states)``, float64."""
+    """Return the rows as 0 and 1, one column per state, zeros where a cell is missing; ``(N, states)``, float64."""
     columns = [(rows[:, k, None] == torch.arange(len(variable))).double() for k, variable in enumerate(structure.variables)]
     return torch.cat(columns, -1)

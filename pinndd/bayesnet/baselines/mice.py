@@ -36,7 +36,7 @@ def mice_cart(
         smallest_leaf: rows in a leaf of a tree, at least.
 
     Returns:
-        ``(M N, V)``, the complete tables one below the other. Estimated from at once, with a weight of 1 / M a row, they give
+        ``(M N, V)``, the complete tables one below the other. Estimated from at once, with a weight of 1 / M per row, they give
         the average of their counts.
 
     Raises:

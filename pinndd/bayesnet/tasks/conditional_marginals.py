@@ -29,7 +29,7 @@ class Asked:
 class ConditionalMarginals:
     """Ask a network for ``P(target | evidence)``; each query is an episode, so that the risk runs over queries.
 
-    Give `pinndd.risks.Grouped` one label a query (its hospital, its disease) for a risk over groups. The truth is what a network
+    Give `pinndd.risks.Grouped` one label per query (its hospital, its disease) for a risk over groups. The truth is what a network
     that is believed says: one fitted by expectation maximisation to all hospitals, or, in a simulation, the true one.
 
     Args:

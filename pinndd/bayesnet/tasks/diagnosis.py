@@ -40,7 +40,7 @@ class Diagnosis:
     Missing cells are summed out: all patients, whatever they have recorded, share one contraction, in which a missing cell is a
     likelihood of ones. The target's own cell is never evidence. With the outcome as the truth, `pinndd.distances.KL` is the log
     loss and `pinndd.distances.Brier` the Brier score; a softer truth, such as the probabilities of a teacher, makes a
-    distillation in the sense of Hinton et al. (2015, arXiv 1503.02531) of it. Give `pinndd.risks.Grouped` one label a patient
+    distillation in the sense of Hinton et al. (2015, arXiv 1503.02531) of it. Give `pinndd.risks.Grouped` one label per patient
     (the hospital) for a risk over groups; the batch must then be all patients.
 
     Args:

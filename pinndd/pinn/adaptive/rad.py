@@ -42,7 +42,7 @@ def draw_by_residual(
     c: float,
     candidates: int,
 ) -> Tensor:
-    """Draw ``count`` points a model from one pool of uniform candidates, without replacement, by `residual_density`.
+    """Draw ``count`` points per model from one pool of uniform candidates, without replacement, by `residual_density`.
 
     Returns:
         ``(E, count, d)``, on the device and in the dtype of ``like``.
@@ -93,7 +93,7 @@ class RAD:
     def move(
         self, points: Tensor, count: int, residual: SquaredResidual, domain: Domain, generator: torch.Generator
     ) -> Tensor:
-        """Return ``count`` new points a model, ``(E, count, d)``."""
+        """Return ``count`` new points per model, ``(E, count, d)``."""
         return draw_by_residual(
             count, residual, domain, generator, points, k=self.k, c=self.c, candidates=max(self.candidates, count)
         )

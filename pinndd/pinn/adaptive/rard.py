@@ -54,7 +54,7 @@ class RARD:
     def move(
         self, points: Tensor, count: int, residual: SquaredResidual, domain: Domain, generator: torch.Generator
     ) -> Tensor:
-        """Return the points with new ones appended to make ``count`` a model, ``(E, count, d)``."""
+        """Return the points with new ones appended to make ``count`` per model, ``(E, count, d)``."""
         missing = count - points.shape[-2]
         if missing == 0:
             return points

@@ -37,7 +37,7 @@ def train_adaptively(
     domain: Domain,
     generator: torch.Generator,
 ) -> Fitted:
-    """Train one model an episode, each on interior points of its own that move ``rounds`` times.
+    """Train one model per episode, each on interior points of its own that move ``rounds`` times.
 
     A learner in closed form fits anew after every move. Adam shares its steps equally among the ``rounds + 1`` trainings and goes
     on from where it was, as in the papers, so that it takes as many steps as without moves.

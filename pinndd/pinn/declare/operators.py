@@ -21,7 +21,7 @@ class BoundaryOperator:
 
     Attributes:
         terms: derivatives of components of u.
-        coefficients: points ``(N, d)`` to ``(N, K)``, one column a term.
+        coefficients: points ``(N, d)`` to ``(N, K)``, one column per term.
         component: the component that B takes the value of, if it does nothing else.
     """
 

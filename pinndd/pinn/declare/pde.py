@@ -18,7 +18,7 @@ from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.jets.residual import PointwiseResidual
 
 Reference = Callable[["BoundaryValues", Tensor], Tensor]
-"""A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row a boundary condition."""
+"""A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row per boundary condition."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ _SEED_STRIDE = 100_003  # more episodes than a batch will ever have, as for our 
 
 @dataclass(frozen=True)
 class FittedDeepXDE:
-    """Networks that DeepXDE trained, one a boundary condition.
+    """Networks that DeepXDE trained, one per boundary condition.
 
     Attributes:
         networks: of type ``dde.nn.FNN``.

@@ -3,7 +3,7 @@
 A family lives on the local coordinate ``s`` of a boundary patch, scaled to [0, 1] along every axis. Coefficients are drawn
 with ``sample`` and functions are evaluated with ``evaluate``, which broadcasts: coefficients ``(..., size)`` against
 coordinates ``(..., k)`` give values ``(...)``. So ``(B, 1, size)`` against ``(N, k)`` evaluates B functions at N points,
-and ``(N, size)`` against ``(N, k)`` evaluates one function a point.
+and ``(N, size)`` against ``(N, k)`` evaluates one function per point.
 """
 
 from pinndd.pinn.families.base import Family, LinearFamily, draw

@@ -63,7 +63,13 @@ class Sine(_Modes):
         decay: how fast the modes fall off; 0 gives a flat spectrum, a negative value a rising one.
         distribution: of each coefficient, ``"normal"`` or ``"uniform"`` (of the same standard deviation).
         active: draw only this many modes at a time, the others are zero (None: all).
-        weights: a factor a mode in place of ``k^-decay``; 0 leaves a mode out but keeps its coefficient.
+        weights: a factor per mode in place of ``k^-decay``; 0 leaves a mode out but keeps its coefficient.
+
+    Examples:
+        >>> profile = Sine(modes=2)
+        >>> coefficients = torch.tensor([[1.0, 0.5]])
+        >>> profile.evaluate(coefficients[:, None], torch.tensor([[0.0], [0.5], [0.25]])).round(decimals=3).abs()
+        tensor([[0.0000, 1.0000, 1.2070]])
     """
 
     def basis(self, s: Tensor) -> Tensor:
@@ -91,7 +97,7 @@ class Fourier(LinearFamily):
     """Constant plus ``cos(2π k s / period)`` and ``sin(2π k s / period)``; mode k has deviation ``amplitude · k^-decay``.
 
     With ``period=1`` the functions are periodic on [0, 1]. The coefficients are the constant (unless ``constant=0``), then
-    a cosine and a sine a mode.
+    a cosine and a sine per mode.
 
     Args:
         modes: how many modes, counted from 1, or the mode numbers themselves.
@@ -99,7 +105,7 @@ class Fourier(LinearFamily):
         decay: how fast the modes fall off.
         constant: standard deviation of the constant, relative to ``amplitude``; 0 leaves it out.
         period: length of the slowest wave.
-        distribution, active, weights: as in `Sine`; ``weights`` holds one factor a mode.
+        distribution, active, weights: as in `Sine`; ``weights`` holds one factor per mode.
     """
 
     modes: int | tuple[int, ...] = 3

@@ -16,7 +16,7 @@ INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
 
 
 def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
-    """Write a distilled set as CSV, atomically: one row a point.
+    """Write a distilled set as CSV, atomically: one row per point.
 
     Columns: ``condition`` (``interior``, or the name of the condition), ``kind`` (``interior``, ``boundary``, ``initial``),
     the coordinates, for the amortised protocol the coefficients (``start[0]``, …), and ``weight``: the training loss is the

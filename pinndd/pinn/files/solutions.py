@@ -49,8 +49,8 @@ def output_names(pde: PDE) -> list[str]:
 def write_conditions(pde: PDE, data: SyntheticData, target: Path | str) -> tuple[Path, Path]:
     """Write the conditions of a distilled set for a solver.
 
-    ``conditions.csv`` has one row a condition, its number and its coefficients (``start[0]``, …).
-    ``boundary_values.csv`` has one row a condition and point: number, name of the condition, coordinates, value, on an
+    ``conditions.csv`` has one row per condition, its number and its coefficients (``start[0]``, …).
+    ``boundary_values.csv`` has one row per condition and point: number, name of the condition, coordinates, value, on an
     equispaced grid of every patch.
 
     Args:
@@ -83,7 +83,7 @@ def write_conditions(pde: PDE, data: SyntheticData, target: Path | str) -> tuple
 def read_solutions(path: Path | str, pde: PDE, data: SyntheticData) -> Solutions:
     """Read solved fields.
 
-    A CSV has the columns ``condition``, the coordinates, and ``u`` (``u0``, ``u1``, … for several components), one row a
+    A CSV has the columns ``condition``, the coordinates, and ``u`` (``u0``, ``u1``, … for several components), one row per
     condition and point, in any order; the points are the same for all conditions. An ``.npz`` holds ``points`` ``(Q, d)``
     and ``solutions`` ``(m, Q)`` or ``(m, Q, outputs)``. Nothing is unpickled.
 
@@ -114,7 +114,7 @@ def _conditions(pde: PDE, data: SyntheticData) -> Tensor:
     if CONDITIONS not in data or data[CONDITIONS].shape[-1] != pde.ensemble().size:
         found = tuple(data[CONDITIONS].shape) if CONDITIONS in data else f"the fields {', '.join(data.fields)}"
         raise ValueError(
-            f"the data set holds {found}, expected conditions of shape (m, {pde.ensemble().size}) for {pde.name!r}: distil "
+            f"the data set holds {found}, expected conditions of shape (m, {pde.ensemble().size}) for {pde.name!r}: distill "
             "with --protocol solved for this PDE"
         )
     return data[CONDITIONS].detach().cpu().double()

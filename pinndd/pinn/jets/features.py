@@ -38,7 +38,7 @@ class Encoding:
         return self.domain.dimension + len(self.periodic)
 
     def derivative(self, points: Tensor, axes: Axes) -> Tensor:
-        """Differentiate the inputs along ``axes`` (one entry a derivative): ``(..., d)`` to ``(..., size)``."""
+        """Differentiate the inputs along ``axes`` (one entry per derivative): ``(..., d)`` to ``(..., size)``."""
         columns: list[Tensor] = []
         for axis in range(self.domain.dimension):
             low, high = self.domain.low[axis], self.domain.high[axis]
@@ -84,10 +84,10 @@ class RandomFeatures:
 
         Args:
             points: ``(..., d)``.
-            axes: one tuple a derivative; ``()`` is the value, ``(0, 0)`` the second derivative along the first axis.
+            axes: one tuple per derivative; ``()`` is the value, ``(0, 0)`` the second derivative along the first axis.
 
         Returns:
-            One tensor ``(..., P)`` a derivative, by Faà di Bruno's formula.
+            One tensor ``(..., P)`` per derivative, by Faà di Bruno's formula.
         """
         inner: dict[Axes, Tensor] = {}
 

@@ -30,7 +30,7 @@ class Streams:
     count: int
 
     def expanded(self) -> Streams:
-        """Return the same with one row of slopes a point."""
+        """Return the same with one row of slopes per point."""
         return replace(self, slopes=self.slopes.expand(*self.slopes.shape[:-2], self.count, -1))
 
 
@@ -82,7 +82,7 @@ class MLP:
     def initial(
         self, seeds: Sequence[int], *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64
     ) -> Tensor:
-        """Draw the initial weights ``(E, P)`` of one network a seed: Glorot normal, biases zero.
+        """Draw the initial weights ``(E, P)`` of one network per seed: Glorot normal, biases zero.
 
         A pure function of the seeds, the same on every device (Glorot & Bengio 2010).
         """
@@ -109,11 +109,11 @@ class MLP:
         Args:
             parameters: ``(E, P)``.
             points: shared by all networks ``(N, d)``, or each its own ``(E, N, d)``.
-            axes: one sorted tuple a derivative; ``()`` is the value, ``(0, 1)`` the mixed second derivative.
+            axes: one sorted tuple per derivative; ``()`` is the value, ``(0, 1)`` the mixed second derivative.
             extra: further inputs ``(N, C)`` or ``(E, N, C)``, where the network has them.
 
         Returns:
-            One tensor ``(E, N, outputs)`` a derivative.
+            One tensor ``(E, N, outputs)`` per derivative.
         """
         results = self.propagate(parameters, self.streams(points, axes, extra), axes)
         parts = closure(axes)
@@ -156,7 +156,7 @@ class MLP:
             parameters: ``(E, P)``.
             streams: from `streams`.
             axes: the derivatives wanted, as there.
-            taps: a list to which one `Tap` a layer is appended.
+            taps: a list to which one `Tap` per layer is appended.
 
         Returns:
             Values ``(E, N + M, outputs)`` and slopes ``(E, K, N, outputs)``.

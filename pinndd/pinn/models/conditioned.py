@@ -83,7 +83,7 @@ class ConditionedModel:
 
     Args:
         pde: the equation.
-        width: features an output.
+        width: features per output.
         place_scale, code_scale, iterate_scale: standard deviations of the inner weights on the three groups of inputs.
         iterates: number of Picard iterates.
     """
@@ -142,7 +142,7 @@ class ConditionedModel:
             seed: of the features.
 
         Returns:
-            Features ``(..., P)`` and offsets ``(..., outputs)``, one each a derivative.
+            Features ``(..., P)`` and offsets ``(..., outputs)``, one per derivative.
         """
         inputs = self._inputs(codes)
         inputs.prepare(points, axes)

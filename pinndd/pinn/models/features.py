@@ -47,7 +47,7 @@ class FeatureModel:
 
     Args:
         pde: the equation.
-        width: features an output.
+        width: features per output.
         scale: standard deviation of the inner weights.
     """
 

@@ -40,7 +40,7 @@ class FittedMLP:
 
 @dataclass(frozen=True)
 class MLPModel:
-    """MLP of the retrain protocol: one network a boundary condition, all trained on the same points.
+    """MLP of the retrain protocol: one network per boundary condition, all trained on the same points.
 
     The loss of an episode is ``Σ rows²``, rows as in `pinndd.pinn.sets.collocation.collocation_data`: that of
     `FeatureModel`.
@@ -111,7 +111,7 @@ class MLPModel:
         Args:
             prepared: from `prepare`.
             parameters: ``(E, P)``.
-            taps: a list to which one `Tap` a layer is appended.
+            taps: a list to which one `Tap` per layer is appended.
         """
         return self.equations(self.network, prepared, parameters, taps)
 
@@ -165,13 +165,13 @@ def _layer_jacobian(inputs: Streams, at_values: Tensor, at_slopes: Tensor, inter
     equations, episodes, _, out = at_values.shape
     values, slopes = inputs.values.detach().expand(episodes, -1, -1), inputs.slopes.detach().expand(episodes, -1, -1, -1)
     k, derived, width = slopes.shape[1], slopes.shape[2], slopes.shape[3]
-    # the points of the rows: those of the interior once an equation, all others once
+    # the points of the rows: those of the interior once per equation, all others once
     point = torch.arange(values.shape[1], device=values.device)
     place = torch.cat((point[:interior].repeat_interleave(equations), point[interior:]))
     equation = torch.zeros_like(place)
     equation[: interior * equations] = torch.arange(equations, device=place.device).repeat(interior)
     with_slopes = place.shape[0] - (values.shape[1] - derived)
-    # one small matrix product a row: inputs (and 1 for the bias) by value and slopes, times the slopes of the row
+    # one small matrix product per row: inputs (and 1 for the bias) by value and slopes, times the slopes of the row
     left = values.new_zeros((episodes, place.shape[0], width + 1, 1 + k))
     right = values.new_zeros((episodes, place.shape[0], 1 + k, out))
     left[:, :, :width, 0] = values[:, place]

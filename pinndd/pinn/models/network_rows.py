@@ -102,7 +102,7 @@ class NetworkRows:
             network: the shape of the networks.
             prepared: from `prepare`.
             parameters: ``(E, P)``.
-            taps: a list to which one `Tap` a layer is appended.
+            taps: a list to which one `Tap` per layer is appended.
         """
         interior, factors = prepared["interior"], prepared["factors"]
         inner, derived = interior.shape[-2], factors.shape[0]

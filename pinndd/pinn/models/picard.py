@@ -39,7 +39,7 @@ class PicardIterates:
         count: number of iterates returned, u₀ included.
         damping: share of each step that is taken.
         between: steps from one returned iterate to the next.
-        width: features an output.
+        width: features per output.
         scale: standard deviation of the inner weights.
         points, boundary_points: Sobol points of the ridge fit.
     """
@@ -90,8 +90,8 @@ class PicardIterates:
         interior, boundary = sample_points(self.pde, "sobol", self.points, self.boundary_points, _SEED)
         data = collocation_data(self.pde, interior, boundary, _BOUNDARY_WEIGHT).to(like.device, like.dtype)
         identity = torch.eye(training.size, dtype=like.dtype, device=like.device)
-        unasked = data.fields["interior"], like.new_zeros((training.size, 1, self.pde.outputs))
-        rows = self._model.prepare(data, BoundaryEpisodes(BoundaryValues(training, identity), *unasked, _SEED))
+        units, nowhere = BoundaryValues(training, identity), data.fields["interior"][:0]
+        rows = self._model.prepare(data, BoundaryEpisodes.unasked(units, nowhere, self.pde.outputs, _SEED))
         slopes = self._average_slopes(rows)
         matrix, _ = rows.system(slopes)
         inverse = ridge_solve(matrix, torch.eye(matrix.shape[0], dtype=like.dtype, device=like.device), _PENALTY)

@@ -95,7 +95,7 @@ class FeatureStandIn:
 
     Args:
         pde: the equation.
-        width: features an output.
+        width: features per output.
         points, boundary_points: Sobol points of the fit.
     """
 
@@ -108,14 +108,13 @@ class FeatureStandIn:
 
     def __call__(self, values: BoundaryValues, points: Tensor) -> Tensor:
         """Solve: ``(B, Q, outputs)``."""
-        empty = points.new_zeros((len(values), 0, self.pde.outputs))
         with torch.no_grad():
             detached = BoundaryValues(values.ensemble, values.coefficients.detach())
-            fitted = self.learner.fit(self.data, BoundaryEpisodes(detached, points[:0], empty, _SEED))
+            fitted = self.learner.fit(self.data, BoundaryEpisodes.unasked(detached, points[:0], self.pde.outputs, _SEED))
         if not (torch.is_grad_enabled() and values.coefficients.requires_grad):
             found: Tensor = fitted(points)
             return found
-        episodes = BoundaryEpisodes(values, points[:0], empty, _SEED)
+        episodes = BoundaryEpisodes.unasked(values, points[:0], self.pde.outputs, _SEED)
         theta = fitted.weights.detach().requires_grad_()
         loss = self.learner.training_loss(theta, self.data, episodes).sum()
         (slope,) = torch.autograd.grad(loss, theta, create_graph=True)

@@ -124,7 +124,7 @@ def integrate(
         start: ``(B, K)``, of the dtype of ``rates``.
         boundaries: where the slabs of time begin and end, increasing. A slab whose fixed-point iteration does not
             converge is halved.
-        order: number of Gauss-Legendre nodes a slab, which is the order of convergence in the length of the slabs.
+        order: number of Gauss-Legendre nodes per slab, which is the order of convergence in the length of the slabs.
         tolerance: largest change of the last iteration, relative to the largest entry of w.
 
     Returns:

@@ -102,7 +102,7 @@ def solve_interval(
         nonlinearity: N; None for the heat equation.
         degree: of the polynomials in x.
         slabs: number of time slabs (the first is cut finer, for data that meet without matching derivatives).
-        order: nodes a slab.
+        order: nodes per slab.
         tolerance: of the fixed-point iteration on each slab.
 
     Returns:

@@ -15,7 +15,7 @@ _RESONANCE = 1e-6
 
 def sine_coefficients(function: Callable[[Tensor], Tensor], modes: int) -> Tensor:
     """Return ``2 ∫_0^1 function(s) sin(kπs) ds`` for k = 1 … modes, ``(B, modes)``, by composite Gauss quadrature."""
-    # the shortest wave of the highest mode spans at least 4 of these nodes a half wave
+    # the shortest wave of the highest mode spans at least 4 of these nodes per half wave
     nodes, weights = composite_gauss_legendre(max(16, modes // 4), 16)
     waves = (nodes[:, None] * wave_numbers(modes)).sin() * (2 * weights[:, None])
     return function(nodes).double() @ waves
@@ -41,7 +41,7 @@ def helmholtz_on_square(
         edges: values of ``"left"``, ``"right"`` (along y), ``"bottom"`` and ``"top"`` (along x): ``(N,)`` to ``(B, N)``.
         points: ``(Q, 2)``, x and y, float64.
         wave_number: not negative; its square must not be ``(j² + k²) π²``, where the square resonates.
-        modes: number of terms an edge.
+        modes: number of terms per edge.
 
     Returns:
         Tensor of shape ``(B, Q)``, float64.

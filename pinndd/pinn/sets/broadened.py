@@ -15,7 +15,7 @@ def broadened_sample(training: Ensemble, count: int, generator: torch.Generator,
     """Draw conditions from a mixture around the training family, which no test shift enters.
 
     Half are drawn from the family itself; a quarter gets a common amplitude, uniform in [0.7, ``reach``], and a log-normal
-    factor a coefficient; the last quarter is changed in the same way, and a random part of the coefficients is zero. Draws
+    factor per coefficient; the last quarter is changed in the same way, and a random part of the coefficients is zero. Draws
     that are nearly zero, where a relative error has no meaning, are replaced by draws from the family.
 
     Args:

@@ -28,6 +28,18 @@ class BoundaryEpisodes:
     seed: int
     slope: Tensor | None = None
 
+    @classmethod
+    def unasked(cls, values: BoundaryValues, nowhere: Tensor, outputs: int, seed: int) -> BoundaryEpisodes:
+        """Return conditions to train for whose models are asked nothing.
+
+        Args:
+            values: the boundary conditions.
+            nowhere: no points, ``(0, d)``; its dtype and device are those of the training.
+            outputs: of the PDE.
+            seed: of the network.
+        """
+        return cls(values, nowhere, nowhere.new_zeros((len(values), 0, outputs)), seed)
+
     def __len__(self) -> int:
         return len(self.values)
 

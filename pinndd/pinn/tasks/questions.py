@@ -24,6 +24,18 @@ class Questions:
     truth: Tensor
     seed: int
 
+    @classmethod
+    def none(cls, size: int, dimension: int, seed: int) -> Questions:
+        """Return a training of draw ``seed`` that is asked nothing.
+
+        Args:
+            size: number of coefficients C.
+            dimension: number of coordinates d.
+            seed: of the network.
+        """
+        empty = torch.zeros((0, 0, 1), dtype=torch.float64)
+        return cls(empty.new_zeros((0, size)), empty.new_zeros((0, dimension)), empty, seed)
+
     def __len__(self) -> int:
         return 1
 

@@ -1,17 +1,8 @@
 """Studies of classification: baselines, evaluation under a stored protocol, metrics, and memory before a run."""
 
 from pinndd.study.classification.baselines import all_training_data, features_of, herding, k_center, k_means, random_samples
-from pinndd.study.classification.cross_architecture import CrossArchitecture, cross_architecture
 from pinndd.study.classification.dataset import hard_labels, whitened
-from pinndd.study.classification.evaluation import (
-    Row,
-    Summary,
-    evaluate,
-    label_robustness,
-    markdown,
-    paired_difference,
-    summarise,
-)
+from pinndd.study.classification.evaluation import cross_architecture, evaluate, markdown, summarise
 from pinndd.study.classification.labels import (
     TeacherLabels,
     smoothed,
@@ -30,16 +21,14 @@ from pinndd.study.classification.metrics import (
     label_robust_score,
 )
 from pinndd.study.classification.protocol import ARCHITECTURES, EvaluationProtocol
+from pinndd.study.classification.repetitions import paired_differences, student_interval
 from pinndd.study.classification.training import train_networks
 
 __all__ = [
     "ARCHITECTURES",
-    "CrossArchitecture",
     "EvaluationProtocol",
     "LabelRobustness",
     "MemoryEstimate",
-    "Row",
-    "Summary",
     "TeacherLabels",
     "accuracy",
     "all_training_data",
@@ -57,11 +46,11 @@ __all__ = [
     "k_center",
     "k_means",
     "label_robust_score",
-    "label_robustness",
     "markdown",
-    "paired_difference",
+    "paired_differences",
     "random_samples",
     "smoothed",
+    "student_interval",
     "summarise",
     "teacher_labels",
     "train_networks",

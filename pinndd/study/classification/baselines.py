@@ -45,7 +45,7 @@ def random_samples(dataset: Dataset, k: int, generator: torch.Generator) -> Synt
 
     Args:
         dataset: of which the training part is used.
-        k: examples a class.
+        k: examples per class.
         generator: of the draw.
 
     Returns:
@@ -63,7 +63,7 @@ def k_means(dataset: Dataset, k: int, *, seed: int = 0, restarts: int = 10) -> S
 
     Args:
         dataset: of which the training part is used.
-        k: centres a class.
+        k: centres per class.
         seed: of the first centres.
         restarts: the best of so many is kept.
 
@@ -83,7 +83,7 @@ def k_means(dataset: Dataset, k: int, *, seed: int = 0, restarts: int = 10) -> S
             except ConvergenceWarning as warning:
                 raise ValueError(
                     f"{dataset.name}: class {number} ({dataset.classes[number]}) has fewer than k={k} training examples that "
-                    "differ: ask for fewer a class"
+                    "differ: ask for fewer per class"
                 ) from warning
         centres.append(torch.from_numpy(np.asarray(found.cluster_centers_)))
         labels.append(torch.full((k,), number))
@@ -99,7 +99,7 @@ def herding(dataset: Dataset, k: int, *, embedding: Embedding = pixels) -> Synth
 
     Args:
         dataset: of which the training part is used.
-        k: examples a class.
+        k: examples per class.
         embedding: gives the features.
 
     Raises:
@@ -131,7 +131,7 @@ def k_center(dataset: Dataset, k: int, *, embedding: Embedding = pixels) -> Synt
 
     Args:
         dataset: of which the training part is used.
-        k: examples a class.
+        k: examples per class.
         embedding: gives the features.
 
     Raises:
@@ -158,8 +158,8 @@ def _features(dataset: Dataset, of: Tensor, embedding: Embedding) -> Tensor:
         found = embedding(dataset.train_inputs[of])
     if found.ndim != 2 or len(found) != len(of):
         raise ValueError(
-            f"{dataset.name}: the embedding gave features of shape {tuple(found.shape)}, expected ({len(of)}, F): one row an "
-            "example"
+            f"{dataset.name}: the embedding gave features of shape {tuple(found.shape)}, expected ({len(of)}, F): "
+            "one row per example"
         )
     # where the positions are: the networks of an embedding may live on another device
     return found.to(of.device, torch.float64)

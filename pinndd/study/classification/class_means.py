@@ -18,7 +18,7 @@ class Seeds:
     """Draws of random networks.
 
     Attributes:
-        seeds: of their weights, one an episode.
+        seeds: of their weights, one per episode.
     """
 
     seeds: tuple[int, ...]

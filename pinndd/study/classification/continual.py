@@ -6,18 +6,26 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import FittedNetworks, NetworkModel
-from pinndd.study.bootstrap import Interval
 from pinndd.study.classification.baselines import all_training_data
 from pinndd.study.classification.dataset import members
-from pinndd.study.classification.evaluation import per_cent, student_interval
 from pinndd.study.classification.memories import Memory, arrivals_of
+from pinndd.study.classification.repetitions import (
+    paired_differences,
+    per_cent,
+    per_cents,
+    student_half,
+    student_interval,
+)
 from pinndd.study.classification.training import scores_of, train_networks
+from pinndd.study.results.intervals import Interval
+from pinndd.study.results.writing import markdown_table
 from pinndd.vision.datasets import Dataset
 from pinndd.vision.tasks.continual import ClassIncremental
 
@@ -33,10 +41,10 @@ class ContinualProtocol:
     Args:
         learner: trains a network; it has one output for each class that will ever come.
         k: examples of a class that are kept.
-        together: classes a step.
+        together: classes per step.
         networks: of one run; their accuracies are averaged.
         replay: see above.
-        batch: examples a step of training with replay.
+        batch: examples per step of training with replay.
 
     Raises:
         ValueError: a number is not positive.
@@ -52,8 +60,8 @@ class ContinualProtocol:
     def __post_init__(self) -> None:
         if min(self.k, self.together, self.networks, self.batch) < 1:
             raise ValueError(
-                f"ContinualProtocol: k={self.k}, together={self.together}, networks={self.networks} and batch={self.batch} must be "
-                "at least 1"
+                f"ContinualProtocol: k={self.k}, together={self.together}, "
+                f"networks={self.networks} and batch={self.batch} must be at least 1"
             )
 
 
@@ -86,14 +94,14 @@ class Trace:
 
 
 def class_steps(classes: int, together: int, seed: int) -> tuple[tuple[int, ...], ...]:
-    """Draw the order in which classes come, so many a step, fewer in the last where they do not divide.
+    """Draw the order in which classes come, so many per step, fewer in the last where they do not divide.
 
     Raises:
         ValueError: there are fewer than two classes, or less than one or more than all come together.
     """
     if classes < 2 or not 1 <= together <= classes:
         raise ValueError(
-            f"class_steps: {together} of {classes} classes a step, expected 1 to {max(classes, 2)} of at least 2"
+            f"class_steps: {together} of {classes} classes per step, expected 1 to {max(classes, 2)} of at least 2"
         )
     order = torch.randperm(classes, generator=torch.Generator().manual_seed(seed)).tolist()
     return tuple(tuple(order[first : first + together]) for first in range(0, classes, together))
@@ -189,10 +197,26 @@ def run_memories(
     return tuple(run_stream(dataset, name, memory, protocol, seed=seed) for name, memory in memories.items())
 
 
-def accuracy_after_steps(traces: Sequence[Trace], memory: str) -> tuple[Interval, ...]:
-    """Return the mean accuracy of a memory after each step, with the 95 % interval of Student's t over the seeds."""
-    return tuple(
-        student_interval(list(values)) for values in zip(*(trace.accuracy for trace in _of(traces, memory)), strict=True)
+def runs_frame(traces: Sequence[Trace]) -> pd.DataFrame:
+    """Return one row per run: memory, seed, accuracy after the last step, forgetting, seconds that the memory took."""
+    return pd.DataFrame(
+        [(each.memory, each.seed, each.accuracy[-1], each.forgetting, each.seconds) for each in traces],
+        columns=["memory", "seed", "accuracy", "forgetting", "seconds"],
+    )
+
+
+def steps_frame(traces: Sequence[Trace]) -> pd.DataFrame:
+    """Return one row per memory and step: classes seen, mean accuracy over the seeds, and half the width of its interval."""
+    rows = pd.DataFrame(
+        [
+            (each.memory, t + 1, sum(map(len, each.steps[: t + 1])), accuracy)
+            for each in traces
+            for t, accuracy in enumerate(each.accuracy)
+        ],
+        columns=["memory", "step", "seen", "accuracy"],
+    )
+    return rows.groupby(["memory", "step", "seen"], sort=False, as_index=False).agg(
+        accuracy=("accuracy", "mean"), accuracy_half=("accuracy", student_half)
     )
 
 
@@ -202,33 +226,19 @@ def gain(traces: Sequence[Trace], memory: str, other: str) -> Interval:
     Raises:
         ValueError: no seed is common to both.
     """
-    final = {(trace.memory, trace.seed): trace.accuracy[-1] for trace in traces}
-    common = [seed for name, seed in final if name == memory and (other, seed) in final]
-    if not common:
-        raise ValueError(f"gain: memories {memory!r} and {other!r} have no seed in common: run both with run_memories")
-    return student_interval([final[memory, seed] - final[other, seed] for seed in common])
+    return student_interval(paired_differences(runs_frame(traces), "accuracy", memory, other, by="memory", common=["seed"]))
 
 
 def table(traces: Sequence[Trace], ours: str = "distilled") -> str:
     """Return Markdown: accuracy after each step, forgetting, and what the distilled memory gains over each other one."""
-    names, last = list(dict.fromkeys(trace.memory for trace in traces)), len(traces[0].steps)
-    head = " | ".join(f"step {t + 1}" for t in range(last))
-    lines = [f"| memory | {head} | forgetting | gain of {ours} | seconds |", "|---" * (last + 4) + "|"]
-    for name in names:
-        own = _of(traces, name)
-        cells = [per_cent(interval) for interval in accuracy_after_steps(traces, name)]
-        better = gain(traces, ours, name) if ours in names and name != ours else None
-        seconds = sum(trace.seconds for trace in own) / len(own)
-        fell = per_cent(student_interval([trace.forgetting for trace in own]))
-        cells += [fell, per_cent(better) if better else "", f"{seconds:.1f}"]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _of(traces: Sequence[Trace], memory: str) -> list[Trace]:
-    found = [trace for trace in traces if trace.memory == memory]
-    if not found:
-        raise ValueError(
-            f"no run of memory {memory!r}; expected one of {', '.join(sorted({trace.memory for trace in traces}))}"
-        )
-    return found
+    steps, runs = steps_frame(traces), runs_frame(traces)
+    means = runs.groupby("memory", sort=False).agg(
+        forgetting=("forgetting", "mean"), forgetting_half=("forgetting", student_half), seconds=("seconds", "mean")
+    )
+    cells = steps.assign(cell=per_cents(steps, "accuracy")).pivot(index="memory", columns="step", values="cell")
+    shown = cells.rename(columns="step {}".format).reindex(means.index)
+    shown["forgetting"] = per_cents(means, "forgetting")
+    others = [name if ours in means.index and name != ours else None for name in means.index]
+    gains = [gain(traces, ours, name) if name else None for name in others]
+    shown[f"gain of {ours}"] = [per_cent(each.value, each.high - each.value) if each else "" for each in gains]
+    return markdown_table(shown.assign(seconds=means["seconds"]).reset_index(), {"seconds": ".1f"})

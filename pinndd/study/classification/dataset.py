@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
-from pinndd.vision.datasets import Dataset
+from pinndd.vision.datasets import Dataset, stratified_split
 from pinndd.vision.tasks.held_out import one_hot
 from pinndd.vision.whitening import PREFIX, ZCA
 
@@ -25,7 +26,7 @@ def members(dataset: Dataset, k: int) -> Iterator[tuple[int, Tensor]]:
         ValueError: k is not positive, a label is out of range, or a class has fewer than k examples.
     """
     if k < 1:
-        raise ValueError(f"{dataset.name}: k={k} examples a class wanted, expected at least 1")
+        raise ValueError(f"{dataset.name}: k={k} examples per class wanted, expected at least 1")
     hot = one_hot(dataset.train_labels, len(dataset.classes), torch.bool)
     counts = hot.sum(0)
     short = (counts < k).nonzero()
@@ -33,10 +34,28 @@ def members(dataset: Dataset, k: int) -> Iterator[tuple[int, Tensor]]:
         number = int(short[0])
         raise ValueError(
             f"{dataset.name}: class {number} ({dataset.classes[number]}) has {int(counts[number])} training examples, {k} "
-            "wanted: ask for fewer a class, or merge the class with another"
+            "wanted: ask for fewer per class, or merge the class with another"
         )
     for number in range(len(dataset.classes)):
         yield number, hot[:, number].nonzero()[:, 0]
+
+
+def without_test(dataset: Dataset, share: float, seed: int, *, most: int | None = None) -> Dataset:
+    """Return the training part alone, examples of a share of it in place of the test part.
+
+    Args:
+        dataset: of which the training part is used.
+        share: that is held out of it, the same of every class.
+        seed: of the draw.
+        most: examples held out that are kept, drawn at random; None: all.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    kept, held = stratified_split(dataset.train_labels, share, generator)
+    held = held[torch.randperm(len(held), generator=generator)[:most]]
+    inputs, labels = dataset.train_inputs, dataset.train_labels
+    return replace(
+        dataset, train_inputs=inputs[kept], train_labels=labels[kept], test_inputs=inputs[held], test_labels=labels[held]
+    )
 
 
 def labelled(inputs: Tensor, labels: Tensor, classes: int, **header: object) -> SyntheticData:

@@ -1,4 +1,4 @@
-"""Distil a data set of k examples a class, by a method of the field, for networks that a protocol trains."""
+"""Distill a data set of k examples per class, by a method of the field, for networks that a protocol trains."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, Ev
 from pinndd.study.classification.training import VALIDATION
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets import Dataset, stratified_split
-from pinndd.vision.tasks.held_out import HeldOutClassification, one_hot
+from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class ClassificationSettings:
     """Settings of a distillation for classification.
 
     Attributes:
-        per_class: examples a class, k.
+        per_class: examples per class, k.
         method: a name in `METHODS`.
         start: k-means or random: which examples the set starts from.
         learn_labels: whether labels are distilled too; the methods that match by class keep them.
         steps: of the outer loop.
         learning_rate: of the outer loop, in shares of the range of the inputs; labels move in logits.
         label_rate: factor on the learning rate of the labels.
-        episodes: networks a step.
+        episodes: networks per step.
         questions: training examples that each is asked about, at most.
         window: steps walked back (truncated), or age of the oldest network (feature-ridge).
         batch: examples of each class that a matching method looks at.
@@ -147,7 +147,7 @@ class ClassificationSettings:
         return built_augmentation(self.augmentation)
 
 
-def distil_examples(
+def distill_examples(
     dataset: Dataset,
     protocol: EvaluationProtocol,
     settings: ClassificationSettings,
@@ -160,13 +160,13 @@ def distil_examples(
     resume: bool = False,
     progress: Callable[[int, float], None] | None = None,
 ) -> Distillation:
-    """Distil k examples a class; the test part of the data set is not looked at.
+    """Distill k examples per class; the test part of the data set is not looked at.
 
     A share of the training part is held out: it chooses the best iterate, by the cross-entropy of networks trained from scratch
     (their error for feature-ridge, whose networks give no probabilities). The rest asks the questions.
 
     Args:
-        dataset: to distil from.
+        dataset: to distill from.
         protocol: how networks are trained in the outer loop, and teachers in the end, these alone with its augmentation.
         settings: see `ClassificationSettings`.
         stored: the protocol that goes with the set; None: the first. A set may be distilled with a narrow network for a wide one.
@@ -179,8 +179,8 @@ def distil_examples(
         The set with its evaluation protocol in the header, and the history; for feature-ridge the risk is an error.
 
     Raises:
-        ValueError: a class has too few examples, the network does not fit the labels, or
-            the loss of the protocol does not fit the method.
+        ValueError: a class has too few examples, the network does not fit the labels, or the loss of the protocol does not
+            fit the method.
         MemoryError: the run would not fit; the message names the options that lower it.
     """
     centred = settings.method == _CENTRED
@@ -209,9 +209,9 @@ def distil_examples(
     rest = replace(dataset, train_inputs=dataset.train_inputs[kept], train_labels=dataset.train_labels[kept])
     data = _learnable(start or _start(rest, settings), rest, settings).to(device)
     inputs, targets = _pool(dataset, settings, device)
-    task = HeldOutClassification(inputs[kept], targets[kept], min(settings.questions, len(kept)))
+    task = HeldOutPrediction(inputs[kept], targets[kept], min(settings.questions, len(kept)))
     asked = held[torch.randperm(len(held), generator=torch.Generator().manual_seed(settings.seed))[: settings.judged_on]]
-    judges = HeldOutClassification(inputs[asked], targets[asked], len(asked))
+    judges = HeldOutPrediction(inputs[asked], targets[asked], len(asked))
     judged = judges.everything(settings.judges, settings.seed + VALIDATION)
     full = SyntheticData({"inputs": task.inputs, "targets": task.targets}, {"inputs": Fixed(), "targets": Fixed()})
     distance: Distance = ZeroOne() if centred else CrossEntropy()

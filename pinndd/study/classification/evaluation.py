@@ -3,74 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import torch
-from scipy import stats
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.study.bootstrap import LEVEL, Interval
-from pinndd.study.classification.baselines import all_training_data
-from pinndd.study.classification.dataset import as_seen, hard_labels, is_whitened, whitened
+from pinndd.study.classification.dataset import as_seen
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory, room_for
-from pinndd.study.classification.metrics import LabelRobustness, accuracy, expected_calibration_error
+from pinndd.study.classification.metrics import accuracy, expected_calibration_error
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
+from pinndd.study.classification.repetitions import per_cents, student_half
 from pinndd.study.classification.training import QUESTIONS, scores_of, train_networks
+from pinndd.study.results.writing import markdown_table
 from pinndd.vision.datasets import Dataset
-from pinndd.vision.whitening import ZCA
 
+COLUMNS = (
+    "method",
+    "distilled_with",
+    "trained_with",
+    "seed",
+    "examples",
+    "accuracy",
+    "cross_entropy",
+    "calibration_error",
+    "seconds",
+)
+"""Of a frame with one row per retrained network.
 
-@dataclass(frozen=True)
-class Row:
-    """One retrained network.
+Who made the set; the network that it was distilled with, empty where that plays no part; network and options that were
+trained; their seed; the number of examples of the set; on the test part the accuracy as a share, the mean cross-entropy in
+nats and the expected calibration error over 15 bins; the seconds of training, those of networks trained together divided by
+their number."""
 
-    Attributes:
-        method: that made the set.
-        distilled_with: network that the set was distilled with; empty where that plays no part.
-        trained_with: network and options.
-        seed: of the network.
-        examples: of the set.
-        accuracy: on the test part, a share.
-        cross_entropy: mean over the test part, nats.
-        calibration_error: expected, 15 bins.
-        seconds: of training, those of networks trained together divided by their number.
-    """
-
-    method: str
-    distilled_with: str
-    trained_with: str
-    seed: int
-    examples: int
-    accuracy: float
-    cross_entropy: float
-    calibration_error: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The rows of one method and one network.
-
-    Attributes:
-        method, distilled_with, trained_with, examples: as in `Row`.
-        retrainings: number of rows.
-        accuracy: mean, with the 95 % interval of Student's t over the retrainings.
-        calibration_error: likewise.
-        seconds: mean.
-    """
-
-    method: str
-    distilled_with: str
-    trained_with: str
-    examples: int
-    retrainings: int
-    accuracy: Interval
-    calibration_error: Interval
-    seconds: float
+_GROUP = ["method", "distilled_with", "trained_with", "examples"]
 
 
 def evaluate(
@@ -83,7 +51,7 @@ def evaluate(
     device: torch.device | str = "cpu",
     architectures: Mapping[str, Architecture] = ARCHITECTURES,
     at_once: int | None = None,
-) -> tuple[Row, ...]:
+) -> pd.DataFrame:
     """Train networks from scratch on a set, and ask them about the test part of a data set.
 
     Args:
@@ -98,7 +66,7 @@ def evaluate(
             saves no time.
 
     Returns:
-        One row a network.
+        A frame with one row per network and the columns `COLUMNS`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -144,9 +112,13 @@ def evaluate(
     seconds = (time.perf_counter() - started) / protocol.retrainings
     scores = scores_of(networks, as_seen(data, dataset.test_inputs))
     name = method or str(data.header.get("method", "distilled"))
-    return tuple(
-        Row(name, distilled_with, protocol.name, seed, len(data["targets"]), *_judged(own, labels), seconds)
-        for seed, own in zip(protocol.seeds, scores, strict=True)
+    made = (name, distilled_with, protocol.name)
+    return pd.DataFrame(
+        [
+            (*made, seed, len(data["targets"]), *_judged(own, labels), seconds)
+            for seed, own in zip(protocol.seeds, scores, strict=True)
+        ],
+        columns=COLUMNS,
     )
 
 
@@ -156,116 +128,58 @@ def _judged(scores: Tensor, labels: Tensor) -> tuple[float, float, float]:
     return float(accuracy(scores, labels)), float(loss), error
 
 
-def label_robustness(
-    data: SyntheticData,
-    random: SyntheticData,
-    dataset: Dataset,
-    *,
-    protocol: EvaluationProtocol | None = None,
-    full: EvaluationProtocol | None = None,
-    device: torch.device | str = "cpu",
-    architectures: Mapping[str, Architecture] = ARCHITECTURES,
-) -> LabelRobustness:
-    """Measure the four accuracies of DD-Ranking: what of a set's accuracy is not owed to its labels (arXiv 2505.13300).
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return means over the retrainings, one row per method, network and number of examples, in the order of their first
+    rows.
 
     Args:
-        data: the set.
-        random: as many random examples, with labels of the same kind as the set: those of teachers, or learned ones.
-        dataset: gives the test part and all data.
-        protocol: None: that in the header of the set.
-        full: protocol for all data; None: the same with batches of 256.
-        device: of the training.
-        architectures: the registry of builders.
+        rows: with `COLUMNS`.
 
-    Raises:
-        ValueError: the two sets have different numbers of examples; and as `evaluate`.
+    Returns:
+        A frame with the method, both networks, the number of examples and of ``retrainings``, the means of ``accuracy``,
+        ``calibration_error`` and ``seconds``, and for the first two half the width of their 95 % interval, see
+        `student_half`: ``accuracy_half`` and ``calibration_error_half``.
     """
-    if len(data["targets"]) != len(random["targets"]):
-        raise ValueError(
-            f"label_robustness: the set has {len(data['targets'])} examples, the random one {len(random['targets'])}: expected "
-            "as many"
-        )
-    protocol = protocol or EvaluationProtocol.stored(data)
-    full = full or replace(protocol, batch=256)
-
-    def mean(of: SyntheticData, how: EvaluationProtocol) -> float:
-        rows = evaluate(of, dataset, protocol=how, device=device, architectures=architectures)
-        return float(np.mean([row.accuracy for row in rows]))
-
-    everything = all_training_data(dataset)
-    if is_whitened(data):
-        everything = whitened(everything, ZCA.from_tensors(data.fields))
-    return LabelRobustness(
-        real_hard=mean(everything, full),
-        set_hard=mean(hard_labels(data), protocol),
-        set_any=mean(data, protocol),
-        random_any=mean(random, protocol),
+    return rows.groupby(_GROUP, sort=False, as_index=False).agg(
+        retrainings=("seed", "size"),
+        accuracy=("accuracy", "mean"),
+        accuracy_half=("accuracy", student_half),
+        calibration_error=("calibration_error", "mean"),
+        calibration_error_half=("calibration_error", student_half),
+        seconds=("seconds", "mean"),
     )
 
 
-def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """Return means over the retrainings, one a method and network, in the order of their first rows."""
-    groups: dict[tuple[str, str, str, int], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.method, row.distilled_with, row.trained_with, row.examples), []).append(row)
-    return [
-        Summary(
-            *key,
-            retrainings=len(own),
-            accuracy=student_interval([row.accuracy for row in own]),
-            calibration_error=student_interval([row.calibration_error for row in own]),
-            seconds=float(np.mean([row.seconds for row in own])),
-        )
-        for key, own in groups.items()
-    ]
+def sets_of(rows: pd.DataFrame) -> pd.Series[str]:
+    """Name the set of each row: its method, and the network that it was distilled with where there is one."""
+    return rows["method"].where(rows["distilled_with"] == "", rows["method"] + " (" + rows["distilled_with"] + ")")
 
 
-def student_interval(values: Sequence[float]) -> Interval:
-    """Return the mean with its 95 % interval, ``mean ± t s / √n`` (Student 1908); a single value has none."""
-    mean, count = float(np.mean(values)), len(values)
-    if count == 1:
-        return Interval(mean, mean, mean)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * np.std(values, ddof=1) / count**0.5)
-    return Interval(mean, mean - half, mean + half)
+def markdown(summary: pd.DataFrame) -> str:
+    """Return what `summarise` found as a Markdown table, per cents with half the width of their intervals."""
+    shown = pd.DataFrame(
+        {
+            "method": sets_of(summary),
+            "trained with": summary["trained_with"],
+            "examples": summary["examples"],
+            "accuracy, %": per_cents(summary, "accuracy"),
+            "calibration error, %": per_cents(summary, "calibration_error"),
+            "seconds": summary["seconds"],
+        }
+    )
+    return markdown_table(shown, {"seconds": ".2f"})
 
 
-def paired_difference(rows: Iterable[Row], method: str, other: str, *, trained_with: str | None = None) -> Interval:
-    """Return by how much ``method`` is more accurate than ``other``, with its 95 % interval; pairs have seed and network in common.
+def cross_architecture(rows: pd.DataFrame) -> str:
+    """Return a Markdown table of accuracies, one row per set and one column per network: do sets serve other networks?
 
     Args:
-        rows: of both.
-        method, other: names in the rows.
-        trained_with: network; None: all of them.
-
-    Raises:
-        ValueError: no network and seed is common to both.
+        rows: of several networks trained on each set, with `COLUMNS`; each set has one number of examples.
     """
-    found: dict[str, dict[tuple[str, int], float]] = {method: {}, other: {}}
-    for row in rows:
-        if row.method in found and trained_with in (None, row.trained_with):
-            found[row.method][row.trained_with, row.seed] = row.accuracy
-    common = [key for key in found[method] if key in found[other]]
-    if not common:
-        raise ValueError(
-            f"paired_difference: {method!r} and {other!r} have no network and seed in common: evaluate both alike"
-        )
-    return student_interval([found[method][key] - found[other][key] for key in common])
-
-
-def markdown(summaries: Sequence[Summary]) -> str:
-    """Return a Markdown table, per cents with half the width of their intervals."""
-    lines = [
-        "| method | trained with | examples | accuracy, % | calibration error, % | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    for each in summaries:
-        method = f"{each.method} ({each.distilled_with})" if each.distilled_with else each.method
-        values = f"{per_cent(each.accuracy)} | {per_cent(each.calibration_error)}"
-        lines.append(f"| {method} | {each.trained_with} | {each.examples} | {values} | {each.seconds:.2f} |")
-    return "\n".join(lines)
-
-
-def per_cent(value: Interval) -> str:
-    """Return ``94.5 ± 0.3``, or the number alone where it has no interval."""
-    half = (value.high - value.low) / 2
-    return f"{100 * value.value:.1f} ± {100 * half:.1f}" if half else f"{100 * value.value:.1f}"
+    summary = summarise(rows)
+    cells = pd.DataFrame(
+        {"set": sets_of(summary), "network": summary["trained_with"], "accuracy, %": per_cents(summary, "accuracy")}
+    )
+    order = cells["set"].unique(), cells["network"].unique()
+    table = cells.pivot(index="set", columns="network", values="accuracy, %").reindex(index=order[0], columns=order[1])
+    return markdown_table(table.reset_index(names="accuracy, %; trained with →"))

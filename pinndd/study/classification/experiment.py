@@ -9,15 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from pinndd.checkpoint import write_json
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import OuterSettings
 from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
-from pinndd.study.classification.dataset import hard_labels
-from pinndd.study.classification.distilling import ClassificationSettings, distil_examples
-from pinndd.study.classification.evaluation import Row, evaluate, markdown, summarise
+from pinndd.study.classification.dataset import hard_labels, without_test
+from pinndd.study.classification.distilling import ClassificationSettings, distill_examples
+from pinndd.study.classification.evaluation import evaluate, markdown, summarise
 from pinndd.study.classification.labels import (
     TeacherLabels,
     trained_teachers,
@@ -26,8 +27,12 @@ from pinndd.study.classification.labels import (
 )
 from pinndd.study.classification.metrics import LabelRobustness
 from pinndd.study.classification.protocol import EvaluationProtocol
-from pinndd.study.run_config import hardware, versions
-from pinndd.vision.datasets import Dataset, stratified_split
+from pinndd.study.classification.repetitions import paired_differences, student_interval
+from pinndd.study.classification.tuning import most_accurate
+from pinndd.study.results.intervals import Interval
+from pinndd.study.results.run_config import hardware, versions
+from pinndd.study.results.writing import json_records
+from pinndd.vision.datasets import Dataset
 
 DISTILLED = "distilled"
 ALL_DATA = "all data"
@@ -38,8 +43,8 @@ BASELINES = ("random", "k-means", "herding", "k-center", TAUGHT, LEARNED)
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False)
+class MethodComparison:
     """What a comparison found.
 
     Attributes:
@@ -47,7 +52,7 @@ class Comparison:
         protocol: how networks were trained, but for what was chosen for each set.
         protocols: how networks were trained on each set, by method.
         sets: by method.
-        rows: one a method, network and seed; on the test part.
+        rows: one per method, network and seed, as `pinndd.study.classification.evaluate` returns them; on the test part.
         robustness: of the distilled set.
         seconds: that distilling took, wall time.
     """
@@ -56,7 +61,7 @@ class Comparison:
     protocol: EvaluationProtocol
     protocols: Mapping[str, EvaluationProtocol]
     sets: Mapping[str, SyntheticData]
-    rows: tuple[Row, ...]
+    rows: pd.DataFrame
     robustness: LabelRobustness | None
     seconds: float
 
@@ -64,63 +69,14 @@ class Comparison:
         """Return the mean accuracy of a method with a network; None: that of the protocol."""
         return _mean(self.rows, method, trained_with or self.protocol.name)
 
+    def gain(self, other: str) -> Interval:
+        """Return by how much the distilled set is more accurate than another, paired by seed, with its 95 % interval."""
+        rows = self.rows[self.rows["trained_with"] == self.protocol.name]
+        return student_interval(paired_differences(rows, "accuracy", DISTILLED, other, by="method", common=["seed"]))
+
     def markdown(self) -> str:
         """Return the table of all methods and networks."""
         return markdown(summarise(self.rows))
-
-
-def tuned(
-    protocol: EvaluationProtocol,
-    dataset: Dataset,
-    per_class: int,
-    *,
-    steps: Sequence[int],
-    rates: Sequence[float],
-    held_out: float = 0.2,
-    judged_on: int = 2000,
-    device: torch.device | str = "cpu",
-) -> EvaluationProtocol:
-    """Return the protocol with the steps and the learning rate that suit the k-means baseline best.
-
-    Networks are trained on the centres of one part of the training part and judged on the other, so that neither a distilled set
-    nor the test part has a say.
-
-    Args:
-        protocol: all other settings.
-        dataset: of which the training part is used.
-        per_class: examples a class.
-        steps, rates: to choose from.
-        held_out: share that judges.
-        judged_on: most examples of it that are asked about.
-        device: of the training.
-    """
-    inner = _without_test(dataset, held_out, judged_on, protocol.seed)
-    centres = k_means(inner, per_class, seed=protocol.seed, restarts=1)
-    candidates = [replace(protocol, steps=count, learning_rate=rate) for count in steps for rate in rates]
-    return most_accurate(candidates, centres, inner, device=device)
-
-
-def most_accurate(
-    candidates: Sequence[EvaluationProtocol],
-    data: SyntheticData,
-    dataset: Dataset,
-    *,
-    device: torch.device | str = "cpu",
-) -> EvaluationProtocol:
-    """Return the protocol whose networks, trained on a set, are most accurate on the test part of ``dataset``: the first of equals.
-
-    Args:
-        candidates: to choose from.
-        data: the set.
-        dataset: whose test part is none: examples held out of a training part.
-        device: of the training.
-    """
-
-    def accuracy(protocol: EvaluationProtocol) -> float:
-        rows = evaluate(data, dataset, protocol=protocol, device=device)
-        return sum(row.accuracy for row in rows) / len(rows)
-
-    return max(candidates, key=accuracy)
 
 
 def baseline_sets(
@@ -139,7 +95,7 @@ def baseline_sets(
 
     Args:
         dataset: of which the training part is used.
-        per_class: examples a class.
+        per_class: examples per class.
         protocol: of the networks.
         names: of those that are wanted; None: all of `BASELINES`.
         teachers: protocol of the networks that label; None: the same.
@@ -192,12 +148,12 @@ def compare(
     resume: bool = False,
     progress: Callable[[int, float], None] | None = None,
     report: Report = lambda text: None,
-) -> Comparison:
-    """Distil, make every baseline of the same size, train networks on all of them as the protocol says, and test them once.
+) -> MethodComparison:
+    """Distill, make every baseline of the same size, train networks on all of them as the protocol says, and test them once.
 
     Args:
         dataset: both parts.
-        protocol: of the networks that are judged; see `tuned`.
+        protocol: of the networks that are judged; see `pinndd.study.classification.tuning.tuned`.
         settings: of the distillation.
         inner: of the networks in the outer loop and of teachers, such as narrower ones; None: the same.
         candidates: ways of training the network of the protocol, of which each set gets the one that suits it best, baselines and
@@ -213,7 +169,7 @@ def compare(
     """
     report("distilling")
     begun = time.perf_counter()
-    found = distil_examples(
+    found = distill_examples(
         dataset,
         inner or protocol,
         settings,
@@ -238,8 +194,8 @@ def compare(
         device=device,
     )
     sets[DISTILLED] = found.data
-    held = _without_test(dataset, settings.held_out, settings.judged_on, settings.seed) if len(candidates) > 1 else None
-    rows: list[Row] = []
+    held = without_test(dataset, settings.held_out, settings.seed, most=settings.judged_on) if len(candidates) > 1 else None
+    evaluated: list[pd.DataFrame] = []
     protocols: dict[str, EvaluationProtocol] = {}
     for name, data in sets.items():
         loss = protocol.loss if name == DISTILLED else plain.loss
@@ -252,27 +208,27 @@ def compare(
         wider = [replace(own, architecture=other.architecture, options=other.options) for other in others]
         for how in (own, *wider):
             report(f"training on {name}, {how.name}")
-            rows += evaluate(data, dataset, protocol=how, method=name, device=device)
+            evaluated.append(evaluate(data, dataset, protocol=how, method=name, device=device))
     sets[DISTILLED] = protocols[DISTILLED].store(found.data)
     measured = None
     if ceiling:
         report(f"training on {ALL_DATA}")
         everything = protocol.for_all_data()
-        rows += evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device)
+        evaluated.append(evaluate(all_training_data(dataset), dataset, protocol=everything, method=ALL_DATA, device=device))
+    rows = pd.concat(evaluated, ignore_index=True)
     if ceiling and LEARNED in sets:
         hardened = evaluate(hard_labels(found.data), dataset, protocol=protocols[DISTILLED], device=device)
         real, mine, drawn = (_mean(rows, name, protocol.name) for name in (ALL_DATA, DISTILLED, LEARNED))
-        measured = LabelRobustness(real, sum(row.accuracy for row in hardened) / len(hardened), mine, drawn)
-    return Comparison(dataset.name, protocol, protocols, sets, tuple(rows), measured, seconds)
+        measured = LabelRobustness(real, float(hardened["accuracy"].mean()), mine, drawn)
+    return MethodComparison(dataset.name, protocol, protocols, sets, rows, measured, seconds)
 
 
-def _mean(rows: Sequence[Row], method: str, network: str) -> float:
-    own = [row.accuracy for row in rows if (row.method, row.trained_with) == (method, network)]
-    return sum(own) / len(own)
+def _mean(rows: pd.DataFrame, method: str, network: str) -> float:
+    return float(rows.loc[(rows["method"] == method) & (rows["trained_with"] == network), "accuracy"].mean())
 
 
 def save_comparison(
-    path: Path, comparison: Comparison, settings: ClassificationSettings, *, device: torch.device | str
+    path: Path, comparison: MethodComparison, settings: ClassificationSettings, *, device: torch.device | str
 ) -> None:
     """Add rows, settings, versions and hardware to a file of results; what the file holds of other settings is kept.
 
@@ -293,7 +249,7 @@ def save_comparison(
         "hardware": described(device),
         "versions": versions(),
         "label_robustness": asdict(comparison.robustness) if comparison.robustness else None,
-        "rows": [asdict(row) for row in comparison.rows],
+        "rows": json_records(comparison.rows),
     }
     kept = [each for each in known if any(each[name] != value for name, value in own.items())]
     write_json(path, {"runs": [*kept, record]})
@@ -307,14 +263,3 @@ def described(device: torch.device | str) -> str:
 
 def _chosen(protocol: EvaluationProtocol) -> dict[str, Any]:
     return {name: getattr(protocol, name) for name in ("steps", "learning_rate", "augmentation")}
-
-
-def _without_test(dataset: Dataset, share: float, most: int, seed: int) -> Dataset:
-    """Return the training part alone, examples of a share of it in place of the test part."""
-    generator = torch.Generator().manual_seed(seed)
-    kept, held = stratified_split(dataset.train_labels, share, generator)
-    held = held[torch.randperm(len(held), generator=generator)[:most]]
-    inputs, labels = dataset.train_inputs, dataset.train_labels
-    return replace(
-        dataset, train_inputs=inputs[kept], train_labels=labels[kept], test_inputs=inputs[held], test_labels=labels[held]
-    )

@@ -23,7 +23,7 @@ from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, BATCH, Architecture, EvaluationProtocol
 from pinndd.study.classification.training import QUESTIONS, VALIDATION, scores_of, train_networks
 from pinndd.vision.datasets import Dataset
-from pinndd.vision.tasks.held_out import HeldOutClassification, one_hot
+from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 TEACHERS = 3
 
@@ -169,7 +169,7 @@ def with_learned_labels(
     inputs = as_seen(data, dataset.train_inputs)
     targets = one_hot(dataset.train_labels, len(dataset.classes), data["targets"].dtype).to(data["targets"].device)
     parts = (order[:apart], order[apart:])
-    held, rest = (HeldOutClassification(inputs[part], targets[part], min(questions, len(part))) for part in parts)
+    held, rest = (HeldOutPrediction(inputs[part], targets[part], min(questions, len(part))) for part in parts)
     start = smoothed(data, smoothing)
     start = SyntheticData(
         start.fields, {name: Simplex() if name == "targets" else Fixed() for name in start.fields}, data.header

@@ -64,7 +64,7 @@ class MemoryEstimate:
         parts = {
             f"keep_every={best} of UnrolledAdjoint" if self.keep_every < best else "fewer steps of training": self.states,
             f"fewer examples in the set or a step (now {self.examples})": self.step,
-            f"fewer questions an episode (now {self.asked})": self.questions,
+            f"fewer questions per episode (now {self.asked})": self.questions,
         }
         ordered = sorted((name for name in parts if parts[name]), key=lambda name: -parts[name])
         fewer = (f"fewer episodes at once (now {self.episodes})",) if self.episodes > 1 else ()

@@ -148,6 +148,6 @@ def _share(name: str, value: float) -> float:
 def _check(scores: Tensor, labels: Tensor) -> None:
     if scores.ndim < 2 or labels.shape != scores.shape[-2:-1] or not len(labels):
         raise ValueError(
-            f"scores have shape {tuple(scores.shape)} and labels {tuple(labels.shape)}, expected (..., N, K) and (N,) with N at "
-            "least 1"
+            f"scores have shape {tuple(scores.shape)} and labels {tuple(labels.shape)}, expected (..., N, "
+            "K) and (N,) with N at least 1"
         )

@@ -60,7 +60,7 @@ class EvaluationProtocol:
         final: learning rate of the last step as a part of that of the first.
         decay: of the weights.
         loss: a name in `LOSSES`.
-        batch: examples a step; None: all.
+        batch: examples per step; None: all.
         augmentation: options of `pinndd.vision.augmentation.DifferentiableAugmentation`, drawn for each example at every step;
             None: none.
         retrainings: networks, each from initial weights of its own.
@@ -193,8 +193,8 @@ class EvaluationProtocol:
         strange = sorted(set(entries) - {each.name for each in fields(cls)})
         if strange:
             raise ValueError(
-                f"the protocol of the set has the entry {strange[0]!r}, which this version does not know: update pinndd, or pass "
-                "protocol="
+                f"the protocol of the set has the entry {strange[0]!r}, which this version does not know: update pinndd, "
+                "or pass protocol="
             )
         return cls(**entries)
 
@@ -207,8 +207,8 @@ class EvaluationProtocol:
         """
         if self.dataset and self.dataset != dataset.name:
             raise ValueError(
-                f"the protocol is for the data set {self.dataset!r}, got {dataset.name!r}: load the former, or pass a protocol "
-                "of your own"
+                f"the protocol is for the data set {self.dataset!r}, got {dataset.name!r}: load the former, "
+                "or pass a protocol of your own"
             )
         for name, own, other in (("mean", self.mean, numbers(dataset.mean)), ("std", self.std, numbers(dataset.std))):
             near = (math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) for a, b in zip(own, other, strict=False))

@@ -44,14 +44,14 @@ def train_networks(
     augmentation: Augmentation | None = None,
     at_once: int = 1,
 ) -> FittedNetworks:
-    """Train one network a seed; what comes out for a seed does not depend on the others, but for rounding.
+    """Train one network per seed; what comes out for a seed does not depend on the others, but for rounding.
 
     Args:
         learner: gives the steps.
         model: of the learner.
         data: with ``inputs`` ``(n, *shape)``, ``targets`` ``(n, K)`` and perhaps ``weights`` ``(n,)``.
         seeds: of the networks.
-        batch: examples a step, drawn without repetition until all have been seen; None: all of them.
+        batch: examples per step, drawn without repetition until all have been seen; None: all of them.
         augmentation: changes the examples at every step.
         at_once: networks that are trained together where they see the same examples at every step, that is without batches
             and augmentation. It pays on a GPU.
@@ -61,8 +61,8 @@ def train_networks(
     """
     if not seeds or at_once < 1 or (batch is not None and batch < 1):
         raise ValueError(
-            f"train_networks: {len(seeds)} seeds, at_once={at_once} and batch={batch}: expected at least one seed and positive "
-            "numbers"
+            f"train_networks: {len(seeds)} seeds, at_once={at_once} and batch={batch}: "
+            "expected at least one seed and positive numbers"
         )
     alike = augmentation is None and (batch is None or batch >= len(data["targets"]))
     size = at_once if alike else 1
@@ -88,7 +88,7 @@ def _train(
     for t in range(learner.steps):
         shown = next(examples)
         if augmentation is not None:
-            # one seed a step and network, far from those of other networks
+            # one seed per step and network, far from those of other networks
             shown = {**shown, "inputs": augmentation(shown["inputs"], seeds[0] * 1_000_003 + t)}
         state = learner.advance(state, shown, t)
     return state.parameters

@@ -1,1 +1,1 @@
-"""The pictures of a study, one a file, drawn with matplotlib's object-oriented interface (no global state, no display)."""
+"""The pictures of a study, one per file, drawn with matplotlib's object-oriented interface (no global state, no display)."""

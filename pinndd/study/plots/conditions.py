@@ -10,21 +10,22 @@ from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure
+from pinndd.study.results.standing import Standing
 
 _NODES = 129
 
 
-def draw_conditions(pde: PDE, distilled: Tensor, baseline: Tensor | None, baseline_name: str) -> Figure:
-    """Draw the functions that are to be solved, a row a set, a column a condition.
+def draw_conditions(pde: PDE, distilled: Tensor, baseline: Tensor | None, standing: Standing) -> Figure:
+    """Draw the functions that are to be solved, one row per set, one column per condition.
 
     A function of several local coordinates is drawn along the first, at the middle of the others; a number as a dot.
 
     Args:
         pde: whose conditions they are.
         distilled, baseline: coefficients in the training family, ``(m, C)`` (None: there is no such baseline).
-        baseline_name: its name.
+        standing: names the baseline and says how the sets compare.
     """
-    sets = [("distilled", distilled)] + ([(baseline_name, baseline)] if baseline is not None else [])
+    sets = [("distilled", distilled)] + ([(standing.shown, baseline)] if baseline is not None else [])
     shown = drawn_conditions(pde)
     figure = new_figure(max(WIDTH, 2.1 * len(shown)), 0.9 + 2.2 * len(sets))
     axes = figure.subplots(len(sets), len(shown), squeeze=False, sharex="col", sharey="col")
@@ -36,8 +37,7 @@ def draw_conditions(pde: PDE, distilled: Tensor, baseline: Tensor | None, baseli
     for ax, condition in zip(axes[-1], shown, strict=True):
         first, *others = pde.patches[condition].axis_names or ("condition",)
         ax.set_xlabel(label(pde, first) + (f", at the middle of {' and '.join(others)}" if others else ""))
-    beside = "" if baseline is None else ", beside those of the best baseline"
-    figure.suptitle(f"The {len(distilled)} boundary conditions to solve{beside}")
+    figure.suptitle(standing.titled(f"The {len(distilled)} boundary conditions to solve", baseline is not None))
     return figure
 
 

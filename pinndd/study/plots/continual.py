@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 from matplotlib.figure import Figure
 
-from pinndd.study.classification.continual import Trace, accuracy_after_steps
-from pinndd.study.outcome import DISTILLED
+from pinndd.study.classification.continual import Trace, steps_frame
 from pinndd.study.plots.style import WIDTH, house_style, marks, new_figure
+from pinndd.study.results.table import DISTILLED
 
 
 def draw_continual(traces: Sequence[Trace], title: str) -> Figure:
@@ -24,23 +23,18 @@ def draw_continual(traces: Sequence[Trace], title: str) -> Figure:
     """
     if not traces:
         raise ValueError("draw_continual: there is no run to draw")
-    seen = list(accumulate(len(step) for step in traces[0].steps))
+    steps = steps_frame(traces)
     with house_style():
         figure = new_figure(WIDTH, 4.4)
         ax = figure.subplots()
-        for name, mark in marks(trace.memory for trace in traces).items():
-            means = accuracy_after_steps(traces, name)
+        for name, mark in marks(steps["memory"].unique()).items():
+            own = steps[steps["memory"] == name]
+            mean, half = 100 * own["accuracy"], 100 * own["accuracy_half"].fillna(0.0)
+            ax.plot(own["seen"], mean, linewidth=2 if name == DISTILLED else 1.2, label=name, **mark.keywords())
             # an interval of few seeds can reach beyond what is possible
-            low, high = [max(0.0, 100 * m.low) for m in means], [min(100.0, 100 * m.high) for m in means]
-            ax.plot(
-                seen,
-                [100 * m.value for m in means],
-                linewidth=2 if name == DISTILLED else 1.2,
-                label=name,
-                **mark.keywords(),
-            )
-            ax.fill_between(seen, low, high, color=mark.colour, alpha=0.15, linewidth=0)
-        ax.set_xticks(seen)
+            low, high = (mean - half).clip(lower=0.0), (mean + half).clip(upper=100.0)
+            ax.fill_between(own["seen"], low, high, color=mark.colour, alpha=0.15, linewidth=0)
+        ax.set_xticks(steps["seen"].unique())
         ax.set_xlabel("classes seen")
         ax.set_ylabel("accuracy over the classes seen (%)")
         ax.grid()

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from pinndd.study.plots.style import WIDTH, new_figure
 
 
-def draw_cross_table(rows: Sequence[str], columns: Sequence[str], regret: Tensor) -> Figure:
-    """Draw how many times worse each set is than the one that was distilled for the column, ``(rows, columns)``."""
-    figure = new_figure(WIDTH, 1.6 + 0.55 * len(rows))
+def draw_cross_table(regret: pd.DataFrame) -> Figure:
+    """Draw how many times worse each set (row) is than the one that was distilled for the column."""
+    values = regret.to_numpy()
+    figure = new_figure(WIDTH, 1.6 + 0.55 * len(values))
     ax = figure.subplots()
-    top = max(2.0, float(regret.max()))
-    image = ax.imshow(regret.numpy(), norm=LogNorm(1 / top, top), cmap="RdBu_r", aspect="auto")
-    for i, row in enumerate(regret.tolist()):
+    top = max(2.0, float(values.max()))
+    image = ax.imshow(values, norm=LogNorm(1 / top, top), cmap="RdBu_r", aspect="auto")
+    for i, row in enumerate(values.tolist()):
         for j, value in enumerate(row):
             dark = not 1 / top**0.6 < value < top**0.6
             ax.text(j, i, f"{value:.2g}", ha="center", va="center", color="white" if dark else "black")
-    ax.set_xticks(range(len(columns)), columns)
-    ax.set_yticks(range(len(rows)), rows)
+    ax.set_xticks(range(len(regret.columns)), regret.columns)
+    ax.set_yticks(range(len(values)), regret.index)
     ax.set_xlabel("evaluated under")
     ax.set_ylabel("distilled for")
     bar = figure.colorbar(image, ax=ax, label="risk ÷ risk of the set\ndistilled for the column")

@@ -3,79 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
+from pandas import DataFrame
 
-from pinndd.study.outcome import DISTILLED
 from pinndd.study.plots.style import WIDTH, log_axis, marks, new_figure, wrap_axes
-from pinndd.study.summary import SummaryRow
-from pinndd.study.words import shift_name, tick_percent
-
-SIZES = {
-    "retrain": "interior points",
-    "amortised": "tuples (position, condition)",
-    "solved": "solved conditions m",
-}
+from pinndd.study.protocols.words import ProtocolWords
+from pinndd.study.results.selection import shifts_with_sizes
+from pinndd.study.results.table import DISTILLED, RELATIVE_L2, rows_of
+from pinndd.study.results.words import error_name, shift_name, tick_percent
 
 
-def draw_curve(rows: Sequence[SummaryRow], protocol: str) -> Figure:
-    """Draw mean error against size; methods outside the comparison are horizontal lines.
+def draw_curve(summary: DataFrame, said: ProtocolWords, distance: str = RELATIVE_L2) -> Figure:
+    """Draw mean error against size with its 95 % interval; methods outside the comparison are horizontal lines.
 
-    One panel a shift that was run at several sizes.
+    One panel per shift that was run at several sizes.
 
     Args:
-        rows: of one protocol and one learner, of several sizes.
-        protocol: names the horizontal axis.
+        summary: of one protocol and one learner, of several sizes.
+        said: words of the protocol; they name the column of the size, and its axis.
+        distance: in which errors are measured.
     """
-    equal_terms = [r for r in rows if not r.ceiling]
-    shifts = shifts_with_sizes(rows)
-    style = marks([r.method for r in equal_terms])
+    size, shifts = said.size_column, shifts_with_sizes(summary, said.size_column)
+    equal_terms = summary[~summary["ceiling"]]
+    style = marks(equal_terms["method"])
     columns = min(3, len(shifts))
     figure = new_figure(WIDTH, 0.9 + 2.7 * -(-len(shifts) // columns))
-    sizes = sorted({r.points for r in equal_terms})
+    sizes = sorted(equal_terms[size].unique().tolist())
     axes = wrap_axes(figure, len(shifts), columns, sharex=True, sharey=True)
     for ax, shift in zip(axes, shifts, strict=True):
+        here = equal_terms[(equal_terms["shift"] == shift) & np.isfinite(equal_terms["mean"])].sort_values(size)
         for method, mark in style.items():
-            mine = sorted((r for r in equal_terms if (r.shift, r.method) == (shift, method)), key=lambda r: r.points)
-            mine = [r for r in mine if math.isfinite(r.mean)]
-            x = [r.points for r in mine]
-            ax.plot(x, [r.mean for r in mine], linewidth=2 if method == DISTILLED else 1.2, label=method, **mark.keywords())
-            if method == DISTILLED:
-                ax.fill_between(x, [r.low for r in mine], [r.high for r in mine], color=mark.colour, alpha=0.15, linewidth=0)
-        for r in _ceilings(rows, shift):
-            ax.axhline(r.mean, color="black", linestyle=":", linewidth=1.2, label=f"{r.method} ({r.points})")
+            own = method == DISTILLED
+            x, mean, low, high = (here.loc[here["method"] == method, c].to_numpy() for c in (size, "mean", "low", "high"))
+            ax.plot(
+                x, mean, linewidth=2 if own else 1.2, zorder=4 if own else 3, label=method, **mark.keywords(7 if own else 6)
+            )
+            ax.fill_between(x, low, high, color=mark.colour, alpha=0.15 if own else 0.07, linewidth=0)
+        for row in rows_of(_ceilings(summary, shift, size)):
+            ax.axhline(row.mean, color="black", linestyle=":", linewidth=1.2, label=f"{row.method} ({getattr(row, size)})")
         ax.set_xscale("log")
         log_axis(ax.yaxis, tick_percent)
         ax.set_xticks(sizes, [str(n) for n in sizes])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_title(shift_name(shift))
         ax.grid(which="major")
+        ax.set_axisbelow(True)
     for ax in axes[::columns]:
-        ax.set_ylabel("relative L2 error")
+        ax.set_ylabel(error_name(distance))
     for ax in axes[-columns:]:
-        ax.set_xlabel(SIZES[protocol])
+        ax.set_xlabel(said.axis)
         ax.tick_params(labelbottom=True)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
-    figure.suptitle("How many points a method needs for an error: read along a horizontal line")
+    figure.suptitle(f"How many {said.unit} a method needs for an error: read along a horizontal line")
     return figure
 
 
-def shifts_with_sizes(rows: Sequence[SummaryRow]) -> list[str]:
-    """Return the shifts under which methods were run at several sizes."""
-    sizes: dict[str, set[int]] = {}
-    for r in rows:
-        if not r.ceiling:
-            sizes.setdefault(r.shift, set()).add(r.points)
-    return [shift for shift, found in sizes.items() if len(found) > 1]
-
-
-def _ceilings(rows: Sequence[SummaryRow], shift: str) -> list[SummaryRow]:
-    """One row a ceiling: the largest."""
-    found: dict[str, SummaryRow] = {}
-    for r in rows:
-        if r.ceiling and r.shift == shift and (r.method not in found or r.points > found[r.method].points):
-            found[r.method] = r
-    return [r for r in found.values() if math.isfinite(r.mean)]
+def _ceilings(summary: DataFrame, shift: str, size: str) -> DataFrame:
+    """One row per ceiling: the largest."""
+    mine = summary[summary["ceiling"] & (summary["shift"] == shift)].sort_values(size, ascending=False, kind="stable")
+    largest: DataFrame = mine.drop_duplicates("method")
+    return largest[largest["mean"] < math.inf]

@@ -2,62 +2,53 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from pinndd.study.outcome import DISTILLED
 from pinndd.study.plots.style import WIDTH, Mark, log_axis, marks, new_figure, wrap_axes
-from pinndd.study.summary import SummaryRow
-from pinndd.study.words import shift_name, tick_percent
+from pinndd.study.results.selection import one_set_each
+from pinndd.study.results.summary import comparisons
+from pinndd.study.results.table import DISTILLED, RELATIVE_L2
+from pinndd.study.results.words import error_name, shift_name, tick_percent
 
 
-def draw_errors(rows: Sequence[SummaryRow]) -> Figure:
-    """Draw the error of every method under every shift, one panel a learner.
+def draw_errors(summary: DataFrame, distance: str = RELATIVE_L2) -> Figure:
+    """Draw the error of every method under every shift, one panel per learner.
 
     Args:
-        rows: of one protocol. A learner that met several distilled sets shows the one of its own, or the first.
+        summary: of one protocol and size. A learner that met several distilled sets shows the one of its own, or the first.
+        distance: in which errors are measured.
     """
-    learners = list(dict.fromkeys(r.learner for r in rows))
-    shifts = list(dict.fromkeys(r.shift for r in rows))
-    style = marks([r.method for r in rows], [r.method for r in rows if r.ceiling])
+    learners, shifts = summary["learner"].unique().tolist(), summary["shift"].unique().tolist()
+    style = marks(summary["method"], summary.loc[summary["ceiling"], "method"])
     panels = 2 if len(learners) > 1 else 1
     height = 0.9 + 0.13 * max(4, len(style)) * len(shifts)
     figure = new_figure(WIDTH, 0.9 + height * -(-len(learners) // panels))
     axes = wrap_axes(figure, len(learners), panels, sharey=True)
     for ax, learner in zip(axes, learners, strict=True):
-        mine = one_set_each([r for r in rows if r.learner == learner])
+        mine = one_set_each(summary[summary["learner"] == learner])
         _panel(ax, mine, shifts, style)
         ax.set_title(f"trained by {learner}\n{_verdict(mine)}")
-        ax.set_xlabel("relative L2 error")
+        ax.set_xlabel(error_name(distance))
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
     figure.suptitle("Further left is better: mean error on unseen conditions, 95 % interval")
     return figure
 
 
-def one_set_each(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
-    """Keep one distilled set a learner, shift and size: that distilled with the learner itself, or else the first."""
-    kept: dict[tuple[str, str, int, int], SummaryRow] = {}
-    for r in rows:
-        if r.method == DISTILLED:
-            key = (r.learner, r.shift, r.points, r.boundary_points)
-            if key not in kept or r.distilled_with == r.learner:
-                kept[key] = r
-    chosen = {id(r) for r in kept.values()}
-    return [r for r in rows if r.method != DISTILLED or id(r) in chosen]
-
-
-def _panel(ax: Axes, rows: Sequence[SummaryRow], shifts: Sequence[str], style: dict[str, Mark]) -> None:
+def _panel(ax: Axes, summary: DataFrame, shifts: Sequence[str], style: Mapping[str, Mark]) -> None:
     step = 0.8 / max(1, len(style))
     for k, (method, mark) in enumerate(style.items()):
-        mine = [r for r in rows if r.method == method and math.isfinite(r.mean)]
+        mine = summary[(summary["method"] == method) & np.isfinite(summary["mean"])]
+        reach = [mine["mean"] - mine["low"], mine["high"] - mine["mean"]]
         ax.errorbar(
-            [r.mean for r in mine],
-            [shifts.index(r.shift) + (k - (len(style) - 1) / 2) * step for r in mine],
-            xerr=[[max(0.0, r.mean - r.low) for r in mine], [max(0.0, r.high - r.mean) for r in mine]],
+            mine["mean"].to_numpy(),
+            mine["shift"].map(shifts.index).to_numpy(dtype=float) + (k - (len(style) - 1) / 2) * step,
+            xerr=np.clip(np.array(reach), 0, None),
             linestyle="none",
             elinewidth=1.4,
             label=method,
@@ -73,10 +64,9 @@ def _panel(ax: Axes, rows: Sequence[SummaryRow], shifts: Sequence[str], style: d
     ax.set_axisbelow(True)
 
 
-def _verdict(rows: Sequence[SummaryRow]) -> str:
-    compared = [r for r in rows if r.ratio is not None]
-    if not compared:
+def _verdict(summary: DataFrame) -> str:
+    compared = comparisons(summary[summary["ratio"].notna()])
+    if compared.empty:
         return "not compared"
-    won = sum(r.wins is True for r in compared)
-    lost = sum(r.wins is False for r in compared)
+    won, lost = ((compared["state"] == state).sum() for state in ("win", "loss"))
     return f"distilled wins under {won} of {len(compared)} families" + (f", loses under {lost}" if lost else "")

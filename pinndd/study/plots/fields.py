@@ -9,17 +9,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinndd.pinn.declare.pde import PDE
-from pinndd.study.bootstrap import Array
-from pinndd.study.outcome import FieldExample
-from pinndd.study.plots.panels import Shown, components, coordinates, draw_error_map, draw_map, tallness, telling, where
+from pinndd.study.plots.panels import (
+    ShownComponent,
+    components,
+    coordinates,
+    draw_error_map,
+    draw_map,
+    tallness,
+    telling,
+    where,
+)
 from pinndd.study.plots.style import WIDTH, label, marks, new_figure
-from pinndd.study.words import percent, shift_name
+from pinndd.study.results.intervals import Array
+from pinndd.study.results.outcome import FieldExample
+from pinndd.study.results.standing import Standing
+from pinndd.study.results.table import NO_SHIFT
+from pinndd.study.results.words import percent, shift_name
 
 _ROW_WIDTH = 11.0
 _DASHES = ("--", ":")
 
 
-def draw_fields(pde: PDE, example: FieldExample) -> Figure:
+def draw_fields(pde: PDE, example: FieldExample, standing: Standing | None = None) -> Figure:
     """Draw the solution and two predictions on one colour scale, their errors on another.
 
     One component over two coordinates comes with a cut through all three; several components take a row each; over one
@@ -28,32 +39,32 @@ def draw_fields(pde: PDE, example: FieldExample) -> Figure:
     Args:
         pde: gives the domain and the units.
         example: its first two predictions are drawn, the distilled set's first.
+        standing: what the table says about them; the title has it (None: nothing).
     """
     shown = components(pde, example)
     alone = len(shown) == 1 and shown[0].truth.ndim == 2
     figure = _with_cut(pde, shown[0]) if alone else _rows(pde, shown)
-    kind = (
-        "One unseen condition in distribution" if example.shift == "none" else f"One condition of the shift {example.shift}"
-    )
+    inside = example.shift == NO_SHIFT
+    kind = "One unseen condition in distribution" if inside else f"One condition of the shift {example.shift}"
     place = where(pde, example)
-    figure.suptitle(f"{kind}{', ' * bool(place)}{place}: {errors_in_words(shown)}")
+    figure.suptitle(f"{kind}{', ' * bool(place)}{place}: {errors_in_words(shown)}{_second_line(standing)}")
     return figure
 
 
-def draw_field_row(pde: PDE, example: FieldExample) -> Figure:
-    """Draw the most telling component in one row: solution, predictions, errors."""
+def draw_field_row(pde: PDE, example: FieldExample, standing: Standing | None = None) -> Figure:
+    """Draw the most telling component in one row: solution, predictions, errors (arguments as in `draw_fields`)."""
     shown = components(pde, example)
     chosen = telling(shown)
     figure = _rows(pde, [chosen])
     about = [f"{pde.title or pde.name}"]
     about += [f"component {chosen.name}"] if len(shown) > 1 else []
     about += [where(pde, example)] if example.at else []
-    family = "" if example.shift == "none" else f" (shift {shift_name(example.shift)})"
-    figure.suptitle(f"{', '.join(about)}{family}: {errors_in_words([chosen])}")
+    family = "" if example.shift == NO_SHIFT else f" (shift {shift_name(example.shift)})"
+    figure.suptitle(f"{', '.join(about)}{family}: {errors_in_words([chosen])}{_second_line(standing)}")
     return figure
 
 
-def errors_in_words(shown: Sequence[Shown]) -> str:
+def errors_in_words(shown: Sequence[ShownComponent]) -> str:
     """Say how far each method is off, all components together: ``distilled is off by 1.7 %, sobol is off by 8.0 %``."""
     size = float(np.sqrt(sum(np.nansum(c.truth**2) for c in shown)))
     found = []
@@ -63,7 +74,13 @@ def errors_in_words(shown: Sequence[Shown]) -> str:
     return ", ".join(found)
 
 
-def _with_cut(pde: PDE, shown: Shown) -> Figure:
+def _second_line(standing: Standing | None) -> str:
+    """What the title says of the baseline, and of a distilled set that loses."""
+    said = [f"beside {standing.beside}", standing.warning] if standing is not None and standing.shown else []
+    return "\n" * bool(said) + "; ".join(filter(None, said))
+
+
+def _with_cut(pde: PDE, shown: ShownComponent) -> Figure:
     names = list(shown.predictions)
     figure = new_figure(WIDTH, 4.9)
     axes = figure.subplots(2, 1 + len(names), squeeze=False)
@@ -73,8 +90,8 @@ def _with_cut(pde: PDE, shown: Shown) -> Figure:
     return figure
 
 
-def _rows(pde: PDE, shown: Sequence[Shown]) -> Figure:
-    """A row a component: solution and predictions, then errors."""
+def _rows(pde: PDE, shown: Sequence[ShownComponent]) -> Figure:
+    """One row per component: solution and predictions, then errors."""
     names = list(shown[0].predictions)
     if shown[0].truth.ndim == 1:
         figure = new_figure(WIDTH, 0.5 + 2.4 * len(shown))
@@ -96,7 +113,7 @@ def _rows(pde: PDE, shown: Sequence[Shown]) -> Figure:
     return figure
 
 
-def _maps(pde: PDE, figure: Figure, axes: list[Axes], shown: Shown, titles: Sequence[str]) -> None:
+def _maps(pde: PDE, figure: Figure, axes: list[Axes], shown: ShownComponent, titles: Sequence[str]) -> None:
     fields = [shown.truth, *shown.predictions.values()]
     for ax, title, field in zip(axes, titles, fields, strict=True):
         image = draw_map(pde, ax, field, *shown.limits)
@@ -111,7 +128,12 @@ def _maps(pde: PDE, figure: Figure, axes: list[Axes], shown: Shown, titles: Sequ
 
 
 def _error_maps(
-    pde: PDE, figure: Figure, axes: list[Axes], shown: Shown, titles: Sequence[str], beside: list[Axes] | None = None
+    pde: PDE,
+    figure: Figure,
+    axes: list[Axes],
+    shown: ShownComponent,
+    titles: Sequence[str],
+    beside: list[Axes] | None = None,
 ) -> None:
     """Draw the errors on a scale of their own; the bar stands beside ``beside``."""
     high = max(float(np.nanmax(e)) for e in shown.errors.values())
@@ -131,7 +153,7 @@ def _hide_heights(ax: Axes) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _lines(pde: PDE, left: Axes, right: Axes, shown: Shown) -> None:
+def _lines(pde: PDE, left: Axes, right: Axes, shown: ShownComponent) -> None:
     (x,) = coordinates(pde, shown.truth)
     left.plot(x, shown.truth, color="black", linewidth=1.6, label="solution")
     style = marks(shown.predictions)
@@ -146,7 +168,7 @@ def _lines(pde: PDE, left: Axes, right: Axes, shown: Shown) -> None:
         ax.set_xlabel(label(pde, pde.box.names[0]))
 
 
-def _cut(pde: PDE, ax: Axes, shown: Shown) -> None:
+def _cut(pde: PDE, ax: Axes, shown: ShownComponent) -> None:
     """A line through the place where a prediction is worst."""
     x, y = coordinates(pde, shown.truth)
     squared: Array = np.sum([e**2 for e in shown.errors.values()], axis=0)
@@ -162,13 +184,13 @@ def _cut(pde: PDE, ax: Axes, shown: Shown) -> None:
     ax.legend(loc="best", fontsize=8)
 
 
-def _label(pde: PDE, shown: Shown) -> str:
+def _label(pde: PDE, shown: ShownComponent) -> str:
     return f"{shown.name} ({_unit(pde, shown)})" if _unit(pde, shown) else shown.name
 
 
-def _error_label(pde: PDE, shown: Shown) -> str:
+def _error_label(pde: PDE, shown: ShownComponent) -> str:
     return f"|error| ({_unit(pde, shown)})" if _unit(pde, shown) else "|error|"
 
 
-def _unit(pde: PDE, shown: Shown) -> str:
+def _unit(pde: PDE, shown: ShownComponent) -> str:
     return pde.units.get(shown.name, pde.units.get("u", ""))

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import pandas
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.solved_conditions import CONDITIONS
 from pinndd.pinn.sets.collocation import INTERIOR
-from pinndd.study.outcome import DISTILLED, NO_SHIFT, FieldExample, Outcome
 from pinndd.study.plots.conditions import draw_conditions, drawn_conditions
-from pinndd.study.plots.curve import draw_curve, shifts_with_sizes
-from pinndd.study.plots.errors import draw_errors, one_set_each
+from pinndd.study.plots.curve import draw_curve
+from pinndd.study.plots.errors import draw_errors
 from pinndd.study.plots.fields import draw_fields
 from pinndd.study.plots.history import draw_history
 from pinndd.study.plots.pareto import draw_pareto
 from pinndd.study.plots.points import draw_points
+from pinndd.study.plots.sensors import draw_placement, measured_conditions
 from pinndd.study.plots.style import house_style, save_figure
-from pinndd.study.plots.transfer import draw_transfer, transfer_cells
-from pinndd.study.summary import summarise
+from pinndd.study.plots.transfer import draw_transfer
+from pinndd.study.protocols import protocol_named
+from pinndd.study.results.outcome import FieldExample, Outcome
+from pinndd.study.results.selection import (
+    of_size,
+    one_set_each,
+    own_learner,
+    shifts_with_sizes,
+    sizes_studied,
+    transfer_cells,
+)
+from pinndd.study.results.standing import Standing, standing
+from pinndd.study.results.summary import summarise
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, SECONDS
+from pinndd.study.results.words import error_name
+
+SENSORS = "sensors"
+"""The protocol whose sets are placements of sensors."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,7 @@ def draw_gallery(pde: PDE, outcomes: Sequence[Outcome], folder: Path) -> list[Pi
 
     Args:
         pde: the PDE of the study.
-        outcomes: one a protocol.
+        outcomes: one per protocol.
         folder: where the PNGs go.
     """
     pictures: list[Picture] = []
@@ -64,101 +83,133 @@ def draw_gallery(pde: PDE, outcomes: Sequence[Outcome], folder: Path) -> list[Pi
     return pictures
 
 
-def own_learner(outcome: Outcome) -> str:
-    """Learner that the sets were distilled with; where it did not judge, the first that did."""
-    judged = list(dict.fromkeys(r.learner for r in outcome.results))
-    return next(
-        (r.distilled_with for r in outcome.results if r.method == DISTILLED and r.distilled_with in judged), judged[0]
-    )
-
-
 def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
-    rows = summarise(outcome.results)
-    if outcome.data and _has_points(pde, outcome.data[0]):
-        yield _points(pde, outcome)
+    summary = summarise(outcome.results)
+    sizes, learner = sizes_studied(summary), own_learner(summary)
+    own = one_set_each(summary[summary["learner"] == learner])
+    tables = [of_size(own, size) for size in sizes] or [own]
+    if outcome.data and outcome.protocol == SENSORS:
+        yield from _placements(pde, outcome, own)
+    elif outcome.data and _has_points(pde, outcome.data[0]):
+        yield _points(pde, outcome, tables[0])
     if outcome.data and CONDITIONS in outcome.data[0] and drawn_conditions(pde):
-        yield _conditions(pde, outcome)
-    if rows:
-        yield (
-            "errors",
-            "errors",
-            "Mean relative L2 error of every method under every shift, with its 95 % interval over seeds and boundary "
-            "conditions. Hollow black markers see more data than the others and stand outside the comparison.",
-            lambda: draw_errors(rows),
+        yield _conditions(pde, outcome, tables[0])
+    if len(summary):
+        yield from _tables(outcome, summary, sizes)
+    yield from _curve(outcome, learner)
+    if summary["learner"].nunique() > 1 and len(transfer_cells(summary, worst_shift=False)):
+        caption = (
+            "A set distilled with one learner (rows), trained with another (columns): how many times smaller the error is than "
+            "that of the best baseline of the same learner under the same shift. Below 1 the baseline is better."
         )
-        yield (
-            "pareto",
-            "pareto",
-            "Error in distribution against the wall time of one training. Distilling itself is not in these "
-            "seconds: its cost "
-            "stands above.",
-            lambda: draw_pareto(rows),
-        )
-    yield from _curve(outcome)
-    if len({r.learner for r in rows}) > 1 and transfer_cells(rows, worst_shift=False):
-        yield (
-            "transfer",
-            "transfer",
-            "A set distilled with one learner (rows), trained with another (columns): how many times smaller the "
-            "error is than "
-            "that of the best tuned baseline of the same learner. Below 1 the baseline is better.",
-            lambda: draw_transfer(rows),
-        )
+        yield "transfer", "transfer", caption, lambda: draw_transfer(summary)
     if any(len(history) > 1 for history in outcome.histories):
-        yield (
-            "history",
-            "history",
-            "Risk on held-out boundary conditions along the outer loop, a line a seed; dots are the risk of the "
-            "batches that "
-            "the loop was trained on.",
-            lambda: draw_history(outcome.histories),
+        caption = (
+            "Risk on held-out boundary conditions along the outer loop, one line per seed; dots are the risk of the batches "
+            "that the loop was trained on."
         )
+        yield "history", "history", caption, lambda: draw_history(outcome.histories, outcome.distance)
     for example in outcome.examples:
-        yield _fields(pde, example)
+        yield _fields(pde, example, tables[0])
+
+
+def _tables(outcome: Outcome, summary: DataFrame, sizes: Sequence[tuple[int, int]]) -> Iterator[Drawing]:
+    """Errors, one picture per size, and errors against seconds."""
+    for size in sizes or (None,):
+        mine = summary if size is None or len(sizes) == 1 else of_size(summary, size)
+        said = protocol_named(outcome.protocol).words
+        name, on = "errors", ""
+        if len(sizes) > 1 and size is not None:
+            row = mine[mine["method"] == DISTILLED].iloc[0]
+            name, on = f"errors-{said.total(row)}", f", at {said.total(row)} {said.unit}"
+        caption = (
+            f"Mean {error_name(outcome.distance)} of every method under every shift{on}, with its 95 % interval over seeds and "
+            "boundary conditions. Hollow black markers see more data than the others and stand outside the comparison."
+        )
+        yield "errors", name, caption, partial(draw_errors, mine, outcome.distance)
+    caption = f"Error in distribution against seconds: {SECONDS}. Distilling is not in them: its cost stands above."
+    yield "pareto", "pareto", caption, lambda: draw_pareto(summary, distance=outcome.distance)
 
 
 def _has_points(pde: PDE, data: SyntheticData) -> bool:
     return INTERIOR in data and all(c.name in data for c in pde.valued)
 
 
-def _points(pde: PDE, outcome: Outcome) -> Drawing:
+def _beside(outcome: Outcome, found: Standing, drawn: bool) -> str:
+    """The end of a caption: which baseline is drawn beside the distilled set, or why none is."""
+    if drawn:
+        shown = f" Beside them: {found.beside}."
+    elif found.shown and outcome.baseline_data is None:
+        shown = f" They stand alone: no fixed set belongs to {found.beside}."
+    else:
+        shown = f" They stand alone: there is no set of {found.beside} to draw here." if found.shown else ""
+    return f"{shown} {found.sentence}".rstrip()
+
+
+def _points(pde: PDE, outcome: Outcome, table: DataFrame) -> Drawing:
     example = next((e for e in outcome.examples if e.shift == NO_SHIFT), next(iter(outcome.examples), None))
     baseline = outcome.baseline_data
     if baseline is not None and not _has_points(pde, baseline):
         baseline = None
+    found = standing(table, NO_SHIFT, outcome.best_baseline)
     caption = (
-        f"The distilled points of the first seed and those of {outcome.best_baseline}, the best tuned baseline; "
-        "markers on the "
-        "edges are the points of each condition. The solution of one unseen condition stands behind them."
+        "The distilled points of the first seed; markers on the edges are the points of each condition, and the solution of "
+        f"one unseen condition stands behind them.{_beside(outcome, found, baseline is not None)}"
     )
-    return "points", "points", caption, lambda: draw_points(pde, outcome.data[0], baseline, outcome.best_baseline, example)
+    return "points", "points", caption, lambda: draw_points(pde, outcome.data[0], baseline, found, example)
 
 
-def _conditions(pde: PDE, outcome: Outcome) -> Drawing:
+def _conditions(pde: PDE, outcome: Outcome, table: DataFrame) -> Drawing:
     known = outcome.baseline_data is not None and CONDITIONS in outcome.baseline_data
     baseline = outcome.baseline_data[CONDITIONS] if known and outcome.baseline_data is not None else None
+    found = standing(table, NO_SHIFT, outcome.best_baseline)
     caption = (
-        f"The distilled boundary conditions of the first seed and those of {outcome.best_baseline}, the best tuned "
-        "baseline: the functions that are handed to the solver."
+        "The distilled boundary conditions of the first seed: the functions that are handed to the solver."
+        f"{_beside(outcome, found, known)}"
     )
     chosen = outcome.data[0][CONDITIONS]
-    return "points", "conditions", caption, lambda: draw_conditions(pde, chosen, baseline, outcome.best_baseline)
+    return "points", "conditions", caption, lambda: draw_conditions(pde, chosen, baseline, found)
 
 
-def _curve(outcome: Outcome) -> Iterator[Drawing]:
-    if not outcome.curve:
-        return
-    learner = own_learner(outcome)
-    rows = one_set_each(summarise(r for r in (*outcome.results, *outcome.curve) if r.learner == learner))
-    caption = (
-        f"Mean error against size, trained by {learner}; the band is the 95 % interval of the distilled set. Dotted lines "
-        "see more data."
-    )
-    if shifts_with_sizes(rows):
-        yield "curve", "curve", caption, lambda: draw_curve(rows, outcome.protocol)
+def _placements(pde: PDE, outcome: Outcome, own: DataFrame) -> Iterator[Drawing]:
+    """One picture per number of sensors, of the first seed; the baseline is there at the number it has."""
+
+    def count(data: SyntheticData) -> int:
+        return sum(data[name].shape[0] for name in measured_conditions(pde, data))
+
+    first: dict[int, SyntheticData] = {}
+    for data in outcome.data:
+        first.setdefault(count(data), data)
+    for sensors, data in first.items():
+        measured, baseline = measured_conditions(pde, data), outcome.baseline_data
+        if baseline is not None and sum(baseline[name].shape[0] for name in measured) != sensors:
+            baseline = None
+        found = standing(own[own["boundary_points"] == sensors], NO_SHIFT, outcome.best_baseline if baseline else "")
+        caption = f"Where the {sensors} sensors of the first seed stand.{_beside(outcome, found, baseline is not None)}"
+        draw = partial(draw_placement, pde, measured, data, baseline, found)
+        yield "points", f"placement-{sensors}", caption, draw
 
 
-def _fields(pde: PDE, example: FieldExample) -> Drawing:
+def _curve(outcome: Outcome, learner: str) -> Iterator[Drawing]:
+    results = pandas.concat([outcome.results, outcome.curve]) if len(outcome.curve) else outcome.results
+    summary = one_set_each(summarise(results[results["learner"] == learner]))
+    said = protocol_named(outcome.protocol).words
+    if len(sizes_studied(summary)) > 1 and shifts_with_sizes(summary, said.size_column):
+        caption = (
+            f"Mean error against size, trained by {learner}; bands are 95 % intervals. Dotted lines see more data and stand "
+            "outside the comparison."
+        )
+        yield "curve", "curve", caption, lambda: draw_curve(summary, said, outcome.distance)
+
+
+def _fields(pde: PDE, example: FieldExample, table: DataFrame) -> Drawing:
     where = "in distribution" if example.shift == NO_SHIFT else f"of the shift {example.shift}"
-    caption = f"One unseen boundary condition {where}: solution and predictions share a colour scale, and so do the errors."
-    return "fields", f"fields-{example.shift}", caption, lambda: draw_fields(pde, example)
+    shown = next((name for name in example.predictions if name != DISTILLED), "")
+    found = standing(table, example.shift, shown)
+    why = f", {example.why}" if example.why else ""
+    beside = f" Beside the distilled set: {found.beside}." if shown else ""
+    caption = (
+        f"One unseen boundary condition {where}{why}: solution and predictions share a colour scale, and so do the errors."
+        f"{beside} {found.sentence}".rstrip()
+    )
+    return "fields", f"fields-{example.shift}", caption, lambda: draw_fields(pde, example, found)

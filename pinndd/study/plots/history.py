@@ -9,14 +9,16 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from pinndd.study.plots.style import WIDTH, log_axis, new_figure
-from pinndd.study.words import tick_percent
+from pinndd.study.results.table import RELATIVE_L2
+from pinndd.study.results.words import error_name, tick_percent
 
 
-def draw_history(histories: Sequence[Sequence[Mapping[str, float]]]) -> Figure:
+def draw_history(histories: Sequence[Sequence[Mapping[str, float]]], distance: str = RELATIVE_L2) -> Figure:
     """Draw validation risk (line) and risk of the training batch (pale dots) of every seed.
 
     Args:
-        histories: one a seed; rows with ``step, risk, validation``.
+        histories: one per seed; rows with ``step, risk, validation``.
+        distance: in which the risk measures errors.
     """
     figure = new_figure(WIDTH, 3.6)
     ax = figure.subplots()
@@ -45,7 +47,7 @@ def draw_history(histories: Sequence[Sequence[Mapping[str, float]]]) -> Figure:
             ends.append(min(v for _, v in looks))
     log_axis(ax.yaxis, tick_percent)
     ax.set_xlabel("outer step")
-    ax.set_ylabel("risk (relative L2 error)")
+    ax.set_ylabel(f"risk ({error_name(distance)})")
     ax.grid(axis="y", which="major")
     if starts:
         gain = sum(starts) / sum(ends) if sum(ends) > 0 else math.inf

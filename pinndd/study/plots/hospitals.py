@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle
 
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,8 +15,7 @@ from torch import Tensor
 
 from pinndd.bayesnet.hospitals import Hospitals
 from pinndd.bayesnet.rows import MISSING
-from pinndd.study.hospitals.methods import EM, ORACLE
-from pinndd.study.hospitals.outcome import Line, Mean
+from pinndd.study.medical.hospitals.methods import EM, ORACLE
 from pinndd.study.plots.style import ERROR_MAP, WIDTH, Mark, house_style, log_axis, new_figure
 
 BINS = 10
@@ -110,7 +110,7 @@ def reliability(methods: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
 
 
 def reliability_bins(probabilities: Tensor, outcomes: Tensor) -> Tensor:
-    """Return one row a bin: mean prediction, share of outcomes, low and high end of its 95 % interval, number of cases.
+    """Return one row per bin: mean prediction, share of outcomes, low and high end of its 95 % interval, number of cases.
 
     Args:
         probabilities: ``(N,)``.
@@ -150,39 +150,38 @@ def _check(name: str, probabilities: Tensor, outcomes: Tensor) -> None:
         raise ValueError(f"reliability of {name!r}: outcome {float(outcomes[odd][0]):g}, expected 0 or 1")
 
 
-def variation_by_rows(lines: Sequence[Line], patients: int) -> Figure:
+def variation_by_rows(summary: pd.DataFrame, patients: int) -> Figure:
     """Draw the total variation from the truth against the number of rows, on chosen (left) and fresh queries (right).
 
     The oracle and expectation maximisation are lines across; methods that keep all patients stand at their number. Bands and
     bars are one standard error over seeds.
 
     Args:
-        lines: of one setting, from `pinndd.study.hospitals.outcome.summarise`.
+        summary: of one setting, from `pinndd.study.medical.hospitals.scores.summarise`.
         patients: rows of all hospitals.
 
     Raises:
-        ValueError: there is no line.
+        ValueError: the summary is empty.
     """
-    if not lines:
+    if summary.empty:
         raise ValueError("variation_by_rows: there is nothing to draw")
-    names = list(dict.fromkeys(line.method for line in lines if line.method not in (EM, ORACLE)))
+    names = [name for name in summary["method"].unique() if name not in (EM, ORACLE)]
     style = dict(zip(names, _SHAPES, strict=False))
+    summary = summary.assign(rows=summary["rows"].fillna(patients).astype(int)).sort_values("rows", kind="stable")
+    titles = {"chosen": "chosen queries: tables are made for them", "fresh": "fresh queries: nothing is made for them"}
     with house_style():
-        figure = new_figure(WIDTH, 4.6 + 0.22 * -(-(len(names) + 2) // 3))
+        figure = new_figure(WIDTH, 4.6 + 0.22 * -(-(len(style) + 2) // 3))
         axes = figure.subplots(1, 2, sharex=True, sharey=True)
-        for ax, title in zip(
-            axes, ("chosen queries: tables are made for them", "fresh queries: nothing is made for them"), strict=True
-        ):
+        for ax, (asked, title) in zip(axes, titles.items(), strict=True):
             for name in (ORACLE, EM):
-                _level(ax, [line for line in lines if line.method == name], ":" if name == ORACLE else "-", ax is axes[0])
-            for name in names:
-                mine = sorted((line for line in lines if line.method == name), key=lambda line: line.rows or patients)
-                _curve(ax, name, style[name], mine, patients, ax is axes[0])
+                _level(ax, summary[summary["method"] == name], ":" if name == ORACLE else "-", asked)
+            for name, mark in style.items():
+                _curve(ax, name, mark, summary[summary["method"] == name], asked)
             ax.set_title(title)
             ax.set_xlabel("rows that the network is trained on")
             ax.grid(which="major")
             ax.set_axisbelow(True)
-        sizes = sorted({line.rows or patients for line in lines})
+        sizes = sorted(summary["rows"].unique())
         axes[0].set_xscale("log")
         axes[0].set_xticks(sizes, [str(size) for size in sizes])
         axes[0].xaxis.set_minor_locator(NullLocator())
@@ -193,27 +192,19 @@ def variation_by_rows(lines: Sequence[Line], patients: int) -> Figure:
     return figure
 
 
-def _of(line: Line, chosen: bool) -> Mean:
-    return line.chosen if chosen else line.fresh
+def _level(ax: Axes, own: pd.DataFrame, dashes: str, asked: str) -> None:
+    for method, mean, error in zip(own["method"], own[asked], own[f"{asked}_error"], strict=True):
+        ax.axhline(mean, color="black", linestyle=dashes, linewidth=1.3, label=method)
+        if math.isfinite(error):
+            ax.axhspan(mean - error, mean + error, color="black", alpha=0.08, linewidth=0)
 
 
-def _level(ax: Axes, lines: Sequence[Line], dashes: str, chosen: bool) -> None:
-    for line in lines:
-        mean = _of(line, chosen)
-        ax.axhline(mean.value, color="black", linestyle=dashes, linewidth=1.3, label=line.method)
-        if math.isfinite(mean.error):
-            ax.axhspan(mean.value - mean.error, mean.value + mean.error, color="black", alpha=0.08, linewidth=0)
-
-
-def _curve(ax: Axes, name: str, mark: Mark, lines: Sequence[Line], patients: int, chosen: bool) -> None:
-    x = [line.rows or patients for line in lines]
-    means = [_of(line, chosen) for line in lines]
-    values, errors = [mean.value for mean in means], [mean.error for mean in means]
-    ax.plot(x, values, label=name, linewidth=1.5, **mark.keywords(7))
-    if not all(map(math.isfinite, errors)):
+def _curve(ax: Axes, name: str, mark: Mark, own: pd.DataFrame, asked: str) -> None:
+    rows, means, errors = own["rows"], own[asked], own[f"{asked}_error"]
+    ax.plot(rows, means, label=name, linewidth=1.5, **mark.keywords(7))
+    if errors.isna().any():
         return
-    low, high = ([value + sign * error for value, error in zip(values, errors, strict=True)] for sign in (-1, 1))
-    if len(x) > 1:
-        ax.fill_between(x, low, high, color=mark.colour, alpha=0.15, linewidth=0)
+    if len(own) > 1:
+        ax.fill_between(rows, means - errors, means + errors, color=mark.colour, alpha=0.15, linewidth=0)
     else:
-        ax.vlines(x, low, high, color=mark.colour, linewidth=1.2)
+        ax.vlines(rows, means - errors, means + errors, color=mark.colour, linewidth=1.2)

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -16,9 +17,9 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.study.classification.dataset import is_whitened
-from pinndd.study.classification.evaluation import Row, Summary, summarise
-from pinndd.study.outcome import DISTILLED
+from pinndd.study.classification.evaluation import sets_of, summarise
 from pinndd.study.plots.style import WIDTH, house_style, marks, new_figure, save_figure, wrap_axes
+from pinndd.study.results.table import DISTILLED
 from pinndd.vision.datasets import Dataset
 from pinndd.vision.whitening import ZCA
 
@@ -33,7 +34,7 @@ _HARD = 0.005
 
 
 def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, title: str | None = None) -> Figure:
-    """Draw the images of a set, a row a class, all on one scale, with the entropy of each soft label below its image.
+    """Draw the images of a set, one row per class, all on one scale, with the entropy of each soft label below its image.
 
     An image stands with its most probable class; where each class has one, classes stand side by side. Standardisation and
     whitening are undone, so that 0 is black and 1 is white, or full colour, as in the data set; learned pixels may lie beyond,
@@ -42,7 +43,7 @@ def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, titl
     Args:
         data: with ``inputs`` ``(n, C, H, W)``, C 1 or 3, and ``targets`` ``(n, K)``.
         dataset: gives names of the classes, mean and standard deviation.
-        columns: images a class that are shown.
+        columns: images per class that are shown.
         title: None: one that says what is shown.
 
     Raises:
@@ -80,7 +81,7 @@ def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, titl
 def _rows(
     images: Tensor, groups: Sequence[Tensor], dataset: Dataset, shown: int, low: float, high: float
 ) -> tuple[Figure, list[tuple[Axes, int]]]:
-    """Draw a row a class; return the axes of each image with its number."""
+    """Draw one row per class; return the axes of each image with its number."""
     cell = min(0.9, 0.88 * WIDTH / (shown + 1.2))
     figure = new_figure(max(4.6, (shown + 2.4) * cell), 0.7 + len(groups) * (cell + 0.17))
     axes = figure.subplots(len(groups), shown, squeeze=False)
@@ -98,7 +99,7 @@ def _rows(
 def _one_each(
     images: Tensor, groups: Sequence[Tensor], dataset: Dataset, low: float, high: float
 ) -> tuple[Figure, list[tuple[Axes, int]]]:
-    """Draw one image a class side by side; return the axes of each image with its number."""
+    """Draw one image per class side by side; return the axes of each image with its number."""
     across = min(_ACROSS, len(groups))
     figure = new_figure(WIDTH, 0.7 + 1.9 * -(-len(groups) // across))
     drawn = []
@@ -112,36 +113,38 @@ def _one_each(
 
 
 def accuracy_bars(
-    summaries: Sequence[Summary], *, highlighted: Sequence[str] = (DISTILLED,), ceilings: Sequence[str] = ("all data",)
+    summary: pd.DataFrame, *, highlighted: Sequence[str] = (DISTILLED,), ceilings: Sequence[str] = ("all data",)
 ) -> Figure:
-    """Draw the mean accuracy of every method with its 95 % interval over the retrainings, a panel a network and number of examples.
+    """Draw the mean accuracy of every method with its 95 % interval, one panel per network and number of examples.
 
     Args:
-        summaries: of `pinndd.study.classification.summarise`.
+        summary: of `pinndd.study.classification.summarise`.
         highlighted: methods in the colour of distilled sets.
         ceilings: methods outside the comparison, drawn as dashed lines.
 
     Raises:
         ValueError: there is nothing to compare.
     """
-    compared = [each for each in summaries if each.method not in ceilings]
-    if not compared:
+    outside = summary["method"].isin(list(ceilings))
+    compared = summary[~outside]
+    if compared.empty:
         raise ValueError("accuracy_bars: there is no method to draw beside the ceilings: evaluate a set first")
-    panels = list(dict.fromkeys((each.trained_with, each.examples) for each in compared))
-    sizes = [sum((each.trained_with, each.examples) == panel for each in compared) for panel in panels]
+    panels = [own for _, own in compared.groupby(["trained_with", "examples"], sort=False)]
+    sizes = [len(own) for own in panels]
     with house_style():
         figure = new_figure(WIDTH, 0.9 + sum(0.7 + 0.36 * size for size in sizes))
         axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=[1 + size for size in sizes])[:, 0]
-        for ax, (network, examples) in zip(axes, panels, strict=True):
-            _bars(ax, [each for each in compared if (each.trained_with, each.examples) == (network, examples)], highlighted)
-            _lines(ax, [each for each in summaries if each.trained_with == network and each.method in ceilings])
+        for ax, own in zip(axes, panels, strict=True):
+            network, examples = own.iloc[0][["trained_with", "examples"]]
+            _bars(ax, own, highlighted)
+            _lines(ax, summary[outside & (summary["trained_with"] == network)])
             ax.set_title(f"{network} trained on {examples} examples", loc="left")
             ax.set_xlim(0, 112)
             ax.set_xticks(range(0, 101, 20))
             ax.grid(axis="x")
             ax.set_axisbelow(True)
         axes[-1].set_xlabel("accuracy on the test part (%)")
-        counts = sorted({each.retrainings for each in compared})
+        counts = sorted(compared["retrainings"].unique())
         times = (
             "one training each" if counts == [1] else f"mean of {' or '.join(map(str, counts))} retrainings, 95 % interval"
         )
@@ -149,7 +152,7 @@ def accuracy_bars(
     return figure
 
 
-def save_pictures(folder: Path, distilled: SyntheticData, dataset: Dataset, rows: Sequence[Row]) -> None:
+def save_pictures(folder: Path, distilled: SyntheticData, dataset: Dataset, rows: pd.DataFrame) -> None:
     """Write a distilled set as ``data.npz``, its images and the accuracy of every method into a folder."""
     distilled.save(folder / "data.npz")
     save_figure(image_grid(distilled, dataset), folder / "images.png")
@@ -190,38 +193,21 @@ def _show(ax: Axes, image: Tensor, low: float, high: float) -> None:
         ax.imshow(((image - low) / (high - low)).movedim(0, -1).numpy(), interpolation="nearest")
 
 
-def _bars(ax: Axes, summaries: Sequence[Summary], highlighted: Sequence[str]) -> None:
+def _bars(ax: Axes, summary: pd.DataFrame, highlighted: Sequence[str]) -> None:
     distilled = marks([DISTILLED])[DISTILLED].colour
-    for place, each in enumerate(summaries):
-        value, low, high = (100 * number for number in (each.accuracy.value, each.accuracy.low, each.accuracy.high))
-        ax.barh(place, value, height=0.7, color=distilled if each.method in highlighted else _BASELINE)
-        if high > low:
-            ax.plot([low, high], [place, place], color="black", linewidth=1.4, marker="|", markersize=7)
-        where: dict[str, Any] = {
-            "xytext": (5, 0),
-            "textcoords": "offset points",
-            "va": "center",
-            "fontsize": 8,
-            "bbox": _PAPER,
-        }
-        ax.annotate(f"{value:.1f}", (max(value, high), place), **where)
-    ax.set_yticks(range(len(summaries)), [_label(each) for each in summaries])
-    ax.set_ylim(len(summaries) - 0.4, -0.6)
+    where: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "fontsize": 8, "bbox": _PAPER}
+    for place, (_, each) in enumerate(summary.iterrows()):
+        value, half = 100 * each["accuracy"], 100 * each["accuracy_half"]
+        ax.barh(place, value, height=0.7, color=distilled if each["method"] in highlighted else _BASELINE)
+        if half > 0:
+            ax.plot([value - half, value + half], [place, place], color="black", linewidth=1.4, marker="|", markersize=7)
+        ax.annotate(f"{value:.1f}", (value + half if half > 0 else value, place), **where)
+    ax.set_yticks(range(len(summary)), sets_of(summary).tolist())
+    ax.set_ylim(len(summary) - 0.4, -0.6)
 
 
-def _lines(ax: Axes, ceilings: Sequence[Summary]) -> None:
-    for each in ceilings:
-        value = 100 * each.accuracy.value
+def _lines(ax: Axes, ceilings: pd.DataFrame) -> None:
+    where: dict[str, Any] = {"ha": "right", "va": "bottom", "xytext": (2, 2), "textcoords": "offset points", "fontsize": 8}
+    for method, value in zip(ceilings["method"], 100 * ceilings["accuracy"], strict=True):
         ax.axvline(value, color="#000000", linestyle="--", linewidth=1.2, zorder=1.5)
-        where: dict[str, Any] = {
-            "ha": "right",
-            "va": "bottom",
-            "xytext": (2, 2),
-            "textcoords": "offset points",
-            "fontsize": 8,
-        }
-        ax.annotate(f"{each.method} {value:.1f}", (value, 1), xycoords=("data", "axes fraction"), **where)
-
-
-def _label(summary: Summary) -> str:
-    return f"{summary.method} ({summary.distilled_with})" if summary.distilled_with else summary.method
+        ax.annotate(f"{method} {value:.1f}", (value, 1), xycoords=("data", "axes fraction"), **where)

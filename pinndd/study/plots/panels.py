@@ -13,16 +13,17 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
-from pinndd.study.bootstrap import Array
-from pinndd.study.outcome import DISTILLED, FieldExample
 from pinndd.study.plots.style import ERROR_MAP, FIELD_MAP, label
+from pinndd.study.results.intervals import Array
+from pinndd.study.results.outcome import FieldExample
+from pinndd.study.results.table import DISTILLED
 
 _EQUAL_UP_TO = 3.0
 """Aspect of a plane domain up to which its two coordinates are drawn to the same scale."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownComponent:
     """One component of an example: the truth, and the predictions of two methods, the distilled set's first.
 
     Attributes:
@@ -57,19 +58,19 @@ class Shown:
         )
 
 
-def components(pde: PDE, example: FieldExample) -> list[Shown]:
+def components(pde: PDE, example: FieldExample) -> list[ShownComponent]:
     """Return every component of an example."""
     names = sorted(example.predictions, key=lambda n: n != DISTILLED)[:2]
     axes = pde.box.dimension - len(example.at)
     truth = _with_components(example.truth, axes)
     fields = {n: _with_components(example.predictions[n], axes) for n in names}
     return [
-        Shown(name, truth[..., k], {n: f[..., k] for n, f in fields.items()})
+        ShownComponent(name, truth[..., k], {n: f[..., k] for n, f in fields.items()})
         for k, name in enumerate(component_names(pde, truth.shape[-1]))
     ]
 
 
-def telling(shown: list[Shown]) -> Shown:
+def telling(shown: list[ShownComponent]) -> ShownComponent:
     """Return the component whose truth varies most."""
     return max(shown, key=lambda c: float(np.nanstd(c.truth)))
 

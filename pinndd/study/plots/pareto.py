@@ -2,70 +2,55 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from pandas import DataFrame
 
-from pinndd.study.outcome import DISTILLED, NO_SHIFT
-from pinndd.study.plots.errors import one_set_each
 from pinndd.study.plots.style import WIDTH, log_axis, marks, new_figure
-from pinndd.study.summary import SummaryRow
-from pinndd.study.words import tick_percent, tick_seconds
+from pinndd.study.results.selection import frontier, one_set_each
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, RELATIVE_L2, rows_of
+from pinndd.study.results.words import error_name, tick_percent, tick_seconds
 
 _LEARNER_MARKERS = ("o", "s", "^", "D", "P", "X", "v")
 
 
-def draw_pareto(rows: Sequence[SummaryRow], shift: str = NO_SHIFT) -> Figure:
-    """Draw the mean error of every method and learner against the seconds that one training takes.
+def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELATIVE_L2) -> Figure:
+    """Draw the mean error of every method and learner against the seconds of training.
 
     Colour tells the method, the marker tells the learner; the line joins what nothing else beats in both.
 
     Args:
-        rows: of one protocol, of one or several sizes.
+        summary: of one protocol, of one or several sizes.
         shift: under which the error is taken.
+        distance: in which errors are measured.
     """
-    shown = [r for r in one_set_each([r for r in rows if r.shift == shift]) if math.isfinite(r.mean) and r.seconds > 0]
-    style = marks([r.method for r in rows], [r.method for r in rows if r.ceiling])
-    learners = list(dict.fromkeys(r.learner for r in rows))
+    here = one_set_each(summary[summary["shift"] == shift])
+    drawn = here[np.isfinite(here["mean"]) & (here["seconds"] > 0)]
+    style = marks(summary["method"], summary.loc[summary["ceiling"], "method"])
+    markers = {
+        name: _LEARNER_MARKERS[k % len(_LEARNER_MARKERS)] for k, name in enumerate(summary["learner"].unique().tolist())
+    }
     figure = new_figure(WIDTH, 4.6)
     ax = figure.subplots()
-    for r in shown:
-        mark, marker = style[r.method], _LEARNER_MARKERS[learners.index(r.learner) % len(_LEARNER_MARKERS)]
-        keywords = mark.keywords(11 if r.method == DISTILLED else 8, marker)
-        ax.plot([r.seconds], [r.mean], linestyle="none", zorder=4 if r.method == DISTILLED else 3, **keywords)
-    best = frontier(shown)
-    ax.plot([r.seconds for r in best], [r.mean for r in best], color="#555555", linewidth=1.2, linestyle="--", zorder=2)
+    for row in rows_of(drawn):
+        own = row.method == DISTILLED
+        keywords = style[row.method].keywords(11 if own else 8, markers[row.learner])
+        ax.plot([row.seconds], [row.mean], linestyle="none", zorder=4 if own else 3, **keywords)
+    best = frontier(drawn)
+    ax.plot(best["seconds"].to_numpy(), best["mean"].to_numpy(), color="#555555", linewidth=1.2, linestyle="--", zorder=2)
     ax.margins(0.08)
     log_axis(ax.xaxis, tick_seconds)
     log_axis(ax.yaxis, tick_percent)
-    ax.set_xlabel("wall time of one training")
-    ax.set_ylabel("relative L2 error, in distribution" if shift == NO_SHIFT else f"relative L2 error, shift {shift}")
+    ax.set_xlabel("wall time of training, per boundary condition")
+    ax.set_ylabel(f"{error_name(distance)}, {'in distribution' if shift == NO_SHIFT else f'shift {shift}'}")
     ax.grid(which="major")
     ax.set_axisbelow(True)
     ax.set_title("Lower left is better; dashed: nothing else is both faster and more accurate")
     colours = [Line2D([], [], linestyle="none", label=m, **k.keywords(8, "o")) for m, k in style.items()]
     shapes = [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            color="#777777",
-            marker=_LEARNER_MARKERS[k % len(_LEARNER_MARKERS)],
-            markersize=8,
-            label=name,
-        )
-        for k, name in enumerate(learners)
+        Line2D([], [], linestyle="none", color="#777777", marker=marker, markersize=8, label=name)
+        for name, marker in markers.items()
     ]
     figure.legend(handles=[*colours, *shapes], loc="outside right upper", title="method (colour)\nlearner (shape)")
     return figure
-
-
-def frontier(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
-    """Return the rows that no other row beats in both error and seconds, fastest first.
-
-    Wall times that differ by less than a quarter count as equal.
-    """
-    kept = [r for r in rows if not any(o.mean < r.mean and o.seconds <= 1.25 * r.seconds for o in rows)]
-    return sorted(kept, key=lambda r: (r.seconds, r.mean))

@@ -9,25 +9,30 @@ from matplotlib.figure import Figure
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.sets.collocation import INTERIOR
-from pinndd.study.outcome import FieldExample
 from pinndd.study.plots.panels import components, draw_map, telling, where
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure
+from pinndd.study.results.outcome import FieldExample
+from pinndd.study.results.standing import Standing
 
 _MARKERS = ("s", "^", "D", "P", "X", "v", "<")  # one more than colours: every condition looks different
 
 
 def draw_points(
-    pde: PDE, distilled: SyntheticData, baseline: SyntheticData | None, baseline_name: str, example: FieldExample | None
+    pde: PDE,
+    distilled: SyntheticData,
+    baseline: SyntheticData | None,
+    standing: Standing,
+    example: FieldExample | None,
 ) -> Figure:
     """Draw where the points lie, seen along the coordinates from the third on.
 
     Args:
         pde: of the points.
         distilled, baseline: collocation data (None: there is no baseline of this form).
-        baseline_name: name of the baseline's method.
+        standing: names the baseline and says how the sets compare.
         example: whose solution, or the component of it that varies most, stands behind the points.
     """
-    sets = [("distilled", distilled)] + ([(baseline_name, baseline)] if baseline is not None else [])
+    sets = [("distilled", distilled)] + ([(standing.shown, baseline)] if baseline is not None else [])
     line = pde.box.dimension == 1
     figure = new_figure(WIDTH, 2.6 if line else 4.6)
     axes = figure.subplots(1, len(sets), squeeze=False, sharey=True)[0]
@@ -50,7 +55,7 @@ def draw_points(
         figure.colorbar(image, ax=list(axes), label=what, fraction=0.04)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
-    title = "Where the points went, beside the best baseline" if baseline is not None else "Where the points went"
+    title = standing.titled("Where the points went", baseline is not None)
     seen = " and ".join(pde.box.names[:2])
     figure.suptitle(f"{title}: seen along {', '.join(pde.box.names[2:])}, onto {seen}" if pde.box.dimension > 2 else title)
     return figure

@@ -1,48 +1,52 @@
-"""Where sensors stand, beside the best baseline, and error against their number."""
+"""Where sensors stand, beside the best baseline."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
-from pinndd.study.outcome import DISTILLED
-from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, log_axis, marks, new_figure, wrap_axes
-from pinndd.study.summary import SummaryRow
-from pinndd.study.words import shift_name, tick_percent
+from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure
+from pinndd.study.results.standing import Standing
+from pinndd.study.results.table import DISTILLED
 
 _MARKERS = ("s", "^", "D", "P", "X", "v")
 
 
+def measured_conditions(pde: PDE, placement: SyntheticData) -> list[str]:
+    """Return the conditions on which sensors stand: those whose points a placement may move."""
+    return [c.name for c in pde.valued if c.name in placement.learnable]
+
+
 def draw_placement(
-    pde: PDE, measured: Sequence[str], distilled: SyntheticData, baseline: SyntheticData, baseline_name: str
+    pde: PDE, measured: Sequence[str], distilled: SyntheticData, baseline: SyntheticData | None, standing: Standing
 ) -> Figure:
-    """Draw the sensors on the outline of the domain; in three dimensions, a panel a condition over its own coordinates.
+    """Draw the sensors on the outline of the domain; in three dimensions, one panel per condition over its own coordinates.
 
     Args:
         pde: gives domain and conditions.
         measured: names of the conditions that are measured; the others are drawn dotted.
-        distilled, baseline: the sets.
-        baseline_name: name of the baseline's method.
+        distilled, baseline: the sets (None: there is no baseline to draw).
+        standing: names the baseline and says how the sets compare.
     """
-    sets = {DISTILLED: distilled, f"best baseline, {baseline_name}": baseline}
+    sets = {DISTILLED: distilled} | ({standing.shown: baseline} if baseline is not None else {})
+    total = sum(distilled[name].shape[0] for name in measured)
+    title = standing.titled(f"Where {total} sensors should stand", baseline is not None)
     if pde.box.dimension != 2:
-        return _by_condition(pde, measured, sets)
+        return _by_condition(pde, measured, sets, title)
     figure = new_figure(WIDTH, 4.7)
-    axes = figure.subplots(1, len(sets), sharex=True, sharey=True)
-    for ax, (title, data) in zip(axes, sets.items(), strict=True):
+    axes = figure.subplots(1, len(sets), squeeze=False, sharex=True, sharey=True)[0]
+    for ax, (name, data) in zip(axes, sets.items(), strict=True):
         _outline(pde, measured, ax)
-        for k, name in enumerate(measured):
-            points = pde.patches[name].points(data[name].detach().cpu())
-            _scatter(ax, points, k, name)
-        counts = " + ".join(str(data[name].shape[0]) for name in measured)
-        ax.set_title(f"{title}: {counts}")
+        for k, condition in enumerate(measured):
+            points = pde.patches[condition].points(data[condition].detach().cpu())
+            _scatter(ax, points, k, condition)
+        counts = " + ".join(str(data[condition].shape[0]) for condition in measured)
+        ax.set_title(f"{name}: {counts}")
         ax.set_xlabel(label(pde, pde.box.names[0]))
         ax.spines[:].set_visible(False)
         ax.margins(0.06)
@@ -51,8 +55,7 @@ def draw_placement(
     axes[0].set_ylabel(label(pde, pde.box.names[1]))
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6))
-    total = sum(distilled[name].shape[0] for name in measured)
-    figure.suptitle(f"Where {total} sensors should stand")
+    figure.suptitle(title)
     return figure
 
 
@@ -93,8 +96,8 @@ def _scatter(ax: Axes, points: torch.Tensor, k: int, name: str | None) -> None:
     )
 
 
-def _by_condition(pde: PDE, measured: Sequence[str], sets: dict[str, SyntheticData]) -> Figure:
-    """One column a condition, one row a set."""
+def _by_condition(pde: PDE, measured: Sequence[str], sets: Mapping[str, SyntheticData], heading: str) -> Figure:
+    """One column per condition, one row per set, in the coordinates of each condition scaled to [0, 1]."""
     figure = new_figure(max(WIDTH, 2.1 * len(measured)), 5.2)
     axes = figure.subplots(len(sets), len(measured), squeeze=False)
     for row, (title, data) in zip(axes, sets.items(), strict=True):
@@ -108,49 +111,5 @@ def _by_condition(pde: PDE, measured: Sequence[str], sets: dict[str, SyntheticDa
             ax.set_title(f"{name}: {data[name].shape[0]}")
             ax.set_xlabel("s₁")
         row[0].set_ylabel(f"{title}\ns₂" if pde.patches[measured[0]].dimension > 1 else title)
-    figure.suptitle("Where the sensors should stand, in the coordinates of each condition scaled to [0, 1]")
-    return figure
-
-
-def draw_error_by_sensors(rows: Sequence[SummaryRow]) -> Figure:
-    """Draw mean error against the number of sensors, a panel a shift, every method a line with its 95 % interval.
-
-    Args:
-        rows: of one PDE, of several numbers of sensors.
-    """
-    shifts = list(dict.fromkeys(r.shift for r in rows))
-    style = marks([r.method for r in rows])
-    sizes = sorted({r.boundary_points for r in rows})
-    columns = min(3, len(shifts))
-    figure = new_figure(WIDTH, 1.2 + 2.7 * -(-len(shifts) // columns))
-    axes = wrap_axes(figure, len(shifts), columns, sharex=True, sharey=True)
-    for ax, shift in zip(axes, shifts, strict=True):
-        for method, mark in style.items():
-            mine = sorted((r for r in rows if (r.shift, r.method) == (shift, method)), key=lambda r: r.boundary_points)
-            mine = [r for r in mine if math.isfinite(r.mean)]
-            x = [r.boundary_points for r in mine]
-            ax.fill_between(x, [r.low for r in mine], [r.high for r in mine], color=mark.colour, alpha=0.15, linewidth=0)
-            ax.plot(
-                x,
-                [r.mean for r in mine],
-                linewidth=2 if method == DISTILLED else 1.1,
-                zorder=4 if method == DISTILLED else 3,
-                label=method,
-                **mark.keywords(7 if method == DISTILLED else 5),
-            )
-        ax.set_xscale("log")
-        log_axis(ax.yaxis, tick_percent)
-        ax.set_xticks(sizes, [str(n) for n in sizes])
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_title(shift_name(shift))
-        ax.grid(which="major")
-        ax.set_axisbelow(True)
-    for ax in axes[::columns]:
-        ax.set_ylabel("relative L2 error")
-    for ax in axes[-columns:]:
-        ax.set_xlabel("sensors M")
-        ax.tick_params(labelbottom=True)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 4))
-    figure.suptitle("How many sensors a placement needs for an error: read along a horizontal line")
+    figure.suptitle(f"{heading}\nin the coordinates of each condition scaled to [0, 1]")
     return figure

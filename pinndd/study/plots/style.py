@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.pde import PDE
-from pinndd.study.outcome import DISTILLED
+from pinndd.study.results.table import DISTILLED
 
 FIELD_MAP = "viridis"
 ERROR_MAP = "magma"

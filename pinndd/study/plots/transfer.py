@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from pandas import DataFrame
 
-from pinndd.study.outcome import DISTILLED, NO_SHIFT
 from pinndd.study.plots.style import WIDTH, new_figure
-from pinndd.study.summary import SummaryRow
-from pinndd.study.words import percent, significant
+from pinndd.study.results.selection import transfer_cells
+from pinndd.study.results.table import rows_of
+from pinndd.study.results.words import percent, significant
 
-Cells = Mapping[tuple[str, str], SummaryRow]
 
-
-def draw_transfer(rows: Sequence[SummaryRow]) -> Figure:
-    """Draw the ratio (best tuned baseline ÷ distilled) of every pair of learners, in distribution and under the worst shift.
+def draw_transfer(summary: DataFrame) -> Figure:
+    """Draw the ratio (best baseline ÷ distilled) of every pair of learners, in distribution and under the worst shift.
 
     Args:
-        rows: of one protocol.
+        summary: of one protocol.
     """
-    panels: list[tuple[str, Cells]] = [("in distribution", transfer_cells(rows, worst_shift=False))]
-    worst = transfer_cells(rows, worst_shift=True)
-    if worst:
-        panels.append(("the worst shift", worst))
-    height = 1.5 + 0.85 * len({a for _, cells in panels for a, _ in cells})
+    panels = {
+        "in distribution": transfer_cells(summary, worst_shift=False),
+        "the worst shift": transfer_cells(summary, worst_shift=True),
+    }
+    panels = {title: cells for title, cells in panels.items() if len(cells)}
+    height = 1.5 + 0.85 * max(cells["distilled_with"].nunique() for cells in panels.values())
     figure = new_figure(WIDTH, height)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for ax, (title, cells) in zip(axes, panels, strict=True):
+    for ax, (title, cells) in zip(axes, panels.items(), strict=True):
         image = _panel(ax, cells)
         ax.set_title(title)
     axes[0].set_ylabel("distilled with")
@@ -39,42 +37,24 @@ def draw_transfer(rows: Sequence[SummaryRow]) -> Figure:
     bar.set_ticks([0.25, 0.5, 1, 2, 4], labels=["¼", "½", "1", "2", "4"], minor=False)
     bar.minorticks_off()
     bar.set_label("error of the best baseline\n÷ error of the distilled set")
-    figure.suptitle("Blue: the distilled set helps that learner; red: a tuned baseline is better")
+    figure.suptitle("Blue: the distilled set helps that learner; red: the best baseline is better")
     return figure
 
 
-def transfer_cells(rows: Sequence[SummaryRow], *, worst_shift: bool) -> dict[tuple[str, str], SummaryRow]:
-    """Return the row of each cell (distilled with, trained with): in distribution, or of the shift with the lowest ratio."""
-    cells: dict[tuple[str, str], SummaryRow] = {}
-    for r in rows:
-        if r.method != DISTILLED or r.ratio is None or (r.shift == NO_SHIFT) == worst_shift:
-            continue
-        key = (r.distilled_with or r.learner, r.learner)
-        if key not in cells or r.ratio < (cells[key].ratio or 0):
-            cells[key] = r
-    return cells
-
-
-def _panel(ax: Axes, cells: Cells) -> AxesImage:
-    sources = list(dict.fromkeys(a for a, _ in cells))
-    targets = list(dict.fromkeys(b for _, b in cells))
-    ratios = np.full((len(sources), len(targets)), np.nan)
-    for (a, b), row in cells.items():
-        ratios[sources.index(a), targets.index(b)] = row.ratio
+def _panel(ax: Axes, cells: DataFrame) -> AxesImage:
+    sources, targets = (cells[name].unique().tolist() for name in ("distilled_with", "learner"))
+    ratios = cells.pivot(index="distilled_with", columns="learner", values="ratio").loc[sources, targets].to_numpy()
     image = ax.imshow(np.ma.masked_invalid(np.maximum(ratios, 1e-3)), cmap="RdBu", norm=LogNorm(0.2, 5), aspect="auto")
-    for (a, b), row in cells.items():
-        ratio = row.ratio or 0.0
-        interval = f"({significant(row.ratio_low or 0)} to {significant(row.ratio_high or 0)})"
-        text = f"{significant(ratio)}×\n{interval}\nerror {percent(row.mean)}"
-        dark = not 0.4 < ratio < 2.5
+    for row in rows_of(cells):
+        interval = f"({significant(row.ratio_low)} to {significant(row.ratio_high)})"
         ax.text(
-            targets.index(b),
-            sources.index(a),
-            text,
+            targets.index(row.learner),
+            sources.index(row.distilled_with),
+            f"{significant(row.ratio)}×\n{interval}\nerror {percent(row.mean)}",
             ha="center",
             va="center",
             fontsize=8.5,
-            color="white" if dark else "black",
+            color="black" if 0.4 < row.ratio < 2.5 else "white",
         )
     ax.set_xticks(range(len(targets)), targets)
     ax.set_yticks(range(len(sources)), sources, rotation=90, va="center")

@@ -1,8 +1,8 @@
 """Data to classify: published sets with checksums, and a user's own arrays under the same checks."""
 
-from pinndd.vision.datasets.arrays import from_arrays, stratified_split, take_per_class
+from pinndd.vision.datasets.arrays import from_arrays, stratified_split
 from pinndd.vision.datasets.dataset import Dataset
 from pinndd.vision.datasets.idx import DatasetFileError
 from pinndd.vision.datasets.loading import DATASETS, load_dataset
 
-__all__ = ["DATASETS", "Dataset", "DatasetFileError", "from_arrays", "load_dataset", "stratified_split", "take_per_class"]
+__all__ = ["DATASETS", "Dataset", "DatasetFileError", "from_arrays", "load_dataset", "stratified_split"]

@@ -1,4 +1,4 @@
-"""A user's own images or table as a data set, and draws that respect the classes."""
+"""A user's own images or table as a data set, and a split that respects the classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def from_arrays(
 
     Args:
         inputs: images ``(N, C, H, W)`` or grey ones ``(N, H, W)``, or a table ``(N, d)``: a tensor, an array, a frame, or a
-            sequence of one array an example. Any numbers; they become float32, standardised.
+            sequence of one array per example. Any numbers; they become float32, standardised.
         labels: ``(N,)``, integers from 0.
         test: inputs and labels to test with; without, a share of the examples is held out, the same of every class.
         test_share: the share, in (0, 1).
@@ -49,8 +49,8 @@ def from_arrays(
     counts = torch.bincount(given[1], minlength=len(names))
     if not bool(counts.all()):
         raise ValueError(
-            f"{place}: class {int((counts == 0).nonzero()[0])} has no example: number the classes without gaps, or add "
-            "examples"
+            f"{place}: class {int((counts == 0).nonzero()[0])} has no example: number the classes without gaps, "
+            "or add examples"
         )
     if test is not None:
         other = f"{name}, test part"
@@ -80,40 +80,12 @@ def stratified_split(labels: Tensor, share: float, generator: torch.Generator) -
         members = (labels == label).nonzero()[:, 0]
         if len(members) < 2:
             raise ValueError(
-                f"class {label} has 1 example, 2 wanted, one to train on and one to test with: add examples, or give the "
-                "test part yourself"
+                f"class {label} has 1 example, 2 wanted, one to train on and one to test with: add examples, "
+                "or give the test part yourself"
             )
         count = min(max(round(share * len(members)), 1), len(members) - 1)
         held[members[torch.randperm(len(members), generator=generator)[:count]]] = True
     return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
-
-
-def take_per_class(labels: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """Draw k examples of every class without repetition.
-
-    Args:
-        labels: ``(N,)``, integers from 0; there are as many classes as the greatest label says.
-        k: examples a class.
-        generator: of the draw, on the CPU.
-
-    Returns:
-        Positions ``(classes * k,)``, the classes one after the other.
-
-    Raises:
-        ValueError: k is not positive, or a class has fewer examples.
-    """
-    if k < 1:
-        raise ValueError(f"{k} examples a class wanted, expected at least 1")
-    drawn = []
-    for label in range(_classes(labels)):
-        members = (labels == label).nonzero()[:, 0]
-        if len(members) < k:
-            raise ValueError(
-                f"class {label} has {len(members)} example{'s' * (len(members) != 1)}, {k} wanted: take fewer a class, or "
-                "add examples"
-            )
-        drawn.append(members[torch.randperm(len(members), generator=generator)[:k].to(members.device)])
-    return torch.cat(drawn)
 
 
 def _classes(labels: Tensor) -> int:
@@ -134,8 +106,8 @@ def _array(inputs: Any, place: str) -> NDArray[Any]:
         for where, example in enumerate(examples):
             if example.shape != examples[0].shape:
                 raise ValueError(
-                    f"{place}: example {where} has shape {example.shape} and example 0 {examples[0].shape}: resize or crop "
-                    "them to one size"
+                    f"{place}: example {where} has shape {example.shape} and example 0 {examples[0].shape}: "
+                    "resize or crop them to one size"
                 )
         inputs = np.stack(examples) if examples else np.zeros(0)
     array = np.asarray(inputs)

@@ -109,8 +109,8 @@ def check_inputs(inputs: Tensor, place: str) -> None:
     """
     if inputs.ndim not in {2, 4} or inputs.numel() == 0:
         raise ValueError(
-            f"{place}: inputs have shape {tuple(inputs.shape)}, expected images (N, C, H, W) or rows of a table (N, d), "
-            "one or more"
+            f"{place}: inputs have shape {tuple(inputs.shape)}, "
+            "expected images (N, C, H, W) or rows of a table (N, d), one or more"
         )
     # isfinite of all values would take as much memory again; the least and the greatest pass nan on
     least, greatest = torch.aminmax(inputs.flatten(1), dim=1)
@@ -145,7 +145,7 @@ def check_labels(
     place: str,
     remedy: str = "number the classes from 0, or name more of them",
 ) -> None:
-    """Check that there is one label an example, and that each stands for a class.
+    """Check that there is one label per example, and that each stands for a class.
 
     Args:
         labels: ``(N,)``.
@@ -167,6 +167,6 @@ def check_labels(
     if len(outside):
         where = int(outside[0])
         raise ValueError(
-            f"{place}: label {int(labels[where])} of example {where} is out of range, expected 0 to {len(classes) - 1}: "
-            f"{remedy}"
+            f"{place}: label {int(labels[where])} of example {where} is out of range, "
+            f"expected 0 to {len(classes) - 1}: {remedy}"
         )

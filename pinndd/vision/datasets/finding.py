@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pinndd.vision.datasets.published import DataFile, Published
+from pinndd.vision.datasets.published import PublishedDataset, PublishedFile
 
 VARIABLE = "PINNDD_DATA"
 """Environment variable: a folder with data files, or with a subfolder for each data set."""
 
 
-def find_files(name: str, published: Published, *, folder: Path | None = None, download: bool = False) -> tuple[Path, ...]:
+def find_files(
+    name: str, published: PublishedDataset, *, folder: Path | None = None, download: bool = False
+) -> tuple[Path, ...]:
     """Return the paths of all files of a set.
 
     The folder given is searched first, then the one that the environment variable PINNDD_DATA names, then the user's cache;
@@ -58,7 +60,7 @@ def _cache(name: str) -> Path:
     return Path(pooch.os_cache("pinndd")) / name
 
 
-def _present(place: Path, file: DataFile) -> Path | None:
+def _present(place: Path, file: PublishedFile) -> Path | None:
     """Return the file as published, or unzipped, where there is one."""
     for path in (place / file.name, place / file.name.removesuffix(".gz")):
         if path.is_file():
@@ -66,7 +68,7 @@ def _present(place: Path, file: DataFile) -> Path | None:
     return None
 
 
-def _missing(name: str, published: Published, searched: list[Path]) -> str:
+def _missing(name: str, published: PublishedDataset, searched: list[Path]) -> str:
     # of several incomplete places, the one that lacks least is meant
     lacking = [[f.name for f in published.files if _present(place, f) is None] for place in searched]
     best = min(lacking, key=len, default=[file.name for file in published.files])
@@ -77,7 +79,7 @@ def _missing(name: str, published: Published, searched: list[Path]) -> str:
     )
 
 
-def _downloaded(name: str, published: Published, folder: Path | None) -> tuple[Path, ...]:
+def _downloaded(name: str, published: PublishedDataset, folder: Path | None) -> tuple[Path, ...]:
     try:
         import pooch
     except ImportError as error:

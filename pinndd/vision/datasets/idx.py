@@ -49,8 +49,8 @@ def parse_idx(content: bytes, place: str, axes: int) -> Tensor:
     if found != expected:
         state = "truncated" if found < expected else "too long"
         raise DatasetFileError(
-            f"{place} is {state}: {found} bytes follow the header, expected {expected} for sizes {sizes}: delete it and "
-            "get it again"
+            f"{place} is {state}: {found} bytes follow the header, expected {expected} for sizes {sizes}: "
+            "delete it and get it again"
         )
     # a bytearray can be written to, as a tensor wants it
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)[start:].reshape(sizes)

@@ -11,7 +11,7 @@ from pinndd.vision.datasets.arrays import stratified_split
 from pinndd.vision.datasets.dataset import Dataset, check_labels
 from pinndd.vision.datasets.finding import find_files
 from pinndd.vision.datasets.idx import DatasetFileError
-from pinndd.vision.datasets.published import PUBLISHED, Part, Published, check_sum, unzipped
+from pinndd.vision.datasets.published import PUBLISHED, Part, PublishedDataset, check_sum, unzipped
 
 DATASETS = ("digits", *PUBLISHED)
 """Names of the data sets."""
@@ -57,7 +57,7 @@ def load_dataset(
     return Dataset.standardised(name, train, test, published.classes)
 
 
-def _read(name: str, published: Published, paths: Sequence[Path]) -> tuple[Part, Part]:
+def _read(name: str, published: PublishedDataset, paths: Sequence[Path]) -> tuple[Part, Part]:
     """Return the parts as bytes, checked; the contents of the files are let go of."""
     versions = [unzipped(path) for path in paths]
     # parsed before the checksums: what is wrong inside a file says more than that it is another one

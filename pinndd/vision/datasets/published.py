@@ -22,7 +22,7 @@ Part = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class DataFile:
+class PublishedFile:
     """A file of a published set.
 
     Attributes:
@@ -36,7 +36,7 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedDataset:
     """A published set.
 
     Attributes:
@@ -48,7 +48,7 @@ class Published:
     """
 
     url: str
-    files: tuple[DataFile, ...]
+    files: tuple[PublishedFile, ...]
     classes: tuple[str, ...]
     read: Callable[[Sequence[bytes], Sequence[str]], tuple[Part, Part]]
 
@@ -87,7 +87,7 @@ def unzipped(path: Path) -> tuple[bytes, bytes]:
         raise DatasetFileError(f"{path} is no whole gzip file ({error}): delete it and get it again") from error
 
 
-def check_sum(file: DataFile, path: Path, versions: Sequence[bytes]) -> None:
+def check_sum(file: PublishedFile, path: Path, versions: Sequence[bytes]) -> None:
     """Check a file against its published checksums.
 
     Args:
@@ -112,12 +112,12 @@ def check_sum(file: DataFile, path: Path, versions: Sequence[bytes]) -> None:
 _IDX_NAMES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 
 
-def _idx_files(*checksums: tuple[str, str]) -> tuple[DataFile, ...]:
-    return tuple(DataFile(name, sums) for name, sums in zip(_IDX_NAMES, checksums, strict=True))
+def _idx_files(*checksums: tuple[str, str]) -> tuple[PublishedFile, ...]:
+    return tuple(PublishedFile(name, sums) for name, sums in zip(_IDX_NAMES, checksums, strict=True))
 
 
-PUBLISHED: dict[str, Published] = {
-    "mnist": Published(
+PUBLISHED: dict[str, PublishedDataset] = {
+    "mnist": PublishedDataset(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         _idx_files(
             (
@@ -140,7 +140,7 @@ PUBLISHED: dict[str, Published] = {
         tuple("0123456789"),
         read_idx_files,
     ),
-    "fashion-mnist": Published(
+    "fashion-mnist": PublishedDataset(
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         _idx_files(
             ("md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a"),
@@ -151,9 +151,9 @@ PUBLISHED: dict[str, Published] = {
         ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
         read_idx_files,
     ),
-    "cifar-10": Published(
+    "cifar-10": PublishedDataset(
         "https://www.cs.toronto.edu/~kriz/",
-        (DataFile("cifar-10-binary.tar.gz", ("md5:c32a1d4ab5d03f1284b67883e8d87530",)),),
+        (PublishedFile("cifar-10-binary.tar.gz", ("md5:c32a1d4ab5d03f1284b67883e8d87530",)),),
         ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         read_archive,
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.vision.tasks.held_out import HeldOutClassification, Queries
+from pinndd.vision.tasks.held_out import HeldOutPrediction, Queries
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Maps the outputs of E networks ``(E, Q, K)`` and true probabilities ``(E, Q, K)`` to a score of each, ``(E,)``, high if good."""
@@ -65,7 +65,7 @@ class ArchitectureSearch:
         score_of: of the answers of a network; `accuracy` has no gradient.
 
     Raises:
-        ValueError: the examples do not fit one another (as `HeldOutClassification`), the scores have more than one axis or
+        ValueError: the examples do not fit one another (as `HeldOutPrediction`), the scores have more than one axis or
             are fewer than two, or one is not finite; at asking: there are not as many candidates as scores.
     """
 
@@ -90,9 +90,9 @@ class ArchitectureSearch:
             )
 
     @property
-    def pool(self) -> HeldOutClassification:
+    def pool(self) -> HeldOutPrediction:
         """The same held-out examples as a task of classification."""
-        return HeldOutClassification(self.inputs, self.targets, self.queries)
+        return HeldOutPrediction(self.inputs, self.targets, self.queries)
 
     def episodes(self, count: int, generator: torch.Generator) -> Queries:
         """Draw ``count`` subsets of the held-out examples, and the seed of the initial weights."""

@@ -59,7 +59,7 @@ class ClassIncremental:
         return Queries(self.inputs[index], self._probabilities(self.labels[index]), seed)
 
     def everything(self, models: int = 1, seed: int = 0) -> Queries:
-        """Return episodes that ask about every example of the classes seen, one a model."""
+        """Return episodes that ask about every example of the classes seen, one per model."""
         index = torch.isin(self.labels, self._numbers()).nonzero()[:, 0]
         inputs, targets = self.inputs[index], self._probabilities(self.labels[index])
         return Queries(inputs.expand(models, *inputs.shape), targets.expand(models, *targets.shape), seed)

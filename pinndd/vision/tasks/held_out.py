@@ -28,7 +28,7 @@ class Queries:
 
 
 @dataclass(frozen=True)
-class HeldOutClassification:
+class HeldOutPrediction:
     """Ask a model for its predictions at random subsets of a pool of inputs with known answers.
 
     With the distances `pinndd.distances.CrossEntropy` and `pinndd.distances.ZeroOne` this is classification, with
@@ -51,16 +51,16 @@ class HeldOutClassification:
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
             raise ValueError(
-                f"HeldOutClassification: {len(self.inputs)} inputs have {len(self.targets)} targets, expected as many"
+                f"HeldOutPrediction: {len(self.inputs)} inputs have {len(self.targets)} targets, expected as many"
             )
         if self.targets.ndim != 2:
             raise ValueError(
-                f"HeldOutClassification: targets have shape {tuple(self.targets.shape)}, expected (N, K): turn labels into "
+                f"HeldOutPrediction: targets have shape {tuple(self.targets.shape)}, expected (N, K): turn labels into "
                 "probabilities with one_hot(labels, classes)"
             )
         if not 1 <= self.queries <= len(self.inputs):
             raise ValueError(
-                f"HeldOutClassification: queries={self.queries} must lie between 1 and the {len(self.inputs)} of the pool"
+                f"HeldOutPrediction: queries={self.queries} must lie between 1 and the {len(self.inputs)} of the pool"
             )
 
     def episodes(self, count: int, generator: torch.Generator) -> Queries:
@@ -71,7 +71,7 @@ class HeldOutClassification:
         return Queries(self.inputs[index], self.targets[index], seed)
 
     def everything(self, models: int = 1, seed: int = 0) -> Queries:
-        """Return episodes that ask about the whole pool, one a model."""
+        """Return episodes that ask about the whole pool, one per model."""
         shapes = ((models, *pool.shape) for pool in (self.inputs, self.targets))
         inputs, targets = (pool.expand(shape) for pool, shape in zip((self.inputs, self.targets), shapes, strict=True))
         return Queries(inputs, targets, seed)
@@ -87,7 +87,7 @@ class HeldOutClassification:
             ValueError: derivatives are wanted; the pool holds none.
         """
         if derivatives:
-            raise ValueError("the task HeldOutClassification knows values only: use a distance without derivatives")
+            raise ValueError("the task HeldOutPrediction knows values only: use a distance without derivatives")
         return episodes.targets
 
 

@@ -18,7 +18,7 @@ from pinndd.bayesnet import (
 )
 from pinndd.bayesnet.classifiers import naive_bayes
 from pinndd.bayesnet.counting import CountingLearner, table_of_rows
-from pinndd.bayesnet.distilling import distil_table, harden
+from pinndd.bayesnet.distilling import distill_table, harden
 from pinndd.bayesnet.polishing import polish
 from pinndd.bayesnet.tasks.diagnosis import Diagnosis
 from pinndd.distances import KL, Brier
@@ -149,7 +149,7 @@ def test_soft_rows_imitate_a_teacher_and_hard_ones_are_polished(small):
     problem, everyone = problem_of(task), task.everyone()
     start = sample(small, 20, generator)
     before = float(problem.evaluate(table_of_rows(small.structure, start), everyone))
-    soft = distil_table(problem, table_of_rows(small.structure, start, certainty=0.8), everyone, steps=150)
+    soft = distill_table(problem, table_of_rows(small.structure, start, certainty=0.8), everyone, steps=150)
     assert soft.risk < 1e-4 < before / 10
     rounded = harden(problem, soft.data, everyone, steps=10)
     hard = polish(problem, rounded, everyone)

@@ -24,9 +24,9 @@ from pinndd.pinn.geometry.domain import domain_from
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
-from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.sets.samplers import sample_points, sobol
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
-from pinndd.study import retrain_setup
+from pinndd.pinn.tasks.solutions import boundary_episodes
 
 SQUARE = domain_from(dde.geometry.Rectangle([-1, 0], [1, 2]))
 DISK = domain_from(dde.geometry.Disk([0, 0], 1))
@@ -47,7 +47,10 @@ def seeded(seed=0):
 @cache
 def conditions(name):
     """Three boundary conditions."""
-    return retrain_setup.test_episodes(load_pde(name), "none", 3, 0, "cpu")
+    pde = load_pde(name)
+    ensemble = pde.ensemble()
+    points = pde.box.scale(sobol(1024, pde.box.dimension, 33))
+    return boundary_episodes(pde, ensemble, ensemble.sample(3, seeded(13_300)), points)
 
 
 def uniform(domain, *shape, seed=0):

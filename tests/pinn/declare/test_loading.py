@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from pinndd import PDE
-from pinndd.pinn.declare import loading
-from pinndd.pinn.declare.loading import PDEModuleError, find_pde, list_pdes, load_pde, module_folders
+from pinndd.pinn.declare import loading, modules
+from pinndd.pinn.declare.loading import PDEModuleError, find_pde, list_pdes, load_pde
+from pinndd.pinn.declare.modules import module_folders
 from pinndd.pinn.jets import deepxde
 
 GOOD = '''"""A decaying profile.
@@ -63,7 +64,7 @@ def test_titles_are_first_lines_of_docstrings() -> None:
 
 
 def test_listing_imports_nothing() -> None:
-    code = "import sys; from pinndd.pinn.declare.loading import list_pdes; list_pdes(); print('deepxde' in sys.modules)"
+    code = "import sys; from pinndd.pinn.declare.modules import list_pdes; list_pdes(); print('torch' in sys.modules)"
     assert run(code).strip() == "False"
 
 
@@ -120,7 +121,7 @@ def test_the_checkout_wins_over_the_wheel(tmp_path: Path, monkeypatch: pytest.Mo
     write(package / "_pdes", '"""From the wheel."""')
     write(package / "_pdes", '"""Only in the wheel."""', "extra.py")
     write(package / "_pdes", '"""Private."""', "_private.py")
-    monkeypatch.setattr(loading, "_PACKAGE", package)
+    monkeypatch.setattr(modules, "_PACKAGE", package)
     assert list_pdes() == [("extra", "Only in the wheel"), ("mine", "From the wheel")]
     (tmp_path / "pdes").mkdir()
     write(tmp_path / "pdes", '"""From the checkout."""')

@@ -52,10 +52,10 @@ def test_chosen_samples_are_different_training_examples_of_their_class(shapes, n
 @pytest.mark.parametrize("name", METHODS)
 def test_a_class_with_too_few_samples_is_named(shapes, name):
     with pytest.raises(
-        ValueError, match=r"shapes: class 0 \(bar\) has 20 training examples, 21 wanted: ask for fewer a class"
+        ValueError, match=r"shapes: class 0 \(bar\) has 20 training examples, 21 wanted: ask for fewer per class"
     ):
         METHODS[name](shapes, 21)
-    with pytest.raises(ValueError, match="shapes: k=0 examples a class wanted, expected at least 1"):
+    with pytest.raises(ValueError, match="shapes: k=0 examples per class wanted, expected at least 1"):
         METHODS[name](shapes, 0)
 
 

@@ -1,28 +1,29 @@
 """Retraining from scratch: reproducible, independent of how networks are grouped, and summed up rightly."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
 
 from pinndd.study.classification import (
     EvaluationProtocol,
-    Row,
     all_training_data,
     cross_architecture,
     evaluate,
     k_means,
-    label_robustness,
     markdown,
-    paired_difference,
-    random_samples,
+    paired_differences,
+    student_interval,
     summarise,
     train_networks,
     whitened,
 )
-from pinndd.study.classification.evaluation import student_interval
+from pinndd.study.classification.evaluation import COLUMNS
+from pinndd.study.classification.repetitions import student_half
 from pinndd.study.classification.training import _batches, scores_of
 from pinndd.vision.whitening import ZCA
 
@@ -30,11 +31,11 @@ PROTOCOL = EvaluationProtocol("MLP", {"hidden": (8,)}, steps=60, learning_rate=0
 
 
 def values(rows):
-    return [(row.seed, row.accuracy, row.cross_entropy, row.calibration_error) for row in rows]
+    return rows[["seed", "accuracy", "cross_entropy", "calibration_error"]].to_numpy().tolist()
 
 
 def row(method, seed, accuracy, network="MLP()", examples=3):
-    return Row(method, "", network, seed, examples, accuracy, 0.0, 0.1, 2.0)
+    return method, "", network, seed, examples, accuracy, 0.0, 0.1, 2.0
 
 
 def test_a_file_is_evaluated_as_its_header_says(shapes, tmp_path):
@@ -42,12 +43,14 @@ def test_a_file_is_evaluated_as_its_header_says(shapes, tmp_path):
     data.save(tmp_path / "set.npz")
     rows = evaluate(tmp_path / "set.npz", shapes)
     assert values(rows) == values(evaluate(data, shapes))
-    assert [each.seed for each in rows] == [0, 1, 2]
-    assert {(each.method, each.trained_with, each.examples) for each in rows} == {("k-means", "MLP(hidden=(8,))", 6)}
-    assert min(each.accuracy for each in rows) > 0.9
+    assert rows["seed"].tolist() == [0, 1, 2]
+    assert set(zip(rows["method"], rows["trained_with"], rows["examples"], strict=True)) == {
+        ("k-means", "MLP(hidden=(8,))", 6)
+    }
+    assert rows["accuracy"].min() > 0.9
     # other seeds are other networks
     assert values(evaluate(data, shapes, protocol=replace(PROTOCOL, seed=5))) != values(rows)
-    assert evaluate(data, shapes, method="mine")[0].method == "mine"
+    assert evaluate(data, shapes, method="mine")["method"].unique().tolist() == ["mine"]
     with pytest.raises(FileNotFoundError, match=r"no data file .*none\.npz"):
         evaluate(tmp_path / "none.npz", shapes)
 
@@ -57,7 +60,7 @@ def test_accuracy_is_that_of_the_networks(shapes):
     model = PROTOCOL.model((1, 8, 8), 3)
     networks = train_networks(PROTOCOL.learner(model), model, data, [1])
     right = (networks(shapes.test_inputs[None])[0].argmax(-1) == shapes.test_labels).double().mean()
-    assert evaluate(data, shapes, protocol=replace(PROTOCOL, seed=1, retrainings=1))[0].accuracy == float(right)
+    assert evaluate(data, shapes, protocol=replace(PROTOCOL, seed=1, retrainings=1))["accuracy"].item() == float(right)
 
 
 @pytest.mark.parametrize("network", [("MLP", {"hidden": (8,)}), ("ConvNet", {"width": 4, "depth": 2})])
@@ -127,11 +130,12 @@ def test_a_run_without_memory_is_refused_before_training(shapes, monkeypatch):
 
 
 def test_intervals_are_those_of_student():
-    found = student_interval([0.1, 0.2, 0.6])
+    found = student_interval(pd.Series([0.1, 0.2, 0.6]))
     low, high = stats.t.interval(0.95, 2, loc=0.3, scale=np.std([0.1, 0.2, 0.6], ddof=1) / 3**0.5)
     assert (found.value, found.low, found.high) == pytest.approx((0.3, low, high))
-    one = student_interval([0.4])
+    one = student_interval(pd.Series([0.4]))
     assert (one.low, one.value, one.high) == (0.4, 0.4, 0.4)
+    assert math.isnan(student_half(pd.Series([0.4])))
 
 
 def test_summaries_and_their_table():
@@ -142,64 +146,41 @@ def test_summaries_and_their_table():
         row("a", 0, 0.9, "ConvNet()"),
         row("a", 0, 1.0, examples=9),
     ]
-    first, *others = summarise(rows)
-    assert (first.method, first.retrainings, first.seconds) == ("a", 2, 2.0)
-    assert first.accuracy.value == pytest.approx(0.6)
-    assert [(each.method, each.trained_with, each.examples) for each in others] == [
+    found = summarise(pd.DataFrame(rows, columns=COLUMNS))
+    assert found["retrainings"].tolist() == [2, 1, 1, 1]
+    assert (found["method"][0], found["seconds"][0], found["accuracy"][0]) == ("a", 2.0, pytest.approx(0.6))
+    assert list(zip(found["method"], found["trained_with"], found["examples"], strict=True))[1:] == [
         ("b", "MLP()", 3), ("a", "ConvNet()", 3), ("a", "MLP()", 9),
     ]  # fmt: skip
-    lines = markdown([first, replace(others[0], distilled_with="x")]).splitlines()
-    half = 100 * (first.accuracy.high - 0.6)
+    found.loc[1, "distilled_with"] = "x"
+    lines = markdown(found).splitlines()
+    half = 100 * student_half(pd.Series([0.5, 0.7]))
     assert lines[2] == f"| a | MLP() | 3 | 60.0 ± {half:.1f} | 10.0 | 2.00 |"
     assert lines[3] == "| b (x) | MLP() | 3 | 40.0 | 10.0 | 2.00 |"
 
 
 def test_paired_differences_have_seed_and_network_in_common():
-    rows = [row("a", 0, 0.5), row("a", 1, 0.7), row("b", 0, 0.4), row("b", 1, 0.6), row("b", 2, 0.0)]
-    found = paired_difference(rows, "a", "b")
+    made = [row("a", 0, 0.5), row("a", 1, 0.7), row("b", 0, 0.4), row("b", 1, 0.6), row("b", 2, 0.0)]
+    rows, common = pd.DataFrame(made, columns=COLUMNS), ["trained_with", "seed"]
+    found = student_interval(paired_differences(rows, "accuracy", "a", "b", by="method", common=common))
     # the same in both pairs, so that the interval has no width
     assert (found.low, found.value, found.high) == pytest.approx((0.1, 0.1, 0.1))
-    with pytest.raises(ValueError, match="'a' and 'c' have no network and seed in common: evaluate both alike"):
-        paired_difference(rows, "a", "c")
-    with pytest.raises(ValueError, match="no network and seed in common"):
-        paired_difference(rows, "a", "b", trained_with="ConvNet()")
+    with pytest.raises(ValueError, match="'a' and 'c' have no trained_with and seed in common: run both alike"):
+        paired_differences(rows, "accuracy", "a", "c", by="method", common=common)
 
 
-def test_a_cross_table_has_every_set_and_network(shapes, generator):
-    sets = {"ConvNet": k_means(shapes, 1), "random": random_samples(shapes, 1, generator)}
-    networks = [replace(PROTOCOL, steps=20), replace(PROTOCOL, steps=20).with_network("ConvNet", width=4, depth=2)]
-    table = cross_architecture(sets, shapes, networks)
-    assert len(table.rows) == 2 * 2 * 3
-    alone = evaluate(sets["random"], shapes, protocol=networks[1])
-    assert table.accuracy("random", networks[1].name).value == pytest.approx(np.mean([each.accuracy for each in alone]))
-    text = table.markdown().splitlines()
-    assert text[0] == "| distilled with ↓, trained with → | MLP(hidden=(8,)) | ConvNet(width=4, depth=2) |"
-    assert text[3].startswith("| random | ")
-    with pytest.raises(KeyError, match="no set 'MLP' with network"):
-        table.accuracy("MLP", networks[0].name)
-    with pytest.raises(ValueError, match="expected at least one set and networks that differ"):
-        cross_architecture(sets, shapes, [PROTOCOL, PROTOCOL])
-    with pytest.raises(ValueError, match=r"0 sets and the networks MLP"):
-        cross_architecture({}, shapes, [PROTOCOL])
-
-
-def test_label_robustness_measures_four_accuracies(shapes, generator):
-    data, random = PROTOCOL.store(k_means(shapes, 1)), random_samples(shapes, 1, generator)
-    found = label_robustness(data, random, shapes)
-    mean = {
-        name: np.mean([each.accuracy for each in evaluate(of, shapes, protocol=PROTOCOL)])
-        for name, of in (("set", data), ("random", random))
-    }
-    # the labels of the set are hard already
-    assert found.set_hard == found.set_any == mean["set"]
-    assert found.random_any == mean["random"]
-    assert found.real_hard > 0.9
-    zca = ZCA.fit(shapes.train_inputs, 0.1)
-    assert (
-        label_robustness(
-            whitened(data, zca), whitened(random, zca), shapes, protocol=replace(PROTOCOL, whitening=True, retrainings=1)
-        ).real_hard
-        > 0.8
-    )
-    with pytest.raises(ValueError, match="the set has 3 examples, the random one 6: expected as many"):
-        label_robustness(data, random_samples(shapes, 2, generator), shapes)
+def test_a_cross_table_has_every_set_and_network():
+    rows = [
+        row("ours", 0, 0.9),
+        row("random", 0, 0.5),
+        row("ours", 0, 0.8, "ConvNet()"),
+        row("ours", 1, 0.6, "ConvNet()"),
+        row("random", 0, 0.4, "ConvNet()"),
+    ]
+    half = 100 * student_half(pd.Series([0.8, 0.6]))
+    assert cross_architecture(pd.DataFrame(rows, columns=COLUMNS)).splitlines() == [
+        "| accuracy, %; trained with → | MLP() | ConvNet() |",
+        "|---|---|---|",
+        f"| ours | 90.0 | 70.0 ± {half:.1f} |",
+        "| random | 50.0 | 40.0 |",
+    ]

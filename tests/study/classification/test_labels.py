@@ -13,7 +13,7 @@ from pinndd.study.classification import (
     evaluate,
     random_samples,
     smoothed,
-    summarise,
+    student_interval,
     teacher_labels,
     train_networks,
     trained_teachers,
@@ -90,7 +90,7 @@ def test_learned_labels_lower_the_error_and_leave_the_images(shapes):
     assert found["targets"].sum(-1).allclose(torch.ones(3))
     assert found.learnable == ()
     assert found.header["method"] == "random + learned labels"
-    before, after = (summarise(evaluate(each, shapes, protocol=PROTOCOL))[0].accuracy for each in (shifted, found))
+    before, after = (student_interval(evaluate(each, shapes, protocol=PROTOCOL)["accuracy"]) for each in (shifted, found))
     assert after.low > before.high
     with pytest.raises(ValueError, match="held_out=1 must lie between 0 and 1"):
         with_learned_labels(data, shapes, learner, settings=settings, held_out=1)

@@ -28,7 +28,7 @@ from pinndd.learners.network import NetworkModel
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification import estimate_memory
-from pinndd.vision.tasks.held_out import HeldOutClassification
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 from pinndd.vision.networks import MLP, ConvNet
 
 def status(name):
@@ -39,7 +39,7 @@ shape = (1, 28, 28)
 model = NetworkModel(ConvNet(shape, 10, width=16) if kind == "ConvNet" else MLP(784, 10, (256,)))
 
 def run(episodes, examples, questions, steps, every):
-    task = HeldOutClassification(torch.zeros(questions, *shape), torch.eye(10)[torch.arange(questions) % 10], questions)
+    task = HeldOutPrediction(torch.zeros(questions, *shape), torch.eye(10)[torch.arange(questions) % 10], questions)
     fields = {"inputs": torch.zeros(examples, *shape), "targets": torch.eye(10)[torch.arange(examples) % 10]}
     data = SyntheticData(fields, {"inputs": Box((-1.0,), (1.0,)), "targets": Fixed()})
     problem = DistillationProblem(Adam(model, steps), task, CrossEntropy(), Mean())
@@ -117,7 +117,7 @@ def test_an_example_of_another_shape_is_refused():
         ({"steps": 1000}, "keep_every=32 of UnrolledAdjoint"),
         ({"steps": 1000, "keep_every": 32, "episodes": 1, "examples": 2}, "fewer steps of training"),
         ({"examples": 10**6}, r"fewer examples in the set or a step \(now 1000000\)"),
-        ({"questions": 10**6}, r"fewer questions an episode \(now 1000000\)"),
+        ({"questions": 10**6}, r"fewer questions per episode \(now 1000000\)"),
     ],
 )
 def test_a_run_that_does_not_fit_is_refused_with_what_helps_most(monkeypatch, changes, first):

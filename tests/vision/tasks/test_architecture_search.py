@@ -24,7 +24,7 @@ from pinndd.vision.tasks.architecture_search import (
     log_likelihood,
     score_candidates,
 )
-from pinndd.vision.tasks.held_out import HeldOutClassification, one_hot
+from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 INPUTS = torch.tensor([[1.0], [-1.0], [2.0], [-2.0]], dtype=torch.float64)
 TARGETS = one_hot(torch.tensor([1, 0, 1, 0]), 2, torch.float64)
@@ -76,7 +76,7 @@ def test_episodes_draw_questions_without_repetition_and_weights_anew():
 
 
 def test_scores_of_candidates_are_a_column_each():
-    asked = HeldOutClassification(INPUTS, TARGETS, 4).everything(2)
+    asked = HeldOutPrediction(INPUTS, TARGETS, 4).everything(2)
     assert score_candidates(answers(1, -1, 1), asked, accuracy).tolist() == [[1, 0, 1], [1, 0, 1]]
 
 
@@ -86,7 +86,7 @@ def test_learned_labels_bring_the_ranking_closer_to_that_of_full_training():
     targets = one_hot((inputs.prod(-1) > 0).long(), 2, torch.float64)
     models = [NetworkModel(lambda w=w: nn.Sequential(nn.Linear(2, w), nn.Tanh(), nn.Linear(w, 2))) for w in (1, 3, 8)]
     everything = SyntheticData({"inputs": inputs, "targets": targets}, {"inputs": Fixed(), "targets": Fixed()})
-    asked = HeldOutClassification(inputs, targets, 30).everything(4, seed=3)
+    asked = HeldOutPrediction(inputs, targets, 30).everything(4, seed=3)
     full = Adam(Portfolio(models), steps=150, learning_rate=0.05, dtype=torch.float64).fit(everything, asked)
     task = ArchitectureSearch(inputs, targets, score_candidates(full, asked, accuracy).mean(0), queries=30)
     learner = Adam(Portfolio(models), steps=25, learning_rate=0.1, dtype=torch.float64)
@@ -101,7 +101,9 @@ def test_learned_labels_bring_the_ranking_closer_to_that_of_full_training():
 
 
 def test_scores_without_ranking_are_refused():
-    with pytest.raises(ValueError, match=r"scores have shape \(1,\), expected \(Q,\), one for each of two or more candidates"):
+    with pytest.raises(
+        ValueError, match=r"scores have shape \(1,\), expected \(Q,\), one for each of two or more candidates"
+    ):
         ArchitectureSearch(INPUTS, TARGETS, torch.ones(1), queries=2)
     with pytest.raises(ValueError, match=r"scores have shape \(2, 3\)"):
         ArchitectureSearch(INPUTS, TARGETS, torch.ones(2, 3), queries=2)
@@ -153,7 +155,7 @@ def test_the_search_space_builds_networks_that_differ():
         ({"norm": "batch"}, "norm='batch', expected one of instance, group, layer, none"),
         ({"kind": "MLP", "norm": "layer"}, "norm='layer' has no meaning for an MLP"),
         ({"norm": "group"}, "width=2 must be divisible by the 4 groups"),
-        ({"depth": 4}, "an image of 8 x 8 is too small for depth=4, expected at least 16 pixels a side"),
+        ({"depth": 4}, "an image of 8 x 8 is too small for depth=4, expected at least 16 pixels per side"),
     ],
 )
 def test_candidates_that_make_no_network_are_refused(change, message):

@@ -21,11 +21,11 @@ from pinndd.study.classification.continual import (
     ContinualProtocol,
     Trace,
     _balanced,
-    accuracy_after_steps,
     class_steps,
     gain,
     run_memories,
     run_stream,
+    steps_frame,
     table,
 )
 from pinndd.study.classification.memories import MEMORIES, DistilledMemory, arrivals_of, clustered_memory
@@ -162,11 +162,11 @@ def test_forgetting_and_gains():
     assert trace("a", 0, (0.9,)).forgetting == 0
     runs = [first, trace("b", 0, (0.9,), (0.9, 0.9), (0.5, 0.5, 0.5)), trace("a", 1, (1.0,), (1.0, 1.0), (0.8, 0.8, 0.8))]
     assert gain(runs, "a", "b").value == pytest.approx(0.1)
-    assert accuracy_after_steps(runs, "a")[2].value == pytest.approx(0.7)
-    with pytest.raises(ValueError, match="memories 'a' and 'c' have no seed in common"):
+    steps = steps_frame(runs).set_index(["memory", "step"])
+    assert steps.loc[("a", 3), "accuracy"] == pytest.approx(0.7)
+    assert steps.loc[("a", 3), "seen"] == 3
+    with pytest.raises(ValueError, match="'a' and 'c' have no seed in common"):
         gain(runs, "a", "c")
-    with pytest.raises(ValueError, match="no run of memory 'c'; expected one of a, b"):
-        accuracy_after_steps(runs, "c")
 
 
 def test_the_plot_has_a_line_and_a_band_for_each_memory():
@@ -183,7 +183,7 @@ def test_the_plot_has_a_line_and_a_band_for_each_memory():
 def test_streams_refuse_what_does_not_fit():
     with pytest.raises(ValueError, match="k=0, together=2"):
         protocol(k=0)
-    with pytest.raises(ValueError, match="5 of 4 classes a step"):
+    with pytest.raises(ValueError, match="5 of 4 classes per step"):
         class_steps(4, 5, 0)
     with pytest.raises(ValueError, match=r"class 0 .* training examples, 30 wanted"):
         run_stream(blobs(), "random", MEMORIES["random"], protocol(k=30))

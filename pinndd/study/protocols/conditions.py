@@ -1,0 +1,225 @@
+"""Training, validation and test conditions of every protocol, with all their seeds: nothing else draws conditions.
+
+Everything is solved when it is first asked for, so judging a finished set solves no training conditions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, pointwise_residual
+from pinndd.pinn.sets.broadened import broadened_sample
+from pinndd.pinn.sets.condition_code import encode
+from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
+from pinndd.pinn.sets.samplers import sobol
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.questions import Questions
+from pinndd.pinn.tasks.solutions import boundary_episodes, solutions
+from pinndd.study.protocols.allowance import Allowance
+from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.results.table import NO_SHIFT
+
+ROUGH = Roughening()
+MILD = Roughening(length=0.2, amplitude=0.4, share=0.35)
+"""For nonlinear equations, where rough data of full size lead into another regime, such as shocks."""
+
+_TRAIN, _VALIDATION, _TEST = 11, 22, 33
+"""Offsets that keep the draws of training, validation and test conditions apart."""
+
+_PROBE, _SOLVING = 8, 0.15
+"""Conditions that are solved to see how long one takes, and the part of a first look's time that solving may take."""
+
+_FIELD_TEST, _FIELD_VALIDATION = 910_000, 920_000
+"""Seeds of the solved protocol's test and validation conditions."""
+
+
+def roughening_for(pde: PDE) -> Roughening:
+    """Return how rough the conditions of a distillation are."""
+    return ROUGH if pointwise_residual(pde).is_linear() else MILD
+
+
+@dataclass(frozen=True)
+class HeldOutConditions:
+    """Test conditions of every shift that is asked, the same for every distillation seed, touched once.
+
+    Attributes:
+        episodes: `BoundaryEpisodes` or `Questions` by shift.
+        outside: shifts that leave the span of the training family, which no function of its coefficients can see.
+    """
+
+    episodes: Mapping[str, Any]
+    outside: Sequence[str] = ()
+
+    def few(self, count: int, elsewhere: int, shifts: int | None = None) -> HeldOutConditions:
+        """Return the first ``count`` conditions in distribution and ``elsewhere`` under (the first) other shifts."""
+        chosen = list(self.episodes.items())[:shifts]
+        return HeldOutConditions({shift: e[: count if shift == NO_SHIFT else elsewhere] for shift, e in chosen})
+
+
+def fresh_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
+    """Return the test conditions of protocols that train afresh for each."""
+    points = pde.box.scale(sobol(1024, pde.box.dimension, _TEST))
+    episodes = {}
+    for shift in settings.tested(pde.shifts):
+        ensemble = pde.ensemble(shift)
+        generator = torch.Generator().manual_seed(10_000 + _TEST * 100 + _number(pde, shift))
+        drawn = ensemble.sample(settings.test_conditions, generator)
+        episodes[shift] = boundary_episodes(
+            pde, ensemble, drawn, points, seed=settings.seed, derivatives=settings.measure.derivatives
+        ).to(settings.device)
+    return HeldOutConditions(episodes)
+
+
+def asked_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
+    """Return the test conditions of a conditioned network; shifts outside the span of the training family are left out."""
+    points = pde.box.scale(sobol(512, pde.box.dimension, _TEST))
+    return _in_span(pde, settings, points, 13_300, settings.test_conditions)
+
+
+def field_tests(pde: PDE, settings: StudySettings, points: Tensor) -> HeldOutConditions:
+    """Return the test conditions of the solved protocol, at the points where solutions are known."""
+    return _in_span(pde, settings, points, _FIELD_TEST, settings.test_conditions)
+
+
+def field_validation(pde: PDE, settings: StudySettings, points: Tensor, count: int) -> list[Questions]:
+    """Return other conditions of all shifts in the span, on which the solved protocol's baselines are tuned."""
+    every = StudySettings(device=settings.device, seed=0)
+    return list(_in_span(pde, every, points, _FIELD_VALIDATION, count).episodes.values())
+
+
+def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed: int) -> Questions:
+    """Solve conditions of any family in the span of the training family: questions to the network of draw ``seed``."""
+    code = encode(pde.ensemble(), ensemble, coefficients)
+    return Questions(code.coefficients, points, solutions(pde, BoundaryValues(ensemble, coefficients), points), seed)
+
+
+def _in_span(pde: PDE, settings: StudySettings, points: Tensor, first_seed: int, count: int) -> HeldOutConditions:
+    episodes, outside = {}, []
+    for shift in settings.tested(pde.shifts):
+        ensemble = pde.ensemble(shift)
+        drawn = ensemble.sample(count, torch.Generator().manual_seed(first_seed + _number(pde, shift)))
+        if encode(pde.ensemble(), ensemble, drawn).in_span:
+            episodes[shift] = ask(pde, ensemble, drawn, points, settings.seed).to(settings.device)
+        else:
+            outside.append(shift)
+    return HeldOutConditions(episodes, outside)
+
+
+def _number(pde: PDE, shift: str) -> int:
+    return [NO_SHIFT, *pde.shifts].index(shift)
+
+
+@dataclass(frozen=True, eq=False)
+class FreshConditions:
+    """Conditions of protocols that train afresh for each: the training family, part of it with a rough process added, or not.
+
+    Attributes:
+        pde: the equation.
+        seed: of the distillation; also of the network's draw.
+        device: of the computation.
+        training_count, validation_count: how many conditions.
+        roughening: what is added to a part of them (None: nothing; whoever pays for sensors says what may come).
+        points: how many, where the outer loop compares the solutions.
+        derivatives: orders of derivatives that the distance needs.
+        allowance: in a first look, fewer training conditions are solved where each takes long.
+    """
+
+    pde: PDE
+    seed: int
+    device: str
+    training_count: int
+    validation_count: int
+    roughening: Roughening | None
+    points: int = 600
+    derivatives: int = 0
+    allowance: Allowance = field(default_factory=Allowance)
+
+    @cached_property
+    def training(self) -> BoundaryEpisodes:
+        """What the outer loop draws from."""
+        return self._drawn(self._affordable(self.training_count), _TRAIN)
+
+    @cached_property
+    def validation(self) -> BoundaryEpisodes:
+        """Conditions that choose the best iterate."""
+        return self._drawn(self.validation_count, _VALIDATION)
+
+    @property
+    def plain(self) -> BoundaryEpisodes:
+        """Those of the validation conditions to which nothing is added: baselines are tuned on them."""
+        share = 0.0 if self.roughening is None else self.roughening.share
+        return self.validation[: self.validation_count - round(share * self.validation_count)]
+
+    def _affordable(self, count: int) -> int:
+        """Return how many conditions a first look may solve; a linear equation is solved once per coefficient anyway."""
+        if self.allowance.seconds is None or pointwise_residual(self.pde).is_linear():
+            return count
+        before = self.allowance.spent
+        self._drawn(_PROBE, _TRAIN)
+        each = max(1e-9, self.allowance.spent - before) / _PROBE
+        most = max(2 * _PROBE, math.floor(_SOLVING * self.allowance.seconds / each))
+        if most < count:
+            self.allowance.dropped.append(f"{count - most} of {count} training conditions")
+        return min(count, most)
+
+    def _drawn(self, count: int, offset: int) -> BoundaryEpisodes:
+        generator = torch.Generator().manual_seed(self.seed * 100 + offset)
+        if self.roughening is None:
+            ensemble = self.pde.ensemble()
+            drawn = ensemble.sample(count, generator)
+        else:
+            ensemble = roughened(self.pde, self.roughening)
+            drawn = roughened_sample(ensemble, count, self.roughening.share, generator)
+        points = self.pde.box.scale(sobol(self.points, self.pde.box.dimension, _TRAIN))
+        return boundary_episodes(
+            self.pde, ensemble, drawn, points, seed=self.seed, derivatives=self.derivatives
+        ).to(self.device)
+
+
+@dataclass(frozen=True, eq=False)
+class BroadenedConditions:
+    """Conditions of the amortised protocol, of a broadened training family.
+
+    Attributes:
+        pde: the equation.
+        seed: of the distillation.
+        device: of the computation.
+        training_count, validation_count: how many conditions.
+        points: where the solutions are compared.
+    """
+
+    pde: PDE
+    seed: int
+    device: str
+    training_count: int = 300
+    validation_count: int = 40
+    points: int = 256
+
+    @cached_property
+    def _codes(self) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(100 * self.seed + 5)
+        training = self.pde.ensemble()
+        counts = (self.training_count, self.validation_count)
+        first, second = (broadened_sample(training, n, generator) for n in counts)
+        return first, second
+
+    @cached_property
+    def training(self) -> Questions:
+        """What the outer loop draws from."""
+        return self._asked(self._codes[0])
+
+    @cached_property
+    def validation(self) -> Questions:
+        """Conditions on which baselines are tuned, and that choose the best iterate."""
+        return self._asked(self._codes[1])
+
+    def _asked(self, codes: Tensor) -> Questions:
+        points = self.pde.box.scale(sobol(self.points, self.pde.box.dimension, self.seed + 1))
+        return ask(self.pde, self.pde.ensemble(), codes, points, 1000 * self.seed + 500).to(self.device)

@@ -1,0 +1,327 @@
+"""The engine: distill, compare, judge, repeat at other sizes. It knows no protocol by name."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import torch
+
+from pinndd.data import SyntheticData
+from pinndd.outer_loop import Distillation, OuterSettings, distill
+from pinndd.study.protocols.bench import Bench, Method, Study
+from pinndd.study.protocols.learners import Recipe, recipe_of
+from pinndd.study.protocols.parts import DISTANCES, name_of
+from pinndd.study.protocols.protocol import Protocol
+from pinndd.study.results.outcome import FieldExample, Outcome
+from pinndd.study.results.selection import one_set_each
+from pinndd.study.results.summary import summarise
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
+
+S = TypeVar("S")
+
+FRESH = "fresh-samples"
+"""The ceiling of a first-order learner: as many points, drawn anew at every step."""
+
+
+SHARE = 0.5
+"""Part of the time that is left in a first look which the outer loop may take."""
+
+MOST_HURRIED = 5
+"""Outer steps that a first look takes however slow they are."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One bench with the set that was distilled on it, and all methods that it was compared with."""
+
+    bench: Bench[Any]
+    found: Distillation
+    methods: Sequence[Method]
+
+    @property
+    def distilled(self) -> Method:
+        """The distilled set as a method."""
+        return Method(DISTILLED, self.found.data, self.found.risk)
+
+
+def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = False) -> Distillation:
+    """Race the starts of a bench for a short time, then distill from the best of them.
+
+    The seconds of the result are those of choosing the start, the race and the outer loop; the designs, which a study tunes
+    anyway, are not in them.
+
+    Args:
+        bench: of one seed and learner.
+        checkpoint: file for the state of the outer loop.
+        resume: continue from ``checkpoint``.
+
+    Raises:
+        DivergedError: the outer loop diverged; its best set is on the exception.
+        CheckpointError: the checkpoint is damaged or of another configuration.
+    """
+    say, name = bench.study.progress, bench.study.name
+    started = time.perf_counter()
+    starts = [data.with_header(**bench.header()) for data in bench.starts()]
+    validation = [bench.conditions.validation]
+    race, best = bench.race, starts[0]
+    if race is not None:
+        raced = []
+        for k, data in enumerate(starts):
+            raced.append(
+                distill(
+                    bench.problem_for(data),
+                    data,
+                    hypergradient=bench.hypergradient,
+                    validation=validation,
+                    settings=race,
+                )
+            )
+            say(f"{name}: racing starts", k + 1, len(starts), min(r.risk for r in raced))
+        best = min(raced, key=lambda r: r.risk).data
+    before = time.perf_counter() - started
+    outer = _affordable(bench, best)
+    found = distill(
+        bench.problem_for(best),
+        best,
+        hypergradient=bench.hypergradient,
+        validation=validation,
+        settings=outer,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=lambda step, error: say(f"{name}: distilling", step, outer.steps, error),
+    )
+    seconds = found.seconds + before
+    data = bench.finished(found.data).with_header(seconds=round(seconds, 3))
+    return replace(found, data=data, seconds=seconds)
+
+
+def _affordable(bench: Bench[S], data: SyntheticData) -> OuterSettings:
+    """Return the settings of the outer loop, with as many steps as the time that is left allows."""
+    outer, allowance = bench.outer, bench.study.allowance
+    if allowance.seconds is None:
+        return outer
+    problem, before = bench.problem_for(data), allowance.spent
+    bench.hypergradient(problem, data, problem.task.episodes(outer.batch, torch.Generator().manual_seed(bench.seed)))
+    steps = math.floor(SHARE * max(0.0, allowance.left) / max(1e-9, allowance.spent - before))
+    if steps >= outer.steps:
+        return outer
+    allowance.dropped.append(f"{outer.steps - max(MOST_HURRIED, steps)} of {outer.steps} outer steps")
+    return replace(outer, steps=max(MOST_HURRIED, steps))
+
+
+def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
+    """Distill for every size and seed, compare with every method on conditions never seen, and let the judges train.
+
+    Args:
+        study: a protocol applied to a PDE.
+        protocol: which one.
+
+    Raises:
+        DivergedError: an outer loop diverged; its best set is on the exception.
+    """
+    rows: list[pd.DataFrame] = []
+    curve: list[pd.DataFrame] = []
+    trials: list[Trial] = []
+    for size in study.sizes:
+        part = study.resized(size)
+        for seed in range(study.settings.seed, study.settings.seed + study.settings.seeds):
+            mine = []
+            for bench in part.benches(seed):
+                designs = bench.designs
+                found = distill_on(bench)
+                mine.append(Trial(bench, found, [*designs, *bench.rivals()]))
+            rows += _compared(mine)
+            trials += mine
+            curve += [part.other_sizes(trial.bench) for trial in mine]
+    rows += study.for_everybody()
+    rows += _judged(study, protocol, trials[0])
+    results = as_table(pd.concat(rows))
+    first = trials[0]
+    best = _best_baselines(results, first)
+    return Outcome(
+        protocol=protocol.name,
+        results=results,
+        data=[t.found.data for t in trials],
+        best_baseline=best[NO_SHIFT].name if NO_SHIFT in best else "",
+        baseline_data=best[NO_SHIFT].data if NO_SHIFT in best and best[NO_SHIFT].size is None else None,
+        histories=[t.found.history for t in trials],
+        distill_seconds=[t.found.seconds for t in trials],
+        examples=_examples(study, first, results, best) if study.allowance.affords("solution fields") else [],
+        curve=as_table(pd.concat(curve)) if curve else as_table([]),
+        settings=_tuned(trials),
+        notes=[*study.notes(first.bench), *_dropped(study)],
+        distance=name_of(study.settings.distance, DISTANCES),
+    )
+
+
+def evaluate(study: Study[S], protocol: Protocol[S], data: SyntheticData, learner: str | None = None) -> pd.DataFrame:
+    """Train on a distilled set for every test condition; nothing is solved for training.
+
+    Args:
+        study: a protocol applied to the PDE of the set.
+        protocol: which one.
+        data: the set.
+        learner: any of the protocol's (None: the one that the set was distilled with); where it is another one, the weights of
+            the set are tuned for it as in a study.
+
+    Raises:
+        UnknownNameError: the protocol has no such learner.
+    """
+    made_with = str(data.header.get("learner", ""))
+    recipe = None if learner in (None, made_with) else recipe_of(str(learner), protocol.recipes)
+    data = data.to(study.settings.device)
+    bench = study.bench_for(data, recipe)
+    method = Method(DISTILLED, data)
+    if recipe is not None and recipe.judges:
+        rehearsal = study.judge(bench, recipe, recipe.rehearsal)
+        method = study.retuned(rehearsal, method)
+        bench = study.judge(bench, recipe)
+    shifts = list(study.tests.episodes)
+    if not bench.fresh:
+        study.progress(f"{study.name}: training {bench.recipe.name}", 0, 1, None)
+        return bench.rows(method, study.tests, distilled_with=made_with)
+    found = []
+    for k, shift in enumerate(shifts):
+        found.append(bench.rows(replace(method, shifts=[shift]), study.tests, distilled_with=made_with))
+        study.progress(f"{study.name}: training {bench.recipe.name}", k + 1, len(shifts), None)
+    return as_table(pd.concat(found)) if found else as_table([])
+
+
+def _compared(trials: Sequence[Trial]) -> list[pd.DataFrame]:
+    """Return the rows of one seed: every bench trains on its own set, on those of the others, and on its methods."""
+    rows = []
+    for trial in trials:
+        bench, tests = trial.bench, trial.bench.study.tests
+        for other in trials:
+            method = trial.distilled if other is trial else bench.foreign(other.found.data)
+            rows.append(bench.rows(method, tests, distilled_with=other.bench.recipe.name))
+        for k, method in enumerate(trial.methods):
+            rows.append(bench.rows(method, tests))
+            bench.study.progress(f"{bench.study.name}: testing", k + 1, len(trial.methods), None)
+    return rows
+
+
+def _judged(study: Study[S], protocol: Protocol[S], trial: Trial) -> list[pd.DataFrame]:
+    """Return the rows of every judge: the distilled set of the first trial and some designs, weights tuned anew."""
+    wanted = protocol.judges if study.settings.judges is None else study.settings.judges
+    rows: list[pd.DataFrame] = []
+    for name in wanted:
+        if study.allowance.affords(f"the judge {name}", 0.6):
+            rows += _judge(study, recipe_of(name, protocol.recipes), trial)
+    return rows
+
+
+def _judge(study: Study[S], recipe: Recipe, trial: Trial) -> list[pd.DataFrame]:
+    best = min(trial.bench.designs, key=lambda m: m.error).name
+    designs = [m for m in trial.bench.designs if m.name in (*study.judged_designs, best)]
+    bench, rehearsal = study.judge(trial.bench, recipe), study.judge(trial.bench, recipe, recipe.rehearsal)
+    tests = study.judge_tests
+    if recipe.judged_shifts is not None:
+        tests = replace(tests, episodes=dict(list(tests.episodes.items())[: recipe.judged_shifts]))
+    made_with = trial.bench.recipe.name
+    rows = []
+    methods = [study.retuned(rehearsal, m) for m in (trial.distilled, *designs)]
+    for k, method in enumerate(methods):
+        rows.append(bench.rows(method, tests, distilled_with=made_with if method.name == DISTILLED else ""))
+        study.progress(f"{study.name}: training {recipe.name}", k + 1, len(methods), None)
+    if recipe.fresh is not None:
+        data = study.fresh_samples(bench, methods[-1].data)
+        learner, asked = recipe.fresh(study.pde, {"part": study.settings.effort}), (NO_SHIFT,) if bench.fresh else None
+        free = Method(FRESH, data, learner=learner, ceiling=True, shifts=asked)
+        rows.append(bench.rows(free, tests))
+    return rows
+
+
+def _best_baselines(results: pd.DataFrame, trial: Trial) -> dict[str, Method]:
+    """Return the best baseline of the table under each shift, as it was tuned for the first trial."""
+    summary = one_set_each(summarise(results))
+    own = summary[(summary["learner"] == trial.bench.recipe.name) & (summary["method"] == DISTILLED)]
+    size = trial.bench.counts(trial.found.data)
+    own = own[(own["points"] == size[0]) & (own["boundary_points"] == size[1])]
+    return {
+        shift: next(m for m in trial.methods if m.name == name and (m.shifts is None or shift in m.shifts))
+        for shift, name in zip(own["shift"], own["baseline"], strict=True)
+        if isinstance(name, str) and any(m.name == name for m in trial.methods)
+    }
+
+
+def _examples(
+    study: Study[S], trial: Trial, results: pd.DataFrame, best: Mapping[str, Method]
+) -> list[FieldExample]:
+    """Return one test condition of every shift on the section that pictures show."""
+    found = []
+    for shift in study.tests.episodes:
+        rival = best.get(shift)
+        index, why = _shown(results, trial, shift, rival)
+        asked = study.example_questions(trial.bench, shift, index)
+        if asked is None:
+            continue
+        episodes, section = asked
+        predictions = {
+            m.name: _prediction(trial.bench, m, episodes) for m in (trial.distilled, *([rival] if rival else []))
+        }
+        found.append(replace(section.example(shift, episodes.truth[0], predictions), why=why))
+    return found
+
+
+def _shown(results: pd.DataFrame, trial: Trial, shift: str, rival: Method | None) -> tuple[int, str]:
+    """Return the number of the condition whose ratio of errors is nearest to the ratio of the table, and why it is shown."""
+    size = trial.bench.counts(trial.found.data)
+    mine = results[
+        (results["shift"] == shift)
+        & (results["learner"] == trial.bench.recipe.name)
+        & (results["seed"] == trial.bench.seed)
+        & (results["points"] == size[0])
+        & (results["boundary_points"] == size[1])
+    ]
+    own = mine[(mine["method"] == DISTILLED) & (mine["distilled_with"] == trial.bench.recipe.name)]
+    errors: pd.Series[float] = own.set_index("episode")["error"]
+    if rival is None:
+        middle = errors.rank(method="first").sub((len(errors) + 1) // 2).abs().idxmin()
+        return int(str(middle)), "the condition of median error"
+    other = mine[mine["method"] == rival.name].set_index("episode")["error"]
+    ratios = (other / errors).replace([math.inf, 0.0], math.nan).dropna()
+    if ratios.empty:
+        return int(errors.index[0]), "the first condition"
+    table = other.mean() / errors.mean()
+    nearest = (ratios / table).map(math.log).abs().idxmin()
+    return int(str(nearest)), "the condition whose ratio of errors is nearest to that of the means"
+
+
+def _prediction(bench: Bench[S], method: Method, episodes: Any) -> torch.Tensor:
+    fitted, _ = bench.trained(method, episodes)
+    with torch.no_grad():
+        field: torch.Tensor = bench.task_on(episodes).answer(fitted, episodes, 0)[0]
+    return field
+
+
+def _tuned(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return what was tuned, by trial and method."""
+    found: dict[str, Any] = {}
+    for t in trials:
+        bench = t.bench
+        key = f"{bench.recipe.name}, seed {bench.seed}"
+        if key in found:
+            key += f", {sum(bench.counts(t.found.data))} points"
+        found[key] = {
+            **bench.recipe.describe(bench.learner),
+            **{m.name: m.details for m in t.methods if m.details},
+        }
+    return found
+
+
+def _dropped(study: Study[S]) -> list[str]:
+    names = study.allowance.dropped
+    if not names:
+        return []
+    return [
+        f"Left out, since a first look takes at most {study.allowance.seconds:g} seconds of processor time: {', '.join(names)}. "
+        "A study without --quick has them."
+    ]
+

@@ -1,0 +1,230 @@
+"""One table of learners: how a study builds, tunes, distills with and judges by each of them.
+
+A learner is added here, in one line, and in its own file. Which hypergradient fits follows from the learner itself
+(`pinndd.hypergradients.fitting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import torch
+
+from pinndd.learners.adam import Adam
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
+from pinndd.learners.product_ridge import ProductRidge
+from pinndd.learners.ridge import Ridge
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.deepxde.learner import ConditionedDeepXDE, DeepXDE
+from pinndd.pinn.deepxde.training import DeepXDETraining
+from pinndd.pinn.models.conditioned import ConditionedModel
+from pinndd.pinn.models.conditioned_linear import LinearConditionedModel
+from pinndd.pinn.models.conditioned_mlp import ConditionedMLP
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.problem import Learner
+from pinndd.study.protocols.parts import unknown
+
+Settings = Mapping[str, Any]
+"""Settings of a learner as they are stored in the header of a data set."""
+
+
+@dataclass(frozen=True)
+class Outer:
+    """The outer loop for a learner: steps at full effort, episodes per step, learning rate."""
+
+    steps: int
+    batch: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a study treats a learner.
+
+    Attributes:
+        name: on the command line and in the rows.
+        build: makes the learner for a PDE from stored settings, or from none.
+        describe: returns the settings that ``build`` reads.
+        outer: how sets are distilled with it; None for a learner that only judges.
+        linear_only: whether it needs a linear equation.
+        slow: whether a fit takes so long that tuning has to be sparing.
+        ceiling: interior and boundary points of the set that stands for "full data", as multiples of those of the study.
+        lifts: factors on the tuned weights of the starts: better points may bear less smoothing, or data that are met more closely.
+        judges: whether it also trains on sets that were distilled with another learner, their boundary weight tuned anew.
+        ratios: boundary weights that are tuned then.
+        judged_shifts: how many families a judge sees (None: all).
+        rehearsal: part of its steps that a judge takes while weights are tuned.
+        fresh: the same learner on fresh samples at every step, the ceiling of first-order training; None where there is none.
+    """
+
+    name: str
+    build: Callable[[PDE, Settings], Learner]
+    describe: Callable[[Learner], dict[str, Any]] = lambda learner: {}
+    outer: Outer | None = None
+    linear_only: bool = False
+    slow: bool = False
+    ceiling: tuple[float, float] = (5.0625, 2.2)
+    lifts: Sequence[tuple[float, float]] = ((1.0, 1.0),)
+    judges: bool = False
+    ratios: Sequence[float] = (1.0, 10.0, 100.0)
+    judged_shifts: int | None = None
+    rehearsal: float = 1.0
+    fresh: Callable[[PDE, Settings], Learner] | None = None
+
+
+Recipes = Mapping[str, Recipe]
+
+
+def default_learner(pde: PDE) -> str:
+    """Return the learner that fits an equation: ridge for a linear one, Gauss-Newton for others."""
+    return "ridge" if pointwise_residual(pde).is_linear() else "gauss-newton"
+
+
+def recipe_of(name: str, recipes: Recipes) -> Recipe:
+    """Return a recipe of a protocol by name.
+
+    Raises:
+        UnknownNameError: the protocol has no such learner.
+    """
+    if name not in recipes:
+        raise unknown("learner", name, recipes)
+    return recipes[name]
+
+
+def distilling_recipe(pde: PDE, name: str | None, recipes: Recipes) -> Recipe:
+    """Return the recipe of the learner to distill with: the one asked for, else the one that fits the equation.
+
+    Raises:
+        UnknownNameError: the protocol has no such learner.
+        ValueError: its training is not differentiated, or it needs a linear equation.
+    """
+    recipe = recipe_of(name or default_learner(pde), recipes)
+    if recipe.outer is None:
+        able = [other.name for other in recipes.values() if other.outer is not None]
+        raise ValueError(
+            f"learner {recipe.name!r}: its training is not differentiated, so nothing is distilled with it; expected "
+            f"{', '.join(able)} (--judge {recipe.name} trains it on the distilled set)"
+        )
+    if recipe.linear_only and not pointwise_residual(pde).is_linear():
+        raise ValueError(f"learner {recipe.name!r}: PDE {pde.name!r} is nonlinear; use gauss-newton")
+    return recipe
+
+
+def _known(kind: type, values: Settings) -> dict[str, Any]:
+    """Return those of ``values`` that are settings of a model."""
+    return {f.name: values[f.name] for f in fields(kind) if f.name != "pde" and f.name in values}
+
+
+def _features(pde: PDE, stored: Settings) -> FeatureModel:
+    return FeatureModel(pde, int(stored.get("width", 256)), float(stored.get("scale", 1.0)))
+
+
+def _describe_features(learner: Any) -> dict[str, Any]:
+    return {"width": learner.model.width, "scale": learner.model.scale, "penalty": learner.penalty}
+
+
+def _describe_conditioned(learner: Any) -> dict[str, Any]:
+    return {**_known(type(learner.model), vars(learner.model)), "penalty": learner.penalty}
+
+
+def _describe_steps(learner: Any) -> dict[str, Any]:
+    return {"steps": learner.steps}
+
+
+def _ridge(pde: PDE, stored: Settings) -> Learner:
+    return Ridge(_features(pde, stored), float(stored.get("penalty", 1e-8)))
+
+
+def _gauss_newton(pde: PDE, stored: Settings) -> Learner:
+    return GaussNewton(_features(pde, stored), float(stored.get("penalty", 1e-8)))
+
+
+def _mlp_adam(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
+    if "steps" in stored:  # a set was distilled with it: a short training in double precision
+        return Adam(MLPModel(pde), steps=int(stored["steps"]), dtype=torch.float64)
+    return Adam(MLPModel(pde), steps=2000, fresh=fresh)
+
+
+def _mlp_lm(pde: PDE, stored: Settings) -> Learner:
+    return LevenbergMarquardt(MLPModel(pde))
+
+
+def _deepxde(pde: PDE, stored: Settings) -> Learner:
+    return DeepXDE(pde, DeepXDETraining(adam_steps=600, lbfgs_steps=300))
+
+
+def _tuple_ridge(pde: PDE, stored: Settings) -> Learner:
+    model = LinearConditionedModel(pde, **_known(LinearConditionedModel, stored))
+    return ProductRidge(model, stored.get("penalty", 1e-6))
+
+
+def _tuple_gauss_newton(pde: PDE, stored: Settings) -> Learner:
+    model = ConditionedModel(pde, **_known(ConditionedModel, stored))
+    return GaussNewton(model, stored.get("penalty", 1e-4), iterations=8, tolerance=1e-5)
+
+
+def _part(steps: int, stored: Settings) -> int:
+    return max(2, round(steps * float(stored.get("part", 1.0))))
+
+
+def _tuple_adam(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
+    return Adam(ConditionedMLP(pde), steps=_part(4000, stored), fresh=fresh)
+
+
+def _tuple_deepxde(pde: PDE, stored: Settings) -> Learner:
+    return ConditionedDeepXDE(pde, DeepXDETraining(adam_steps=_part(2000, stored), lbfgs_steps=_part(500, stored)))
+
+
+SHORT_ADAM: Settings = {"steps": 200}
+"""Settings of Adam where a set is distilled with it: the trajectory of every step is stored."""
+
+ON_POINTS: Recipes = {
+    r.name: r
+    for r in (
+        Recipe(
+            "ridge",
+            _ridge,
+            _describe_features,
+            Outer(400, 64, 0.01),
+            linear_only=True,
+            ceiling=(14.0625, 5.0),
+            lifts=((1.0, 1.0), (1e3, 1e3)),
+        ),
+        Recipe(
+            "gauss-newton",
+            _gauss_newton,
+            _describe_features,
+            Outer(200, 12, 0.01),
+            slow=True,
+            lifts=((1.0, 1.0), (1.0, 1e2)),
+        ),
+        Recipe(
+            "mlp-adam",
+            _mlp_adam,
+            _describe_steps,
+            Outer(60, 8, 0.01),
+            slow=True,
+            judges=True,
+            fresh=partial(_mlp_adam, fresh=True),
+        ),
+        Recipe("mlp-lm", _mlp_lm, slow=True, judges=True),
+        Recipe("deepxde", _deepxde, slow=True, judges=True, ratios=(10.0,), judged_shifts=2),
+    )
+}
+"""Learners that train on points: a fresh model for every condition."""
+
+ON_TUPLES: Recipes = {
+    r.name: r
+    for r in (
+        Recipe("ridge", _tuple_ridge, _describe_conditioned, Outer(800, 48, 0.02), linear_only=True),
+        Recipe("gauss-newton", _tuple_gauss_newton, _describe_conditioned, Outer(90, 48, 0.01), slow=True),
+        Recipe("mlp-adam", _tuple_adam, slow=True, judges=True, rehearsal=0.1, fresh=partial(_tuple_adam, fresh=True)),
+        Recipe("deepxde", _tuple_deepxde, slow=True, judges=True, rehearsal=0.1),
+    )
+}
+"""Learners that train on tuples (position, condition): one network for all conditions."""

@@ -1,0 +1,393 @@
+"""The retrain protocol: a fresh PINN for every boundary condition, trained on distilled points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pinndd.data import SyntheticData
+from pinndd.outer_loop import OuterSettings
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.points import write_csv
+from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
+from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.solutions import boundary_episodes
+from pinndd.problem import Episodes
+from pinndd.study.protocols.adaptive import tuned_adaptive
+from pinndd.study.protocols.bench import Bench, Method, Study
+from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests, roughening_for
+from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.learners import ON_POINTS, SHORT_ADAM, Recipe, distilling_recipe
+from pinndd.study.protocols.protocol import Protocol
+from pinndd.study.protocols.sections import Section, section_of
+from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
+from pinndd.study.protocols.words import ProtocolWords
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
+
+RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
+"""Ratios of the boundary weight to the interior weight that every baseline is tuned over."""
+
+LEVELS = (1.0, 1e2, 1e4)
+"""Interior weights that every baseline is tuned over: against the penalty of the learner, more weight is less smoothing."""
+
+CEILING = "dense"
+CEILING_WHERE_SLOW = (3.0625, 1.8)
+"""Size of the ceiling in a first look at a nonlinear equation, and for several outputs of one, as multiples of the study's."""
+
+STARTS = ("sobol", "hammersley", "latin-hypercube")
+"""Baselines that the outer loop starts from; the best after a short race goes on."""
+
+BEST_OF_K = "best-of-k"
+RANDOM = ("uniform", "latin-hypercube", "sobol", "hammersley")
+"""Samplers that best-of-k draws from in turn."""
+
+LARGER = ((1.5625, 1.2), (2.25, 1.5), (3.0625, 1.8))
+"""Sizes at which the baselines alone are repeated, so that the report knows what the same error costs without distilling; in
+interior and boundary points, as multiples of those of the study."""
+
+CURVE = ((0.25, 0.5), (0.5625, 0.7), *LARGER)
+"""Sizes of the curve, likewise."""
+
+_TUNING = 4
+"""Conditions on which the weights for a judge are tuned."""
+
+
+@dataclass(frozen=True)
+class RetrainSettings:
+    """Size of a set of the retrain protocol.
+
+    Attributes:
+        points: interior points.
+        boundary_points: of all conditions together.
+
+    Raises:
+        ValueError: one of them is not positive.
+    """
+
+    points: int = 64
+    boundary_points: int = 30
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"{name.replace('_', ' ')} {value}: expected a whole number from 1 on")
+
+    def times(self, pde: PDE, factors: tuple[float, float]) -> RetrainSettings:
+        """Return multiples of the size, at least one boundary point per condition."""
+        points, boundary_points = self.points * factors[0], self.boundary_points * factors[1]
+        return RetrainSettings(max(1, round(points)), max(len(pde.valued), round(boundary_points)))
+
+
+def design_seed(method: str, seed: int) -> int:
+    """Return the seed of a sampler in a study: the designs that need no randomness are taken as they are in the books."""
+    return 0 if method in ("hammersley", "midpoint-grid", "chebyshev-grid") else seed + 1
+
+
+@dataclass(frozen=True, eq=False)
+class RetrainBench(Bench[RetrainSettings]):
+    """One seed of the retrain protocol; the draw of the random features belongs to the learner."""
+
+    conditions: FreshConditions
+
+    @property
+    def hurried(self) -> bool:
+        """Whether this is a first look with a slow learner."""
+        return self.settings.quick and self.recipe.slow
+
+    @property
+    def sluggish(self) -> bool:
+        """Whether a fit takes several times as long as a slow one, since there are several outputs."""
+        return self.recipe.slow and self.pde.outputs > 1
+
+    def task_on(self, pool: Episodes) -> BoundaryGeneralisation:
+        return BoundaryGeneralisation(pool, (self.seed,))
+
+    @property
+    def outer(self) -> OuterSettings:
+        return outer_settings(self.recipe, self.settings.effort, self.seed, self.pde.outputs)
+
+    def counts(self, data: SyntheticData) -> tuple[int, int]:
+        return point_counts(self.pde, data)
+
+    def sampled(self, method: str, size: RetrainSettings, seed: int) -> SyntheticData:
+        """Draw a point set by a named sampler, with unit weights."""
+        interior, boundary = sample_points(self.pde, method, size.points, size.boundary_points, seed)
+        return collocation_data(self.pde, interior, boundary).to(self.settings.device)
+
+    def design(self, method: str, size: RetrainSettings) -> SyntheticData:
+        """Return a usual design of a size."""
+        return self.sampled(method, size, design_seed(method, self.seed))
+
+    def tune(self, name: str, data: SyntheticData, *, ceiling: bool = False) -> Method:
+        """Return a set with its best weights for the learner, on the grid that its speed allows."""
+        plain = self.conditions.plain
+        if self.hurried:
+            sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[2:5]), plain[:6]
+        elif self.recipe.slow:
+            sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[1:6]), plain[:12]
+        else:
+            sets, episodes = weight_grid(data, LEVELS, RATIOS), plain
+        return replace(self.best(name, sets, episodes), ceiling=ceiling)
+
+    def best(self, name: str, sets: Sequence[SyntheticData], episodes: BoundaryEpisodes) -> Method:
+        """Return the one of several sets with the lowest error."""
+        methods = [Method(name, each, self.error(each, episodes), details=weights_in_words(each)) for each in sets]
+        return min(methods, key=lambda m: m.error)
+
+    def with_best_scale(self) -> RetrainBench:
+        """Choose the feature scale of the learner on the baselines that are usually best."""
+        candidates = [replace(self, learner=learner) for learner in scaled(self.learner)]
+        if len(candidates) == 1:
+            return self
+        methods = ("hammersley", "midpoint-grid", "sobol")[: 1 if self.hurried else 3]
+        sets = [self.design(m, self.study.size) for m in methods]
+        ratios, levels = (RATIOS[2:5], LEVELS[: 1 if self.hurried else 2]) if self.recipe.slow else (RATIOS[1:6], LEVELS)
+        plain = self.conditions.plain
+        episodes = plain[:8] if self.recipe.slow else plain
+        errors = [
+            min(c.best("", weight_grid(data, levels, ratios), episodes).error for data in sets) for c in candidates
+        ]
+        return candidates[errors.index(min(errors))]
+
+    @cached_property
+    def designs(self) -> Sequence[Method]:
+        return self.designs_of(self.study.size)
+
+    def designs_of(self, size: RetrainSettings) -> list[Method]:
+        """Return every usual design of a size with its tuned weights."""
+        tuned = []
+        for k, name in enumerate(INTERIOR_SAMPLERS):
+            tuned.append(self.tune(name, self.design(name, size)))
+            least = min(t.error for t in tuned)
+            self.study.progress("retrain: tuning baselines", k + 1, len(INTERIOR_SAMPLERS), least)
+        return tuned
+
+    def starts(self) -> Sequence[SyntheticData]:
+        sets = sorted((m for m in self.designs if m.name in STARTS), key=lambda m: m.error)
+        if self.hurried:
+            sets = sets[:1]
+        lifted = []
+        for m in sets:
+            level, weight = weights_of(m.data)
+            lifted += [weighted(m.data, level * inner, weight * outer) for inner, outer in self.recipe.lifts]
+        return lifted
+
+    def rivals(self) -> Sequence[Method]:
+        allowance, study = self.study.allowance, self.study
+        found = [self.best_of_k()] if allowance.affords(BEST_OF_K, 0.6) else []
+        if allowance.affords("the dense set", 0.7):
+            size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
+            dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
+            found.append(self.tune(CEILING, dense, ceiling=True))
+        # in a first look they would take longer than all the rest where every fit is slow
+        if not self.hurried and allowance.affords("adaptive methods", 0.5):
+            found += tuned_adaptive(self)
+        return found
+
+    def best_of_k(self) -> Method:
+        """Return the best of k random sets on the validation conditions, with the outer compute of a distillation.
+
+        An outer step, with its gradient, costs about two evaluations of its batch; so k is such that as many conditions are
+        evaluated. Each set takes the tuned weights of its sampler.
+        """
+        tuned = {m.name: weights_of(m.data) for m in self.designs}
+        outer, episodes = self.outer, self.conditions.plain
+        count = max(1, round(2 * outer.steps * outer.batch / len(episodes)))
+        best: Method | None = None
+        for k in range(count):
+            name = RANDOM[k % len(RANDOM)]
+            drawn = self.sampled(name, self.study.size, 7919 * (self.seed + 1) + k)
+            data = weighted(drawn, *tuned[name])
+            error = self.error(data, episodes)
+            if best is None or error < best.error:
+                best = Method(BEST_OF_K, data, error, details=weights_in_words(data))
+            if k % 20 == 0 or k == count - 1:
+                self.study.progress("retrain: best of k random sets", k + 1, count, best.error)
+        assert best is not None
+        return best
+
+
+def outer_settings(recipe: Recipe, effort: float, seed: int, outputs: int = 1) -> OuterSettings:
+    """Return the settings of the outer loop for a learner; ``effort`` scales the number of steps.
+
+    In a first look (an effort below 1) several outputs, which take longer each, get fewer conditions per step.
+    """
+    assert recipe.outer is not None
+    return OuterSettings(
+        steps=max(10, round(recipe.outer.steps * effort)),
+        batch=max(4, recipe.outer.batch // outputs) if effort < 1 else recipe.outer.batch,
+        learning_rate=recipe.outer.rate,
+        rates={BOUNDARY_WEIGHT: 5.0, INTERIOR_WEIGHT: 5.0},
+        validate_every=20,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FreshStudy(Study[Any]):
+    """What protocols have in common that train a fresh model on points for every condition."""
+
+    judged_designs = ("midpoint-grid",)
+
+    @cached_property
+    def tests(self) -> HeldOutConditions:
+        return fresh_tests(self.pde, self.settings)
+
+    @property
+    def judge_tests(self) -> HeldOutConditions:
+        count = self.settings.judge_conditions
+        return self.tests.few(count, max(2, count // 2))
+
+    def judge(self, bench: Bench[Any], recipe: Recipe, part: float = 1.0) -> Bench[Any]:
+        return bench.with_recipe(recipe, recipe.build(self.pde, {}))
+
+    def retuned(self, bench: Bench[Any], method: Method) -> Method:
+        sets = weight_grid(method.data, (1.0,), bench.recipe.ratios)
+        if len(sets) == 1:
+            return replace(method, data=sets[0])
+        episodes = bench.conditions.plain[:_TUNING]
+        return min((replace(method, data=d, error=bench.error(d, episodes)) for d in sets), key=lambda m: m.error)
+
+    def fresh_samples(self, bench: Bench[Any], data: SyntheticData) -> SyntheticData:
+        return weighted(data, 1.0, 10.0)
+
+    def example_questions(self, bench: Bench[Any], shift: str, index: int) -> tuple[BoundaryEpisodes, Section]:
+        section, drawn = section_of(self.pde), self.tests.episodes[shift].values
+        coefficients = drawn.coefficients[index : index + 1].cpu()
+        episodes = boundary_episodes(self.pde, drawn.ensemble, coefficients, section.points, seed=bench.seed)
+        return episodes.to(self.settings.device), section
+
+    def points_bench(self, data: SyntheticData, recipe: Recipe | None) -> RetrainBench:
+        """Return the bench where a finished set of points is judged: its conditions are solved only if weights are tuned."""
+        name = str(data.header.get("learner", "")) or None
+        own = distilling_recipe(self.pde, name, self.recipes)
+        stored = data.header.get("learner_settings", {})
+        chosen = recipe or own
+        learner = chosen.build(self.pde, stored if recipe is None else {})
+        return self.bench_of(chosen, learner, int(data.header.get("seed", self.settings.seed)))
+
+    def bench_of(self, recipe: Recipe, learner: Any, seed: int) -> RetrainBench:
+        """Return a bench of the retrain protocol."""
+        counts = (512, 128) if recipe.name == "ridge" else (256, 32)
+        conditions = FreshConditions(
+            self.pde,
+            seed,
+            self.settings.device,
+            *counts,
+            roughening_for(self.pde),
+            derivatives=self.settings.measure.derivatives,
+            allowance=self.allowance,
+        )
+        return RetrainBench(self, recipe, learner, seed, conditions)
+
+
+@dataclass(frozen=True, eq=False)
+class RetrainStudy(FreshStudy):
+    """The retrain protocol applied to a PDE."""
+
+    name = "retrain"
+
+    def benches(self, seed: int) -> Sequence[RetrainBench]:
+        recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
+        learner = recipe.build(self.pde, SHORT_ADAM if recipe.name == "mlp-adam" else {})
+        self.progress("retrain: solving conditions", 0, 1, None)
+        return (self.bench_of(recipe, learner, seed).with_best_scale(),)
+
+    def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> RetrainBench:
+        return self.points_bench(data, recipe)
+
+    def other_sizes(self, bench: Bench[Any]) -> pd.DataFrame:
+        assert isinstance(bench, RetrainBench)
+        settings = self.settings
+        tests = HeldOutConditions({NO_SHIFT: self.tests.episodes[NO_SHIFT]} if NO_SHIFT in self.tests.episodes else {})
+        sizes = CURVE if settings.curve else LARGER if not settings.quick and not bench.sluggish else ()
+        rows = []
+        for k, factors in enumerate(sizes):
+            size = self.size.times(self.pde, factors)
+            other = replace(bench, study=self.resized(size))
+            if settings.curve:
+                methods = list(other.designs)
+                data = distill_on(other).data
+                rows.append(other.rows(Method(DISTILLED, data), tests, distilled_with=bench.recipe.name))
+            else:
+                methods = [other.tune(m, other.design(m, size)) for m in ("hammersley", "midpoint-grid")]
+            rows += [other.rows(m, tests) for m in methods]
+            self.progress("retrain: other sizes", k + 1, len(sizes), None)
+        return as_table(pd.concat(rows)) if rows else as_table([])
+
+    def notes(self, bench: Bench[Any]) -> Sequence[str]:
+        assert isinstance(bench, RetrainBench)
+        if bench.hurried:
+            moving = "The adaptive methods (rad, rar-d, r3, pacmann) are left out of a quick study with a slow learner."
+        else:
+            moving = (
+                "The adaptive methods (rad, rar-d, r3, pacmann) move the interior points for every boundary condition anew, and "
+                "train after each move; their time holds all of it. They have as many points as the other sets (rar-d ends with "
+                "as many), and the boundary points of the best Sobol or Hammersley design."
+            )
+        notes = [
+            "Every method is trained with the same learner and the same draw of its features, on the same boundary conditions; "
+            "each baseline's weights are tuned on validation conditions of the training family, and the feature scale on the best "
+            "baseline.",
+            moving,
+            "The outer loop sees the training family, half of it with a rough Gaussian process added; no shift of the test.",
+            "A collocation point without a label is free for a first-order learner: the rows of the judges say what the set is "
+            "worth there.",
+        ]
+        if bench.sluggish:
+            notes.append("Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them.")
+        if bench.recipe.name == "ridge":
+            notes.append(
+                "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."
+            )
+        return notes
+
+
+def usual_size(pde: PDE) -> RetrainSettings:
+    """Return the number of points where nothing is said: those of the module."""
+    return RetrainSettings(*pde.budget)
+
+
+def nonsense(pde: PDE, size: RetrainSettings) -> str:
+    """Return why a size makes no sense, or an empty text."""
+    try:
+        allocate(pde, size.boundary_points)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def export(pde: PDE, data: SyntheticData, path: Path) -> Sequence[Path]:
+    """Write the points as CSV."""
+    write_csv(pde, data, path)
+    return (path,)
+
+
+PROTOCOL = Protocol(
+    name="retrain",
+    about="positions and two weights",
+    words=ProtocolWords(
+        title="Retrain: a fresh network for every boundary condition, trained on the distilled points",
+        size="{points} interior and {boundary_points} boundary distilled points",
+        unit="points",
+        axis="interior points",
+    ),
+    size=RetrainSettings,
+    default_size=usual_size,
+    study=RetrainStudy,
+    recipes=ON_POINTS,
+    judges=("mlp-lm",),
+    curve=True,
+    derivatives=True,
+    usual=True,
+    labelled=False,
+    nonsense=nonsense,
+    export=export,
+)

@@ -1,0 +1,124 @@
+"""Sensors: where to measure the boundary and initial values when collocation points inside are free.
+
+The interior is plentiful and fixed. Of M sensors, how many go to which condition and where they stand is learned in two steps:
+candidates are dropped one by one (`pinndd.study.protocols.sensors.placing`); then the outer loop moves the positions by the
+hypergradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from pinndd.data import SyntheticData
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import INTERIOR
+from pinndd.pinn.sets.samplers import hammersley, patch_points
+from pinndd.study.protocols.bench import Bench
+from pinndd.study.protocols.conditions import FreshConditions
+from pinndd.study.protocols.learners import ON_POINTS, Outer, Recipe, distilling_recipe
+from pinndd.study.protocols.protocol import Protocol
+from pinndd.study.protocols.retrain import FreshStudy, export
+from pinndd.study.protocols.sensors.baselines import with_best_scale
+from pinndd.study.protocols.sensors.bench import SensorBench
+from pinndd.study.protocols.sensors.settings import SensorSettings, known_conditions, nonsense
+from pinndd.study.protocols.words import ProtocolWords
+
+__all__ = ["PROTOCOL", "SensorBench", "SensorSettings", "SensorStudy"]
+
+INTERIOR_POINTS = {"ridge": 400, "gauss-newton": 196}
+"""Interior points by learner; they carry no label, so they are plentiful."""
+
+LEARNERS = {"ridge": {"width": 384, "penalty": 1e-6}, "gauss-newton": {"width": 256, "penalty": 1e-8}}
+"""Settings of the learners; with a plentiful interior there are rows enough for many features."""
+
+KNOWN_POINTS = 16
+"""Points along each coordinate of a condition whose values are known to be zero: nothing is measured there."""
+
+RECIPES = {
+    **ON_POINTS,
+    "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01)),
+    "gauss-newton": replace(ON_POINTS["gauss-newton"], outer=Outer(80, 12, 0.01)),
+    "mlp-adam": replace(ON_POINTS["mlp-adam"], outer=None, fresh=None),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SensorStudy(FreshStudy):
+    """Sensors on the conditions of a PDE."""
+
+    name = "sensors"
+    judged_designs = ("midpoints",)
+
+    @property
+    def sizes(self) -> Sequence[SensorSettings]:
+        return [replace(self.size, sensors=(count,)) for count in self.size.sensors]
+
+    def benches(self, seed: int) -> Sequence[SensorBench]:
+        recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
+        self.progress("sensors: solving conditions", 0, 1, None)
+        box = self.pde.box
+        interior = box.scale(hammersley(self.size.points or INTERIOR_POINTS.get(recipe.name, 196), box.dimension, 0))
+        bench = self._bench(recipe, LEARNERS.get(recipe.name, {}), seed, interior.to(self.settings.device))
+        return (with_best_scale(bench, self.size.count),)
+
+    def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> SensorBench:
+        own = distilling_recipe(self.pde, str(data.header.get("learner", "")) or None, self.recipes)
+        stored = data.header.get("learner_settings", {}) if recipe is None else {}
+        return self._bench(recipe or own, stored, int(data.header.get("seed", self.settings.seed)), data[INTERIOR])
+
+    def _bench(self, recipe: Recipe, stored: Any, seed: int, interior: torch.Tensor) -> SensorBench:
+        patches = self.pde.patches
+        known = {
+            zero: patch_points(patches[zero], "midpoint-grid", KNOWN_POINTS ** patches[zero].dimension, 0).to(interior)
+            for zero in known_conditions(self.pde)
+        }
+        # the training family as it is: whoever pays for sensors says with it what may come
+        counts = (256, 128) if recipe.name == "ridge" else (32, 8) if self.settings.quick else (96, 24)
+        derivatives = self.settings.measure.derivatives
+        conditions = FreshConditions(
+            self.pde, seed, self.settings.device, *counts, None, 400, derivatives, self.allowance
+        )
+        learner = recipe.build(self.pde, stored)
+        return SensorBench(self, recipe, learner, seed, conditions, interior=interior, known=known)
+
+    def notes(self, bench: Bench[Any]) -> Sequence[str]:
+        assert isinstance(bench, SensorBench)
+        return [
+            f"The {len(bench.interior)} interior points are fixed and free; only what must be measured is counted.",
+            "Every placement is trained on by the same learner, its weights tuned on validation conditions of the training family.",
+            *([f"Known to be zero, nothing to measure: {', '.join(bench.known)}."] if bench.known else []),
+        ]
+
+
+def usual_size(pde: PDE) -> SensorSettings:
+    """Return the number of sensors where nothing is said."""
+    return SensorSettings()
+
+
+PROTOCOL = Protocol(
+    name="sensors",
+    about="positions of M sensors",
+    words=ProtocolWords(
+        title="Sensors: a fresh network for every boundary condition, trained on what the distilled sensors measure",
+        size="{boundary_points} distilled sensors",
+        unit="sensors",
+        axis="sensors M",
+        size_column="boundary_points",
+        counted=("boundary_points",),
+    ),
+    size=SensorSettings,
+    default_size=usual_size,
+    study=SensorStudy,
+    recipes=RECIPES,
+    judges=(),
+    curve=False,
+    derivatives=True,
+    usual=False,
+    labelled=False,
+    nonsense=nonsense,
+    export=export,
+)

@@ -1,0 +1,170 @@
+"""One self-contained page about a run: verdict, tables, pictures, costs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+from jinja2 import Environment, StrictUndefined
+from pandas import DataFrame
+
+from pinndd.checkpoint import write_atomically
+from pinndd.pinn.declare.pde import PDE
+from pinndd.study.plots.gallery import Picture
+from pinndd.study.protocols import protocol_named
+from pinndd.study.report.cost import Cost, cost_of, judge_sentence
+from pinndd.study.report.verdict import Verdict, verdict
+from pinndd.study.results import words
+from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.run_config import RunConfig
+from pinndd.study.results.selection import SIZE, frontier, of_size, one_set_each, own_learner, sizes_studied, transfer_cells
+from pinndd.study.results.summary import comparisons, summarise
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, SECONDS, rows_of
+
+
+@dataclass(frozen=True)
+class LearnerSection:
+    """What the page says about one learner and size.
+
+    Attributes:
+        title: who trained on what.
+        comparisons: rows of `comparisons`, one per shift.
+        shifts: those of the columns of the second table.
+        methods: its rows: name, whether it is a ceiling, and the row of the summary, or None, under every shift.
+        best: the lowest mean under every shift at equal terms.
+    """
+
+    title: str
+    comparisons: Sequence[Any]
+    shifts: Sequence[str]
+    methods: Sequence[tuple[str, bool, Sequence[Any]]]
+    best: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ProtocolSection:
+    """What the page says about one protocol."""
+
+    name: str
+    title: str
+    error: str
+    verdict: Verdict
+    learners: Sequence[LearnerSection]
+    pictures: Mapping[str, Sequence[tuple[str, str]]]
+    costs: Sequence[Cost]
+    judge: str
+    distill_seconds: Sequence[float]
+    training: Sequence[Any]
+    transfer: Sequence[Any]
+    settings: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+
+
+def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictures: Sequence[Picture], path: Path) -> None:
+    """Write the page, with all pictures inside it, atomically.
+
+    Args:
+        pde: of the study.
+        config: of the run.
+        outcomes: one per protocol.
+        pictures: those of `draw_gallery`.
+        path: such as ``runs/heat/report.html``.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "percent": words.percent,
+        "interval": words.interval,
+        "seconds": words.seconds,
+        "significant": words.significant,
+        "ratio": words.ratio,
+        "shift": words.shift_name,
+    }
+    source = resources.files("pinndd.study.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
+    page = environment.from_string(source).render(
+        pde=pde,
+        config=config,
+        sections=[section(o, [p for p in pictures if p.protocol == o.protocol]) for o in outcomes],
+        seconds=SECONDS,
+        pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
+    )
+    with write_atomically(path) as file:
+        file.write(page.encode())
+
+
+def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
+    """Put together what the page says about one protocol."""
+    rows = summarise(outcome.results)
+    single = one_set_each(rows)
+    all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]))) if len(outcome.curve) else single
+    learner, sizes = own_learner(rows), sizes_studied(rows)
+    pairs = [(name, size) for name in rows["learner"].unique() for size in sizes or (None,)]
+    costs = [cost_of(all_sizes, name, outcome.distill_seconds, size if len(sizes) > 1 else None) for name, size in pairs]
+    embedded: dict[str, list[tuple[str, str]]] = {}
+    for picture in pictures:
+        embedded.setdefault(picture.kind, []).append((_data_uri(picture.path), picture.caption))
+    return ProtocolSection(
+        name=outcome.protocol,
+        title=protocol_named(outcome.protocol).words.title,
+        error=words.error_name(outcome.distance),
+        verdict=Verdict("Nothing was measured.", (), ()) if rows.empty else verdict(single, learner, all_sizes),
+        learners=[_learner(single, name, size, len(sizes) > 1) for name, size in pairs],
+        pictures=embedded,
+        costs=[c for c in costs if c is not None],
+        judge=judge_sentence(all_sizes, learner),
+        distill_seconds=outcome.distill_seconds,
+        training=_training(single),
+        transfer=[row for worst in (False, True) for row in rows_of(transfer_cells(rows, worst_shift=worst))],
+        settings=[(name, _plain(value)) for name, value in outcome.settings.items()],
+        notes=outcome.notes,
+    )
+
+
+def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, several: bool) -> LearnerSection:
+    mine = summary[summary["learner"] == learner]
+    mine = mine if size is None else of_size(mine, size) if several else mine
+    shifts, key = mine["shift"].unique().tolist(), ["method", *SIZE, "ceiling"]
+    at = {(*(getattr(row, name) for name in key), row.shift): row for row in rows_of(mine)}
+    names = sorted(rows_of(mine[key].drop_duplicates()), key=lambda row: (row.ceiling, row.method != DISTILLED))
+    methods = [
+        (
+            f"{row.method} ({row.points} + {row.boundary_points})" if row.ceiling else row.method,
+            row.ceiling,
+            [at.get((*row, shift)) for shift in shifts],
+        )
+        for row in names
+    ]
+    best = {str(s): float(m) for s, m in mine[~mine["ceiling"]].groupby("shift")["mean"].min().items()}
+    compared = list(rows_of(comparisons(mine)))
+    on = f" on {protocol_named(compared[0].protocol).words.size_of(compared[0])}" if several and compared else ""
+    return LearnerSection(f"Trained by {learner}{on}", compared, shifts, methods, best)
+
+
+def _training(summary: DataFrame) -> list[Any]:
+    """Rows in distribution, fastest first, with ``fastest``: whether nothing else is both faster and more accurate.
+
+    Of the baselines, the best ones and the fastest ones stand there.
+    """
+    inside = summary[(summary["shift"] == NO_SHIFT) & np.isfinite(summary["mean"])]
+    ordered = inside.sort_values(["seconds", "mean"], kind="stable")
+    marked = ordered.assign(fastest=ordered.index.isin(frontier(inside).index))
+    told = marked["method"].isin([DISTILLED, *inside["baseline"]])
+    return list(rows_of(marked[marked["fastest"] | marked["ceiling"] | told]))
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _plain(value: Any) -> str:
+    """A setting for people: ``sobol: 10, grid: 3``."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(v) for v in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""What studies return: tables, intervals, run folders, the benchmark file."""

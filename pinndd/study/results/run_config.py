@@ -1,0 +1,163 @@
+"""What a run was started with, as ``config.toml``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pinndd import __version__
+from pinndd.checkpoint import write_atomically
+
+PACKAGES = ("torch", "deepxde", "numpy", "scipy")
+
+
+class RunConfigError(ValueError):
+    """A ``config.toml`` that is damaged, or that belongs to other settings."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that numbers depend on."""
+    found = {"pinndd": __version__, "python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def hardware(device: str = "cpu") -> dict[str, Any]:
+    """Return what times depend on: processor, number of cores, and the accelerator if one was used. No names of machines."""
+    found: dict[str, Any] = {"processor": _processor(), "cores": os.cpu_count() or 1}
+    if device.startswith("cuda") and torch.cuda.is_available():
+        found["accelerator"] = torch.cuda.get_device_name(torch.device(device))
+    return found
+
+
+def _processor() -> str:
+    """The name of the processor; Linux tells it in a file only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    found = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return found or platform.processor() or platform.machine()
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Configuration of a run.
+
+    Attributes:
+        pde: name of the PDE.
+        protocols: those asked for.
+        settings: those of the study, as plain values.
+        command: the command line that repeats the run.
+        module: name or path of the PDE module; empty if the PDE did not come from a file.
+        source: checksum of that module.
+        skipped: protocols that make no sense for this PDE, and why.
+        versions: of Python and the packages.
+    """
+
+    pde: str
+    protocols: Sequence[str]
+    settings: Mapping[str, Any]
+    command: str = ""
+    module: str = ""
+    source: str = ""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    @classmethod
+    def of(
+        cls,
+        pde: str,
+        protocols: Sequence[str],
+        settings: Any,
+        command: str = "",
+        module: str = "",
+        source: str = "",
+        skipped: Mapping[str, str] | None = None,
+        sizes: Mapping[str, Any] | None = None,
+    ) -> RunConfig:
+        """Describe a study that is about to begin; ``settings`` are a dataclass, kept without what is None.
+
+        Where two protocols have a setting of one name, the second is kept under the name of its protocol.
+        """
+        found = {f.name: getattr(settings, f.name) for f in fields(settings)}
+        for protocol, size in (sizes or {}).items():
+            mine = {f.name: getattr(size, f.name) for f in fields(size)}
+            found |= {f"{protocol} {name}" if name in found else name: value for name, value in mine.items()}
+        values = {name: _plain(value) for name, value in found.items() if value is not None}
+        return cls(pde, list(protocols), values, command, module, source, dict(skipped or {}))
+
+    def save(self, path: Path) -> None:
+        """Write to ``path`` atomically."""
+        with write_atomically(path) as file:
+            file.write(to_toml(asdict(self)).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> RunConfig:
+        """Read what `save` wrote.
+
+        Raises:
+            RunConfigError: the file is damaged or no configuration of a run.
+        """
+        try:
+            return cls(**tomllib.loads(path.read_text()))
+        except (OSError, tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
+            raise RunConfigError(f"{path} is not the configuration of a run ({error}): choose another folder") from error
+
+    def require_same(self, other: RunConfig, path: Path) -> None:
+        """Make sure that ``other`` continues this run.
+
+        Raises:
+            RunConfigError: the PDE or a setting differs; the first difference is named.
+        """
+        if "budget" in self.settings:
+            raise RunConfigError(
+                f"run {path} was written by pinndd {self.versions.get('pinndd', '0.1.0')}, whose settings have other names: "
+                "'pinndd plot' draws it again; to go on, start anew with --overwrite"
+            )
+        mine = {"PDE": self.pde, "PDE module": self.source, **self.settings}
+        theirs = {"PDE": other.pde, "PDE module": other.source, **other.settings}
+        for name in dict.fromkeys((*mine, *theirs)):
+            if mine.get(name) != theirs.get(name):
+                raise RunConfigError(
+                    f"run {path} was started with {name} = {mine.get(name)!r}, now it is {theirs.get(name)!r}: "
+                    "resume with the same settings, or start anew with --overwrite"
+                )
+
+
+def _plain(value: Any) -> Any:
+    """A setting as TOML has it; a part that is no plain value, such as a distance, stands as it prints."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool) else repr(value)
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """Write plain values as TOML: one level of tables after the values of the top."""
+    top = [f"{k} = {_toml_value(v)}" for k, v in values.items() if not isinstance(v, Mapping)]
+    tables = [
+        "\n".join((f"\n[{name}]", *(f"{k} = {_toml_value(v)}" for k, v in table.items())))
+        for name, table in values.items()
+        if isinstance(table, Mapping)
+    ]
+    return "\n".join((*top, *tables)) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+    raise TypeError(f"{value!r} has no TOML form; expected a string, a number, a truth value or a list of these")

@@ -1,0 +1,148 @@
+"""The folder of a run: what is in it, who may write to it, and how it is continued."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas
+
+from pinndd.checkpoint import write_json
+from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.outcome_files import has_outcome, load_outcome, save_outcome
+from pinndd.study.results.run_config import RunConfig
+from pinndd.study.results.summary import summarise, summary_to_json
+from pinndd.study.results.table import RELATIVE_L2, as_table
+from pinndd.study.results.writing import write_csv
+
+CONFIG = "config.toml"
+
+
+class RunFolderError(ValueError):
+    """A folder that a run may not write to, or that holds no run."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder with ``config.toml``, ``data.npz``, ``results.csv``, ``summary.json``, ``figures/``, ``report.html``.
+
+    What is needed to resume and to redraw is kept under ``state/``, one folder per protocol.
+    """
+
+    path: Path
+
+    @classmethod
+    def start(cls, path: Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False) -> RunFolder:
+        """Begin a run in ``path``, or continue one.
+
+        Raises:
+            RunFolderError: the folder is in use and neither ``resume`` nor ``overwrite`` is asked for, or it holds
+                something else than a run.
+            RunConfigError: the run to be resumed was started with other settings.
+        """
+        folder = cls(path)
+        folder.require_free(resume=resume, overwrite=overwrite)
+        if folder.holds_run and resume:
+            RunConfig.load(path / CONFIG).require_same(config, path)
+        elif folder.holds_run:
+            folder._clear()
+        config.save(path / CONFIG)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open the folder of a run to read it.
+
+        Raises:
+            RunFolderError: there is no run in it.
+        """
+        folder = cls(path)
+        if not path.is_dir():
+            raise RunFolderError(f"run folder {path} does not exist: start a run with 'pinndd study PDE --out {path}'")
+        if not folder.holds_run:
+            raise RunFolderError(
+                f"folder {path} holds no run ({CONFIG} is missing): name the folder that 'pinndd study' wrote"
+            )
+        return folder
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / CONFIG).is_file()
+
+    def require_free(self, *, resume: bool, overwrite: bool) -> None:
+        """Make sure that a run may start here.
+
+        Raises:
+            RunFolderError: see `start`.
+        """
+        if resume and overwrite:
+            raise RunFolderError("--resume and --overwrite exclude each other: choose one")
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"run folder {self.path} is a file: choose another with --out")
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return
+        if not self.holds_run:
+            raise RunFolderError(f"folder {self.path} holds files that are no run: choose another with --out")
+        if not (resume or overwrite):
+            raise RunFolderError(
+                f"run folder {self.path} is in use: continue that run with --resume, replace it with --overwrite, or choose "
+                "another with --out"
+            )
+
+    @property
+    def config(self) -> RunConfig:
+        """What the run was started with."""
+        return RunConfig.load(self.path / CONFIG)
+
+    @property
+    def config_file(self) -> Path:
+        """Where that is kept."""
+        return self.path / CONFIG
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the pictures."""
+        return self.path / "figures"
+
+    def finished(self, protocol: str) -> bool:
+        """Whether a protocol is complete."""
+        return has_outcome(self._state(protocol))
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the outcomes of all finished protocols, in the order in which they were asked for."""
+        return [load_outcome(self._state(p)) for p in self.config.protocols if self.finished(p)]
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep the outcome of a protocol and write the tables anew."""
+        save_outcome(outcome, self._state(outcome.protocol))
+        self.write_tables(self.outcomes())
+
+    def write_tables(self, outcomes: Sequence[Outcome]) -> None:
+        """Write the distilled sets, ``results.csv``, ``curve.csv`` (if there is a curve) and ``summary.json``."""
+        with_data = [o for o in outcomes if o.data]
+        for k, outcome in enumerate(with_data):
+            if k == 0:
+                outcome.data[0].save(self.path / "data.npz")
+            if len(with_data) > 1:
+                outcome.data[0].save(self.path / f"data-{outcome.protocol}.npz")
+        distance = outcomes[0].distance if outcomes else RELATIVE_L2  # one per run: it is a setting
+        results = as_table(pandas.concat([as_table(()), *(o.results for o in outcomes)]))
+        write_csv(results, self.path / "results.csv", distance)
+        curves = [o.curve for o in outcomes if len(o.curve)]
+        if curves:
+            write_csv(pandas.concat(curves), self.path / "curve.csv", distance)
+        write_json(self.path / "summary.json", summary_to_json(summarise(results)), allow_nan=False)
+
+    def _state(self, protocol: str) -> Path:
+        return self.path / "state" / protocol
+
+    def _clear(self) -> None:
+        """Remove what runs write, and nothing else."""
+        for name in ("state", "figures"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        files = (CONFIG, "results.csv", "curve.csv", "summary.json", "report.html")
+        for file in (*(self.path / name for name in files), *self.path.glob("data*.npz")):
+            file.unlink(missing_ok=True)

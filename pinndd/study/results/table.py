@@ -1,0 +1,101 @@
+"""The table of results, one row per trained model and boundary condition: its columns, and how it is made and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pandas import DataFrame
+
+DISTILLED = "distilled"
+"""Name of the distilled set among the methods."""
+
+NO_SHIFT = "none"
+"""Name of the training family among the shifts: in distribution."""
+
+RELATIVE_L2 = "relative-l2"
+"""Name of the distance that a study takes unless it says otherwise."""
+
+COLUMNS: Mapping[str, str] = {
+    "pde": "str",
+    "protocol": "str",
+    "method": "str",
+    "learner": "str",
+    "points": "int64",
+    "boundary_points": "int64",
+    "shift": "str",
+    "seed": "int64",
+    "episode": "int64",
+    "error": "float64",
+    "seconds": "float64",
+    "distilled_with": "str",
+    "ceiling": "bool",
+}
+"""Columns of a table of results, in order, with their types.
+
+``pde, protocol, method, learner``: what was trained on what; methods are the names of the samplers, ``distilled``, and
+those of the ceilings (``dense``, ``fresh-samples``, ...). ``points``: interior points (tuples for the amortised protocol,
+solved conditions for the solved one). ``boundary_points``: boundary points, or sensors. ``shift``: family of the boundary
+condition. ``seed``: of the distillation, or of the draw of the baseline. ``episode``: number of the boundary condition
+within the shift; rows of different methods with equal shift, seed and episode are paired: same boundary condition, same
+initial weights. ``error``: in the distance of the study. ``seconds``: see `SECONDS`. ``distilled_with``: learner that the
+set was distilled with; empty for other methods. ``ceiling``: whether the method stands outside the comparison at equal
+terms, since it sees more data.
+"""
+
+SECONDS = "wall time of training, per boundary condition that the training served"
+"""What the column ``seconds`` holds, in every protocol."""
+
+_OPTIONAL: Mapping[str, Any] = {"distilled_with": "", "ceiling": False}
+
+
+class TableError(ValueError):
+    """Rows that are no results: a column is missing, unknown, or holds something of another type."""
+
+
+def as_table(rows: Iterable[Mapping[str, object]] | DataFrame) -> DataFrame:
+    """Return results as a data frame with exactly `COLUMNS`, numbered from 0.
+
+    Args:
+        rows: one mapping per row, or a frame; ``distilled_with`` and ``ceiling`` may be left out.
+
+    Raises:
+        TableError: the rows are no results; the column is named.
+    """
+    frame = rows.reset_index(drop=True) if isinstance(rows, DataFrame) else DataFrame([{**_OPTIONAL, **row} for row in rows])
+    if frame.empty:
+        frame = frame.reindex(columns=list(COLUMNS))
+    frame = frame.assign(**{name: value for name, value in _OPTIONAL.items() if name not in frame})
+    missing, unknown = ([n for n in a if n not in b] for a, b in ((COLUMNS, frame.columns), (frame.columns, COLUMNS)))
+    if missing or unknown:
+        said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unknown {', '.join(unknown)}"] * bool(unknown)
+        raise TableError(f"columns of results: {'; '.join(said)}; expected {', '.join(COLUMNS)}")
+    return DataFrame({name: _typed(frame, name, kind) for name, kind in COLUMNS.items()})
+
+
+def _typed(frame: DataFrame, name: str, kind: str) -> Any:
+    column: Any = frame[name]
+    wrong = [value for value in column if not isinstance(value, str)] if kind == "str" else []
+    try:
+        if wrong or (kind != "float64" and column.isna().any()):
+            raise TypeError(f"found {wrong[0] if wrong else 'nothing'!r}")
+        if kind == "int64" and not (column == column.astype(kind)).all():
+            raise TypeError("not all of them are whole")
+        return column.astype(kind)
+    except (TypeError, ValueError) as error:
+        raise TableError(f"column {name!r} of results ({error}): expected values of type {kind}") from error
+
+
+def rows_of(frame: DataFrame) -> Iterator[Any]:
+    """Return the rows as named tuples of plain Python values; what is missing is None."""
+    return iter(frame.astype(object).where(frame.notna(), None).itertuples(index=False))
+
+
+def first_row(frame: DataFrame) -> Any:
+    """Return the first row as `rows_of` does, or None."""
+    return next(rows_of(frame.head(1)), None)
+
+
+def error_column(distance: str) -> str:
+    """Return the name under which files hold the column ``error``: that of the distance, such as ``relative_l2``."""
+    return distance.replace("-", "_")

@@ -1,0 +1,74 @@
+"""Numbers and names as people read them in the report and on the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+_ERRORS = {
+    "relative-l2": "relative L2 error",
+    "relative-h1": "relative H1 error",
+    "relative-maximum": "relative maximum error",
+}
+
+
+def error_name(distance: str) -> str:
+    """What an error is called in a distance: ``relative L2 error``."""
+    return _ERRORS.get(distance, f"error ({distance})")
+
+
+def percent(error: float) -> str:
+    """A relative error: ``1.7 %``, ``0.031 %``, ``240 %``."""
+    if not math.isfinite(error):
+        return "diverged"
+    return f"{significant(100 * error)} %"
+
+
+def tick_percent(error: float) -> str:
+    """A tick of an axis of errors: ``2 %``."""
+    return f"{100 * error:g} %"
+
+
+def tick_seconds(value: float) -> str:
+    """A tick of an axis of times: ``2 ms``, ``0.5 s``."""
+    return f"{1000 * value:g} ms" if value < 0.1 else f"{value:g} s"
+
+
+def interval(row: Any) -> str:
+    """The interval of the error of a row of a summary: ``1.5 to 1.9 %``."""
+    return f"{significant(100 * row.low)} to {significant(100 * row.high)} %"
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """A number with two significant digits, never in powers of ten below a million."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(decimals, 12)}f}" if abs(value) < 1e6 else f"{value:.1e}"
+
+
+def seconds(value: float) -> str:
+    """A time: ``3.4 ms``, ``12 s``, ``4.1 min``."""
+    if value < 1:
+        return f"{significant(1000 * value)} ms"
+    return f"{significant(value)} s" if value < 120 else f"{significant(value / 60)} min"
+
+
+def ratio(row: Any) -> str:
+    """The ratio of a row of a summary with its interval: ``3.8 (3.5 to 4.1)``."""
+    if row.ratio is None or row.ratio_low is None or row.ratio_high is None:
+        return "not compared"
+    return f"{significant(row.ratio)} ({significant(row.ratio_low)} to {significant(row.ratio_high)})"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names in a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def shift_name(shift: str) -> str:
+    """A shift: ``none`` is in distribution."""
+    return "in distribution" if shift == "none" else shift

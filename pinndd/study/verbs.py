@@ -1,0 +1,162 @@
+"""The verbs of the public interface: distill one set, evaluate one, run a study. Each takes a protocol by name or as an object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
+
+from pandas import DataFrame
+
+from pinndd.data import SyntheticData
+from pinndd.outer_loop import Distillation
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE
+from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols.amortised import AmortisedSettings
+from pinndd.study.protocols.bench import quiet
+from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.engine import evaluate as judge
+from pinndd.study.protocols.protocol import Protocol
+from pinndd.study.protocols.retrain import RetrainSettings
+from pinndd.study.protocols.sensors.settings import SensorSettings
+from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.protocols.solved import SolvedSettings
+from pinndd.study.results.outcome import Progress
+from pinndd.study.run import run_study
+
+__all__ = ["distill_set", "evaluate", "run_study"]
+
+S = TypeVar("S")
+
+
+class Running(TypedDict, total=False):
+    """How a distillation runs, see `distill_set`."""
+
+    settings: StudySettings | None
+    progress: Progress
+    checkpoint: Path | None
+    resume: bool
+
+
+@overload
+def distill_set(
+    pde: PDE | str, protocol: Literal["retrain"] = "retrain", size: RetrainSettings | None = None, **running: Unpack[Running]
+) -> Distillation: ...
+
+
+@overload
+def distill_set(
+    pde: PDE | str, protocol: Literal["amortised"], size: AmortisedSettings | None = None, **running: Unpack[Running]
+) -> Distillation: ...
+
+
+@overload
+def distill_set(
+    pde: PDE | str, protocol: Literal["solved"], size: SolvedSettings | None = None, **running: Unpack[Running]
+) -> Distillation: ...
+
+
+@overload
+def distill_set(
+    pde: PDE | str, protocol: Literal["sensors"], size: SensorSettings | None = None, **running: Unpack[Running]
+) -> Distillation: ...
+
+
+@overload
+def distill_set(
+    pde: PDE | str, protocol: Protocol[S], size: S | None = None, **running: Unpack[Running]
+) -> Distillation: ...
+
+
+def distill_set(
+    pde: PDE | str,
+    protocol: str | Protocol[Any] = "retrain",
+    size: Any = None,
+    *,
+    settings: StudySettings | None = None,
+    progress: Progress = quiet,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Distillation:
+    """Distill one set for a PDE.
+
+    Args:
+        pde: the equation; the name of a packaged one or the path of a module is loaded, and the set remembers it.
+        protocol: how a PINN meets a new boundary condition, by name or as an object.
+        size: the protocol's own settings, such as `RetrainSettings` (None: as usual for the PDE).
+        settings: those that all protocols have; ``settings.seed`` is the seed of the distillation.
+        progress: called often.
+        checkpoint: file to keep the state in.
+        resume: continue from ``checkpoint`` if it exists.
+
+    Returns:
+        The set with its validation risk and the history of the outer loop; ``.data.save(path)`` writes it.
+
+    Raises:
+        UnknownNameError: there is no such protocol, learner, distance or risk.
+        TypeError: ``size`` belongs to another protocol.
+        ValueError: the protocol makes no sense for the PDE.
+        DivergedError: the outer loop diverged; its best set is on the exception.
+
+    Examples:
+        >>> import pinndd
+        >>> size = pinndd.RetrainSettings(points=12, boundary_points=9)
+        >>> found = pinndd.distill_set("heat", "retrain", size, settings=pinndd.StudySettings(effort=0.03))
+        >>> found.data["interior"].shape
+        torch.Size([12, 2])
+    """
+    chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
+    module = {"module": pde} if isinstance(pde, str) else {}
+    equation = load_pde(pde) if isinstance(pde, str) else pde
+    settings = settings or StudySettings()
+    bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
+    found = distill_on(bench, checkpoint, resume)
+    return Distillation(found.data.with_header(**module), found.risk, found.history, found.seconds)
+
+
+def evaluate(
+    data: SyntheticData | Path | str,
+    pde: PDE | str | None = None,
+    *,
+    protocol: str | Protocol[Any] | None = None,
+    learner: str | None = None,
+    settings: StudySettings | None = None,
+    progress: Progress = quiet,
+) -> DataFrame:
+    """Train on a distilled set for boundary conditions that were never seen.
+
+    Args:
+        data: the set, or the file that holds it.
+        pde: the equation that it was distilled for, or its name or module (None: what the set says).
+        protocol: by name or as an object (None: what the set says).
+        learner: any learner of the protocol (None: the one that it was distilled with).
+        settings: number of test conditions, shifts, distance and device.
+        progress: called often.
+
+    Returns:
+        A table of results, one row per boundary condition, see `pinndd.study.results.table.COLUMNS`.
+
+    Raises:
+        DataFileError: the file is damaged.
+        UnknownNameError: there is no such protocol or learner.
+        ValueError: the set does not say for which PDE it was distilled, or it was another one.
+
+    Examples:
+        >>> import pinndd
+        >>> size = pinndd.RetrainSettings(points=12, boundary_points=9)
+        >>> found = pinndd.distill_set("heat", "retrain", size, settings=pinndd.StudySettings(effort=0.03))
+        >>> table = pinndd.evaluate(found.data, settings=pinndd.StudySettings(test_conditions=2, shifts=("none",)))
+        >>> len(table), float(table["error"].mean()) < 3
+        (2, True)
+    """
+    data = SyntheticData.load(Path(data)) if isinstance(data, Path | str) else data
+    named = str(data.header.get("pde", ""))
+    source = pde if pde is not None else str(data.header.get("module", named))
+    if not source:
+        raise ValueError("the set does not say for which PDE it was distilled: pass pde")
+    equation = load_pde(source) if isinstance(source, str) else source
+    if named and equation.name != named:
+        raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
+    protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
+    chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
+    return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)

@@ -1,0 +1,68 @@
+"""Kind and conditions of the packaged PDEs, kept in a file beside their modules: to load them all takes seconds.
+
+``python -m pinndd.terminal.catalogue`` writes the file anew. A module that is not in it, or has changed since, is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pinndd.pinn.declare.modules import PDEModuleError, module_files
+
+FILE = "index.json"
+
+
+def line_of(path: Path) -> tuple[str, str]:
+    """Return kind and conditions of a PDE in a few words, from the file beside its module or from the module itself."""
+    known = _index(path.parent).get(path.stem, {})
+    if known.get("sha256") == _checksum(path):
+        return known["kind"], known["conditions"]
+    return loaded_line(path)
+
+
+def loaded_line(path: Path) -> tuple[str, str]:
+    """Return kind and conditions of a PDE in a few words; the module is loaded."""
+    from pinndd.pinn.declare.loading import load_pde
+    from pinndd.terminal.describing import kind
+
+    try:
+        pde = load_pde(path)
+        return kind(pde), ", ".join(dict.fromkeys(c.kind for c in pde.conditions))
+    except ValueError as error:
+        return "does not load", f"{str(error)[:40]}..."
+
+
+def write_index(folder: Path) -> None:
+    """Write the file anew for all modules of a folder.
+
+    Raises:
+        PDEModuleError: one of them does not load.
+    """
+    found = {}
+    for path in sorted(p for p in folder.glob("*.py") if not p.stem.startswith("_")):
+        kind, conditions = loaded_line(path)
+        if kind == "does not load":
+            raise PDEModuleError(f"PDE module {path} does not load: {conditions}")
+        found[path.stem] = {"sha256": _checksum(path), "kind": kind, "conditions": conditions}
+    (folder / FILE).write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _index(folder: Path) -> dict[str, dict[str, str]]:
+    try:
+        found: dict[str, dict[str, str]] = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _checksum(path: Path) -> str:
+    # line ends differ between checkouts
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+if __name__ == "__main__":
+    for where in sorted({path.parent for path in module_files().values()}):
+        write_index(where)
+        print(f"wrote {where / FILE}")

@@ -1,0 +1,74 @@
+"""Tables of a study on the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pandas import DataFrame
+from rich.table import Table
+
+from pinndd.study.protocols import protocol_named
+from pinndd.study.results import words
+from pinndd.study.results.selection import one_set_each, sizes_studied
+from pinndd.study.results.summary import comparisons
+from pinndd.study.results.table import rows_of
+
+_COLOURS = {"win": "green", "loss": "red", "draw": "yellow"}
+
+
+def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], wrapped: Sequence[str] = ()) -> Table:
+    """Return a table without lines.
+
+    Args:
+        columns: names.
+        rows: one text per column each.
+        wrapped: columns that may be broken into lines.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column not in wrapped)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def comparison_table(summary: DataFrame) -> Table:
+    """Return one row per learner, shift and size: the distilled set against the best baseline.
+
+    Args:
+        summary: of one protocol.
+    """
+    rows = list(rows_of(comparisons(one_set_each(summary))))
+    sized = [protocol_named(rows[0].protocol).words.unit] if len(sizes_studied(summary)) > 1 else []
+    columns = ("trained by", *sized, "conditions", "distilled", "best baseline", "ratio (95 %)")
+    return plain_table(columns, (_compared(row, bool(sized)) for row in rows), wrapped=("best baseline",))
+
+
+def error_table(summary: DataFrame) -> Table:
+    """Return one row per learner and shift: mean error with interval, median and seconds."""
+    columns = ("trained by", "conditions", "mean error", "95 %", "median", "models", "time of one")
+    return plain_table(
+        columns,
+        (
+            (
+                row.learner,
+                words.shift_name(row.shift),
+                words.percent(row.mean),
+                words.interval(row),
+                words.percent(row.median),
+                str(row.models),
+                words.seconds(row.seconds),
+            )
+            for row in rows_of(summary)
+        ),
+    )
+
+
+def _compared(row: Any, sized: bool) -> list[str]:
+    size = [str(protocol_named(row.protocol).words.total(row))] if sized else []
+    baseline = f"{words.percent(row.baseline_mean)} {row.baseline}" if row.baseline else ""
+    colour = _COLOURS[row.state] if math.isfinite(row.mean) else "red"
+    ratio = f"[{colour}]{words.ratio(row)}[/]"
+    return [row.learner, *size, words.shift_name(row.shift), words.percent(row.mean), baseline, ratio]

@@ -1,0 +1,196 @@
+"""Every option of every command has an effect, or is refused in one line that says what has it."""
+
+import sys
+
+import pytest
+import torch
+import typer
+
+from pinndd.cli import app, main
+from pinndd.constraints import Box
+from pinndd.data import SyntheticData
+from pinndd.terminal import distilling, evaluating, studying, studying_many
+
+OF_POINTS = {
+    "--protocol": "heat --protocol amortised",
+    "--points": "heat --points 20",
+    "--boundary-points": "heat --boundary-points 9",
+    "--tuples": "heat --protocol amortised --tuples 20",
+    "--boundary-tuples": "heat --protocol amortised --boundary-tuples 20",
+    "--conditions": "burgers --protocol solved --conditions 7",
+    "--sensors": "heat --sensors 7",
+    "--learner": "heat --learner gauss-newton",
+    "--distance": "heat --distance relative-h1",
+    "--risk": "heat --risk worst-case",
+    "--seed": "heat --seed 4",
+    "--out": "heat --out other.npz",
+    "--quick": "heat --quick",
+}
+WITHOUT = {
+    "--tuples": "heat --protocol amortised",
+    "--boundary-tuples": "heat --protocol amortised",
+    "--conditions": "burgers --protocol solved",
+}
+"""What a call is compared with, where it is not that of heat alone."""
+
+OF_STUDIES = {
+    "--judge": "heat --judge mlp-lm",
+    "--no-judges": "heat --no-judges",
+    "--seeds": "heat --seeds 4",
+    "--test-conditions": "heat --test-conditions 7",
+    "--full": "heat --full",
+    "--curve": "heat --curve",
+    "--resume": "heat --resume",
+    "--overwrite": "heat --overwrite",
+    "--out": "heat --out other",
+}
+OF_EVALUATIONS = {
+    "--judge": "--judge mlp-lm",
+    "--shift": "--shift steps",
+    "--test-conditions": "--test-conditions 7",
+    "--distance": "--distance relative-h1",
+}
+ELSEWHERE = {
+    "distill": {"--device", "--resume", "--overwrite"},
+    "study": {"--device", "--all", "--results", "--jobs"},
+    "evaluate": {"--device", "--solutions", "--pde", "--out"},
+    "export": {"--pde", "--out", "--overwrite"},
+}
+"""Options that are refused below, or whose effect tests/test_cli.py shows."""
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Call the command line in an empty folder; what a study, an outer loop or an evaluation is given is kept, nothing runs."""
+    monkeypatch.chdir(tmp_path)
+    kept = []
+
+    def keep(*values):
+        kept.append(repr(values))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studying, "run_study", lambda pde, path, **given: keep(path, {**given, "command": "", "progress": ""}))
+    monkeypatch.setattr(
+        distilling, "distill_first", lambda study, file, resume: keep(study.name, study.size, study.settings, file, resume)
+    )
+    monkeypatch.setattr(evaluating, "judge", lambda study, protocol, data, learner: keep(study.settings, learner))
+
+    def invoke(command, words):
+        monkeypatch.setattr(sys, "argv", ["pinndd", command, *words.split()])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, kept.pop() if kept else "", capsys.readouterr().err
+
+    return invoke
+
+
+def test_no_option_is_forgotten():
+    known = {
+        "distill": {*OF_POINTS, *ELSEWHERE["distill"]},
+        "study": {*OF_POINTS, *OF_STUDIES, *ELSEWHERE["study"]},
+        "evaluate": {*OF_EVALUATIONS, *ELSEWHERE["evaluate"]},
+        "export": ELSEWHERE["export"],
+    }
+    for name, command in typer.main.get_command(app).commands.items():
+        options = {option for p in command.params for option in p.opts if option.startswith("--")} - {"--help"}
+        assert options == known.get(name, set()), name
+
+
+@pytest.mark.parametrize("option", OF_POINTS)
+def test_options_of_a_distillation_have_an_effect(call, option):
+    code, given, said = call("distill", OF_POINTS[option])
+    assert code == 130, said
+    assert given != call("distill", WITHOUT.get(option, "heat"))[1]
+
+
+@pytest.mark.parametrize("option", {**OF_POINTS, **OF_STUDIES})
+def test_options_of_a_study_have_an_effect(call, option):
+    code, given, said = call("study", {**OF_POINTS, **OF_STUDIES}[option])
+    assert code == 130, said
+    assert given != call("study", WITHOUT.get(option, "heat"))[1]
+
+
+def saved(name, **header):
+    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, header).save(name)
+
+
+@pytest.mark.parametrize("option", OF_EVALUATIONS)
+def test_options_of_an_evaluation_have_an_effect(call, tmp_path, option):
+    saved(tmp_path / "heat.npz", pde="heat", protocol="retrain", learner="ridge")
+    code, given, said = call("evaluate", f"heat.npz {OF_EVALUATIONS[option]}")
+    assert code == 130, said
+    assert given != call("evaluate", "heat.npz")[1]
+
+
+@pytest.mark.parametrize("command", ["distill", "study"])
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("heat --protocol retrain --tuples 9", ["--tuples: the protocol retrain has no", "amortised has it"]),
+        ("heat --protocol retrain --boundary-tuples 9", ["--boundary-tuples: the protocol retrain has no", "amortised has it"]),
+        ("heat --protocol amortised --points 9", ["--points", "retrain and sensors have it"]),
+        ("heat --protocol amortised --boundary-points 9", ["--boundary-points", "retrain has it"]),
+        ("burgers --protocol solved --sensors 9", ["--sensors", "sensors has it"]),
+        ("heat --protocol sensors --boundary-points 9", ["--boundary-points", "retrain has it"]),
+        ("heat --protocol sensors --conditions 9", ["--conditions", "solved has it"]),
+        ("heat --protocol solved", ["heat is linear"]),
+        ("heat --sensors 2", ["--sensors 2", "3 conditions to measure"]),
+        ("heat --sensors 9,few", ["--sensors 9,few", "expected a number of sensors"]),
+        ("heat --sensors 9 --learner mlp-adam", ["learner 'mlp-adam'", "ridge, gauss-newton"]),
+        ("heat --protocol amortized", ["protocol 'amortized'", "expected amortised, "]),
+        ("heat --learner gauss-newtn", ["learner 'gauss-newtn'", "expected gauss-newton, "]),
+        ("heat --distance relative-l3", ["distance 'relative-l3'", "expected relative-l2, "]),
+        ("heat --risk worstcase", ["risk 'worstcase'", "expected worst-case, "]),
+        ("heat --device cuda:7", ["--device cuda:7", "expected one of cpu"]),
+        ("heat --seed -1", ["--seed -1"]),
+        ("heat --points 0", ["--points 0"]),
+        ("heat --boundary-points 2", ["2 boundary points for 3 conditions"]),
+        ("burgers --protocol solved --conditions 0", ["--conditions 0"]),
+        ("heat --protocol amortised --tuples 0", ["--tuples 0"]),
+        ("heat --protocol amortised --boundary-tuples 0", ["--boundary-tuples 0"]),
+        ("heat --resume --overwrite", ["--resume and --overwrite"]),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, tmp_path, command, words, parts):
+    code, given, said = call(command, words)
+    assert (code, given) == (2, ""), said
+    assert said.count("pinndd: ") == 1
+    assert "Traceback" not in said
+    for part in parts:
+        assert part in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "parts"),
+    [
+        ("distill", "heat --protocol all", ["--protocol all", "retrain, amortised"]),
+        ("study", "heat --jobs 2", ["--jobs 2", "one PDE"]),
+        ("study", "heat --no-judges --judge mlp-lm", ["--no-judges excludes"]),
+        ("study", "heat --no-judges --full", ["--no-judges excludes"]),
+        ("study", "heat --protocol sensors --curve", ["--curve"]),
+        ("evaluate", "heat.npz --judge magic", ["learner 'magic'"]),
+        ("evaluate", "heat.npz --distance relative-l3", ["distance 'relative-l3'", "relative-l2"]),
+        ("evaluate", "heat.npz --seed 3", ["--seed"]),
+        ("evaluate", "burgers.npz --solutions none.npz", ["--solutions none.npz", "no such file"]),
+        ("evaluate", "heat.npz --out heat.npz", ["--out heat.npz exists"]),
+    ],
+)
+def test_what_one_command_refuses(call, tmp_path, command, words, parts):
+    saved(tmp_path / "heat.npz", pde="heat", protocol="retrain", learner="ridge")
+    saved(tmp_path / "burgers.npz", pde="burgers", protocol="solved", learner="ridge")
+    code, given, said = call(command, words)
+    assert (code, given) == (2, ""), said
+    assert said.count("pinndd: ") == 1
+    for part in parts:
+        assert part in said
+
+
+def test_options_go_to_every_study_of_several(call, monkeypatch):
+    begun = []
+    monkeypatch.setattr(studying_many, "run_many", lambda jobs, at_once, started, finished: begun.extend(jobs))
+    words = "--points 20 --boundary-points 9 --distance relative-h1 --risk worst-case --no-judges --curve --protocol retrain"
+    code, _, said = call("study", f"heat poisson {words}")
+    assert code == 0, said
+    for job in begun:
+        assert {*words.split()} <= {*job.command}
