@@ -1,5 +1,6 @@
 """The command line: what it says, to whom, and with which exit code."""
 
+import csv
 import shlex
 import subprocess
 import sys
@@ -227,7 +228,7 @@ def test_wrong_usage_is_one_line(run, arguments, parts):
         (["--risk", "men"], ["risk 'men'", "expected mean, "]),
         (["--risk", "cvar"], ["cvar:0.1"]),
         (["--judge", "mlp-lbfgs"], ["judge 'mlp-lbfgs'", "expected mlp-"]),
-        (["--protocol", "amortised", "--judge", "mlp-lm"], ["'mlp-lm'", "amortised has none", "retrain and sensors has"]),
+        (["--protocol", "amortised", "--judge", "mlp-lm"], ["'mlp-lm'", "amortised has none", "retrain and sensors have it"]),
         (["--protocol", "retrain", "--conditions", "8"], ["--conditions: the protocol retrain has no", "solved has it"]),
         (["--conditions", "8"], ["--conditions", "heat is linear"]),
         (["--protocol", "amortised", "--points", "8"], ["--points", "retrain and sensors have it"]),
@@ -554,10 +555,13 @@ def test_sensors_are_placed_saved_exported_and_evaluated(run, tmp_path):
     assert "x (m)" in done.out
     data = SyntheticData.load(tmp_path / "heat-sensors.npz")
     assert (data.header["protocol"], data.header["sensors"]) == ("sensors", 6)
-    assert (tmp_path / "heat-sensors.png").exists()
+    assert (tmp_path / "heat-sensors.png").stat().st_size > 10_000
     refused(run("distill", "heat", "--sensors", "6,8", "--quick"), "--sensors 6,8", "one number")
     assert run("export", "heat-sensors.npz").code == 0
-    assert (tmp_path / "heat-sensors.csv").read_text().startswith("condition,kind,x,t,weight\n")
+    with (tmp_path / "heat-sensors.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["condition", "kind", "x", "t", "weight"]
+    assert ([row["kind"] for row in rows].count("interior"), len(rows)) == (50, 56)
     said = run("evaluate", "heat-sensors.npz", "--test-conditions", "2", "--shift", "none", "--shift", "steps")
     assert said.code == 0, said
     assert "in distribution" in said.out
@@ -568,8 +572,13 @@ def test_a_study_of_sensors_is_a_run_like_any_other(run, tmp_path):
     asked = ["study", "heat", "--sensors", "5,6", "--points", "40", "--quick", "--test-conditions", "2"]
     done = run(*asked, "--results", "found")
     assert done.code == 0, done
+    assert "best baseline" in done.out
     assert "runs/heat/report.html" in done.out
     assert [r.protocol for r in load_benchmark(tmp_path / "found" / "benchmark.json")] == ["sensors"]
+    folder = tmp_path / "runs" / "heat"
+    pictures = {path.name for path in (folder / "figures").iterdir()}
+    assert {"sensors-placement-5.png", "sensors-placement-6.png", "sensors-curve.png"} <= pictures
+    refused(run(*asked), "runs/heat", "--resume", "--overwrite")
     assert run(*asked, "--resume").code == 0
     assert (tmp_path / "runs" / "heat" / "report.html").read_text().count("Sensors: ")
 

@@ -180,7 +180,7 @@ def test_a_cross_table_has_every_set_and_network():
     half = 100 * student_half(pd.Series([0.8, 0.6]))
     assert cross_architecture(pd.DataFrame(rows, columns=COLUMNS)).splitlines() == [
         "| accuracy, %; trained with → | MLP() | ConvNet() |",
-        "|---|---|---|",
+        "| --- | --- | --- |",
         f"| ours | 90.0 | 70.0 ± {half:.1f} |",
         "| random | 50.0 | 40.0 |",
     ]

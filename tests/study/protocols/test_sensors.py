@@ -7,7 +7,6 @@ import sys
 import pandas
 import pytest
 import torch
-from pinndd.study.report.standing import Standing
 
 from pinndd import Dirichlet, families
 from pinndd.cli import main
@@ -29,6 +28,7 @@ from pinndd.study.protocols.sensors.baselines import (
 )
 from pinndd.study.protocols.sensors.selection import Candidates, eliminate, exchange, removable
 from pinndd.study.protocols.sensors.settings import known_conditions
+from pinndd.study.results.standing import Standing
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +265,7 @@ def test_the_command_places_saves_exports_and_evaluates(tmp_path, monkeypatch, c
     assert "heat, sensors: distilled" in out
     data = SyntheticData.load("heat-sensors.npz")
     assert data.header["sensors"] == 6
+    assert call(monkeypatch, capsys, "export", "heat-sensors.npz")[0] == 0
     with open("heat-sensors.csv", newline="") as file:
         kinds = [row["kind"] for row in csv.DictReader(file)]
     assert (kinds.count("interior"), len(kinds)) == (50, 56)
