@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.operators import BoundaryOperator
-from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.pinn.families import Family, Fixed, LinearFamily, Tied, Zero
 from pinndd.pinn.geometry.domain import Domain, domain_from
 from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.jets.residual import PointwiseResidual
@@ -194,7 +194,7 @@ class Ensemble:
 
     @property
     def linear(self) -> bool:
-        """Whether every value is linear in the coefficients."""
+        """Whether every value is affine in the coefficients: linear, after the means of the families."""
         return all(isinstance(f, LinearFamily | Tied) for f in self.families.values())
 
     def scales(self) -> Tensor:
@@ -208,9 +208,7 @@ class Ensemble:
 
     def value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
         """Evaluate condition ``name``: coefficients ``(..., C)`` against local coordinates ``(..., k)`` give ``(...)``."""
-        family = self.families[name]
-        source, factor = (self.families[family.to], family.factor) if isinstance(family, Tied) else (family, 1.0)
-        values = factor * source.evaluate(coefficients[..., self.slices[name]], s)
+        values = self._own_value(name, coefficients, s)
         condition = next(c for c in self.conditions if c.name == name)
         if condition.joins is None:
             return values
@@ -221,6 +219,34 @@ class Ensemble:
             for other, corner in zip(condition.joins, corners, strict=True)
         )
         return values + (1 - s[..., 0]) * left + s[..., 0] * right
+
+    def _own_value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
+        """Evaluate the family of condition ``name``, without what joins it to others."""
+        family, own = self.families[name], coefficients[..., self.slices[name]]
+        if not isinstance(family, Tied):
+            return family.evaluate(own, s)
+        source = self.families[family.to]
+        values = source.evaluate(own, s)
+        deviation = values - source.mean_values(s) if source.has_mean else values
+        return self.base[name].about_mean(family.factor * deviation, s)
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether a condition has a mean other than zero."""
+        return any(self._mean_of(name).has_mean for name in self.families)
+
+    def rest(self) -> Ensemble:
+        """Return the ensemble of the same conditions with nothing but their means, which has no coefficients.
+
+        Every family is replaced by `Fixed` with its mean, or by `Zero` if it has none. What joins conditions stays.
+        """
+        return self.with_families({name: self._mean_of(name) for name in self.families})
+
+    def _mean_of(self, name: str) -> LinearFamily:
+        family = self.families[name]
+        # a tied condition keeps its mean in training
+        source = self.base[name] if isinstance(family, Tied) else family
+        return Fixed(source.mean) if source.mean is not None and source.has_mean else Zero()
 
     def with_families(self, families: Mapping[str, Family]) -> Ensemble:
         """Return the ensemble with some families replaced."""

@@ -3,11 +3,12 @@
 A family lives on the local coordinate ``s`` of a boundary patch, scaled to [0, 1] along every axis. Coefficients are drawn
 with ``sample`` and functions are evaluated with ``evaluate``, which broadcasts: coefficients ``(..., size)`` against
 coordinates ``(..., k)`` give values ``(...)``. So ``(B, 1, size)`` against ``(N, k)`` evaluates B functions at N points,
-and ``(N, size)`` against ``(N, k)`` evaluates one function per point.
+and ``(N, size)`` against ``(N, k)`` evaluates one function per point. A family may have a ``mean``, which every function of it
+contains: a linear family is then affine in its coefficients.
 """
 
 from pinndd.pinn.families.base import Family, LinearFamily, draw
-from pinndd.pinn.families.composed import Along, Constant, Product, Sum, Tied, Zero
+from pinndd.pinn.families.composed import Along, Constant, Fixed, Product, Sum, Tied, Zero
 from pinndd.pinn.families.gaussian_process import GaussianProcess
 from pinndd.pinn.families.local import Bump, PiecewiseConstant
 from pinndd.pinn.families.waves import Chebyshev, Clamped, Cosine, Fourier, Sine
@@ -20,6 +21,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Family",
+    "Fixed",
     "Fourier",
     "GaussianProcess",
     "LinearFamily",

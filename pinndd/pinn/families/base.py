@@ -9,11 +9,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pinndd.pinn.families.known import Known, check_known, known_values
+
 
 class Family(ABC):
-    """A random function on [0, 1]^k, described by ``size`` coefficients."""
+    """A random function on [0, 1]^k, described by ``size`` coefficients.
+
+    Attributes:
+        size: number of coefficients.
+        mean: a known part that every function of the family has: a number, or a function of the local coordinates (None: none).
+            `evaluate` adds it, so the values are affine in the coefficients of a linear family, and linear without a mean.
+    """
 
     size: int
+    mean: Known | None = None
 
     @abstractmethod
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
@@ -29,11 +38,27 @@ class Family(ABC):
 
     @abstractmethod
     def evaluate(self, coefficients: Tensor, s: Tensor) -> Tensor:
-        """Evaluate the functions: ``(..., size)`` against ``(..., k)`` gives ``(...)``."""
+        """Evaluate the functions, mean included: ``(..., size)`` against ``(..., k)`` gives ``(...)``."""
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether there is a mean other than the number zero."""
+        return self.mean is not None and (callable(self.mean) or self.mean != 0)
+
+    def mean_values(self, s: Tensor) -> Tensor:
+        """Evaluate the mean: ``(..., k)`` gives ``(...)``, zeros where there is none."""
+        return known_values(0.0 if self.mean is None else self.mean, s)
+
+    def about_mean(self, deviation: Tensor, s: Tensor) -> Tensor:
+        """Add the mean to deviations ``(...)`` at ``(..., k)``."""
+        return deviation + self.mean_values(s) if self.has_mean else deviation
 
 
 class LinearFamily(Family):
-    """Random combinations of fixed basis functions: coefficient j is drawn with standard deviation ``scales[j]``."""
+    """Random combinations of fixed basis functions: coefficient j is drawn with standard deviation ``scales[j]``.
+
+    ``evaluate(a, s) = mean(s) + basis(s) · a``.
+    """
 
     distribution: Literal["normal", "uniform"]
     active: int | None
@@ -51,7 +76,7 @@ class LinearFamily(Family):
         return draw(count, torch.tensor(self.scales, dtype=torch.float64), self.distribution, self.active, generator)
 
     def evaluate(self, coefficients: Tensor, s: Tensor) -> Tensor:
-        return (coefficients * self.basis(s)).sum(-1)
+        return self.about_mean((coefficients * self.basis(s)).sum(-1), s)
 
 
 def draw(count: int, scales: Tensor, distribution: str, active: int | None, generator: torch.Generator) -> Tensor:
@@ -65,6 +90,16 @@ def draw(count: int, scales: Tensor, distribution: str, active: int | None, gene
         rank = torch.rand(shape, generator=generator, dtype=torch.float64).argsort(-1).argsort(-1)
         unit = torch.where(rank < active, unit, 0.0)
     return unit * scales
+
+
+def check_mean(owner: str, mean: Known | None) -> None:
+    """Make sure that a mean is none, a number or a function.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if mean is not None:
+        check_known(owner, "mean", mean)
 
 
 def check_draw(distribution: str, active: int | None, size: int) -> None:

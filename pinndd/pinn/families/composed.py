@@ -8,15 +8,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import Family, LinearFamily, check_draw
+from pinndd.pinn.families.base import Family, LinearFamily, check_draw, check_mean
+from pinndd.pinn.families.known import AddedKnown, Known, KnownAlong, check_known
 
 
 @dataclass(frozen=True)
 class Sum(LinearFamily):
-    """The sum of two independent linear families; the coefficients of ``first`` come first."""
+    """The sum of two independent linear families, and of their means; the coefficients of ``first`` come first."""
 
     first: LinearFamily
     second: LinearFamily
+
+    @property
+    def mean(self) -> Known | None:  # type: ignore[override]
+        one, two = self.first.mean, self.second.mean
+        return (one if two is None else two) if one is None or two is None else AddedKnown(one, two)
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -39,15 +45,31 @@ class Product(LinearFamily):
 
     Coefficient ``i · second.size + j`` belongs to ``first_i(s_0) · second_j(s_1)``, and has the product of their standard
     deviations. ``distribution`` and ``active`` are those of the product; those of the factors are not used.
+
+    Args:
+        first, second: the factors, without means of their own.
+        distribution, active: of the product, as in `Sine`.
+        mean: a known part, of both local coordinates, as in `Sine`.
+
+    Raises:
+        ValueError: a factor has a mean: the product would not be a sum of known and random part.
     """
 
     first: LinearFamily
     second: LinearFamily
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = None
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_draw(self.distribution, self.active, self.size)
+        check_mean("Product", self.mean)
+        for name, factor in (("first", self.first), ("second", self.second)):
+            if factor.has_mean:
+                raise ValueError(
+                    f"Product({name}={factor}): a factor has a mean; give the mean of the whole as Product(..., mean=...), a "
+                    "function of both local coordinates"
+                )
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -64,10 +86,15 @@ class Product(LinearFamily):
 
 @dataclass(frozen=True)
 class Along(LinearFamily):
-    """A linear family of local coordinate number ``axis`` only, constant along the others."""
+    """A linear family of local coordinate number ``axis`` only, constant along the others; so is its mean."""
 
     axis: int
     family: LinearFamily
+
+    @property
+    def mean(self) -> Known | None:  # type: ignore[override]
+        inner = self.family.mean
+        return KnownAlong(inner, self.axis) if callable(inner) else inner
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -91,15 +118,18 @@ class Constant(LinearFamily):
     Args:
         amplitude: its standard deviation.
         distribution: ``"normal"`` or ``"uniform"``.
+        mean: a known part, as in `Sine`.
     """
 
     amplitude: float = 1.0
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = field(default=None, init=False)
     size: int = field(default=1, init=False)
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_draw(self.distribution, None, 1)
+        check_mean("Constant", self.mean)
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -127,9 +157,49 @@ class Zero(LinearFamily):
 
 
 @dataclass(frozen=True)
+class Fixed(LinearFamily):
+    """A known function, always: a wall at 300 K, a parabolic inflow. It has no coefficients, and nobody has to measure it.
+
+    Args:
+        function: a number, or a function of the local coordinates. It is called with a tensor ``(N, k)``, the coordinates in
+            [0, 1], and returns one value per place, ``(N,)`` or ``(N, 1)``, or a number. It may be written in torch or in numpy; one
+            in numpy is differentiated by central differences.
+
+    Raises:
+        ValueError: ``function`` is neither a finite number nor callable.
+
+    Examples:
+        >>> inflow = Fixed(lambda s: 4 * s[:, 0] * (1 - s[:, 0]))
+        >>> inflow.evaluate(torch.empty(0), torch.tensor([[0.0], [0.5], [0.75]]))
+        tensor([0.0000, 1.0000, 0.7500])
+    """
+
+    function: Known
+    size: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        check_known("Fixed", "function", self.function)
+
+    @property
+    def mean(self) -> Known:  # type: ignore[override]
+        return self.function
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        return ()
+
+    def basis(self, s: Tensor) -> Tensor:
+        return s.new_zeros((*s.shape[:-1], 0))
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.zeros((count, 0), dtype=torch.float64)
+
+
+@dataclass(frozen=True)
 class Tied(Family):
     """The function of another condition, times ``factor``: a correlation between two parts of the boundary.
 
+    Where families have means, it is the deviations from them that are tied: the condition keeps the mean that it has in training.
     Has meaning in a shift only, where the family of the other condition is known (see `pinndd.pinn.declare.pde.Ensemble`).
     """
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import LinearFamily, check_draw
+from pinndd.pinn.families.base import LinearFamily, check_draw, check_mean
+from pinndd.pinn.families.known import Known
 
 _GRID = 128
 
@@ -27,6 +28,7 @@ class GaussianProcess(LinearFamily):
         size: number of terms.
         pinned: condition the process to be zero at both ends.
         periodic: periodic on [0, 1] (kernel ``exp(-2 sin²(π d) / length²)``).
+        distribution, active, mean: as in `Sine`.
     """
 
     length: float = 0.2
@@ -36,6 +38,7 @@ class GaussianProcess(LinearFamily):
     periodic: bool = False
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = None
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.length <= 0 or not 1 <= self.size <= _GRID:
@@ -46,6 +49,7 @@ class GaussianProcess(LinearFamily):
         if self.pinned and self.periodic:
             raise ValueError("GaussianProcess: pinned and periodic exclude each other; choose one")
         check_draw(self.distribution, self.active, self.size)
+        check_mean("GaussianProcess", self.mean)
 
     def _stationary(self, a: Tensor, b: Tensor) -> Tensor:
         d = a[..., None] - b

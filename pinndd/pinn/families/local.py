@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import Family, LinearFamily, check_draw
+from pinndd.pinn.families.base import Family, LinearFamily, check_draw, check_mean
+from pinndd.pinn.families.known import Known
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class PiecewiseConstant(LinearFamily):
     smoothing: float = 0.0
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = None
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.pieces < 1 or self.smoothing < 0:
@@ -28,6 +30,7 @@ class PiecewiseConstant(LinearFamily):
                 "and no negative smoothing"
             )
         check_draw(self.distribution, self.active, self.size)
+        check_mean("PiecewiseConstant", self.mean)
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -54,6 +57,7 @@ class Bump(Family):
         width: range of the standard deviation of the bump.
         center: range of its place.
         pinned: subtract a straight line so that both ends are zero.
+        mean: a known part, as in `Sine`.
     """
 
     amplitude: float = 1.0
@@ -61,6 +65,10 @@ class Bump(Family):
     center: tuple[float, float] = (0.25, 0.75)
     pinned: bool = True
     size: int = 3
+    mean: Known | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_mean("Bump", self.mean)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         u = torch.rand((count, 4), generator=generator, dtype=torch.float64)
@@ -80,4 +88,4 @@ class Bump(Family):
         if self.pinned:
             ends = bump(torch.zeros_like(x)), bump(torch.ones_like(x))
             values = values - (1 - x) * ends[0] - x * ends[1]
-        return height * values
+        return self.about_mean(height * values, s)

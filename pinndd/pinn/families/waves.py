@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import LinearFamily, check_draw
+from pinndd.pinn.families.base import LinearFamily, check_draw, check_mean
+from pinndd.pinn.families.known import Known
 
 
 def _mode_numbers(modes: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -29,9 +30,11 @@ class _Modes(LinearFamily):
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = None
     weights: tuple[float, ...] | None = None
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_draw(self.distribution, self.active, self.size)
+        check_mean(type(self).__name__, self.mean)
         if self.weights is not None and len(self.weights) != self.size:
             raise ValueError(f"weights={self.weights!r}: expected one factor for each of the {self.size} modes")
 
@@ -64,6 +67,8 @@ class Sine(_Modes):
         distribution: of each coefficient, ``"normal"`` or ``"uniform"`` (of the same standard deviation).
         active: draw only this many modes at a time, the others are zero (None: all).
         weights: a factor per mode in place of ``k^-decay``; 0 leaves a mode out but keeps its coefficient.
+        mean: a known part that is added to every function: a number, or a function of the local coordinates as in `Fixed` (None:
+            none). It vanishes at the ends, or not, by itself.
 
     Examples:
         >>> profile = Sine(modes=2)
@@ -105,7 +110,7 @@ class Fourier(LinearFamily):
         decay: how fast the modes fall off.
         constant: standard deviation of the constant, relative to ``amplitude``; 0 leaves it out.
         period: length of the slowest wave.
-        distribution, active, weights: as in `Sine`; ``weights`` holds one factor per mode.
+        distribution, active, weights, mean: as in `Sine`; ``weights`` holds one factor per mode.
     """
 
     modes: int | tuple[int, ...] = 3
@@ -116,9 +121,11 @@ class Fourier(LinearFamily):
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = None
     weights: tuple[float, ...] | None = None
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_draw(self.distribution, self.active, self.size)
+        check_mean(type(self).__name__, self.mean)
         if self.weights is not None and len(self.weights) != len(self.numbers):
             raise ValueError(f"weights={self.weights!r}: expected one factor for each of the {len(self.numbers)} modes")
 
@@ -152,11 +159,13 @@ class Chebyshev(LinearFamily):
     decay: float = 1.0
     distribution: Literal["normal", "uniform"] = "normal"
     active: int | None = None
+    mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.degree < 0:
             raise ValueError(f"degree={self.degree}: expected 0 or more")
         check_draw(self.distribution, self.active, self.size)
+        check_mean(type(self).__name__, self.mean)
 
     @property
     def size(self) -> int:  # type: ignore[override]
