@@ -82,10 +82,10 @@ pde = PDE(
     residual=residual,
     conditions=[
         Dirichlet("lid", at={"y": 1}, values=LID),
-        Dirichlet("lid_v", at={"y": 1}, values=STILL, component=1),
+        Dirichlet("lid_v", at={"y": 1}, values=STILL, component="v"),
         *(Dirichlet(f"{name}_u", at=at, values=STILL) for name, at in WALLS.items()),
-        *(Dirichlet(f"{name}_v", at=at, values=STILL, component=1) for name, at in WALLS.items()),
-        Dirichlet("pressure", at={"x": 0, "y": 0}, values=STILL, component=2),
+        *(Dirichlet(f"{name}_v", at=at, values=STILL, component="v") for name, at in WALLS.items()),
+        Dirichlet("pressure", at={"x": 0, "y": 0}, values=STILL, component="p"),
     ],
     reference=reference,
     stand_in=stand_in,
@@ -96,6 +96,6 @@ pde = PDE(
         "steps": {"lid": Lid(families.PiecewiseConstant(pieces=3, amplitude=0.5, smoothing=0.16))},
         "rough": {"lid": Lid(families.GaussianProcess(length=0.15, amplitude=0.5))},
     },
-    outputs=3,
+    outputs=("u", "v", "p"),
     budget=(100, 90),
 )

@@ -86,7 +86,7 @@ pde = PDE(
     residual=residual,
     conditions=[
         Dirichlet("clamp_u", {"x": 0}, FREE),
-        Dirichlet("clamp_v", {"x": 0}, FREE, component=1),
+        Dirichlet("clamp_v", {"x": 0}, FREE, component="v"),
         Operator("pull", {"x": 1}, traction_x, LOAD),
         Operator("shear", {"x": 1}, traction_y, LOAD),
         Operator("bottom_x", {"y": 0}, traction_x, FREE),
@@ -102,6 +102,6 @@ pde = PDE(
         "bump": {"pull": families.Bump(width=(0.08, 0.1)), "shear": families.Bump(width=(0.08, 0.1))},
         "rough": {"pull": ROUGH, "shear": ROUGH},
     },
-    outputs=2,
+    outputs=("u", "v"),
     budget=(100, 60),
 )

@@ -63,10 +63,10 @@ def choose_protocols(
         if reason:
             skipped[name] = reason
     chosen = [name for name in asked if name not in skipped]
-    if settings.quick and pde.outputs > 1 and not pointwise_residual(pde).is_linear():
+    if settings.quick and pde.output_count > 1 and not pointwise_residual(pde).is_linear():
         for other in chosen[1:]:
             skipped[other] = (
-                f"every fit of {pde.outputs} outputs is slow, and this is a first look: ask for it with --protocol {other}"
+                f"every fit of {pde.output_count} outputs is slow, and this is a first look: ask for it with --protocol {other}"
             )
     return [name for name in chosen if name not in skipped], skipped
 

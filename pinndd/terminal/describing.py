@@ -25,11 +25,11 @@ _SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]
 
 
 def kind(pde: PDE) -> str:
-    """Say what a PDE is like: ``nonlinear, order 2, (x, t)``, and the number of outputs where there are several."""
+    """Say what a PDE is like: ``nonlinear, order 2, (x, t)``, and the components where there are several."""
     residual = pointwise_residual(pde)
     words = ["linear" if residual.is_linear() else "nonlinear", f"order {max(len(axes) for _, axes in residual.terms)}"]
     words.append(f"({', '.join(pde.box.names)})")
-    return ", ".join(words + ([f"{pde.outputs} outputs"] if pde.outputs > 1 else []))
+    return ", ".join(words + ([f"components {', '.join(pde.components)}"] if pde.output_count > 1 else []))
 
 
 def list_one(name: str) -> None:
@@ -66,12 +66,15 @@ def _domain(pde: PDE) -> str:
 
 def _conditions(pde: PDE) -> Iterator[str]:
     """One line per condition in training, then one per condition that a shift changes."""
-    for condition in pde.conditions:
+    numbered = {c.name: c for c in pde.valued}
+    for declared in pde.conditions:
+        condition = numbered.get(declared.name, declared)
         if isinstance(condition, Periodic):
             yield f"condition {condition.name}: {condition.kind} along {condition.axis}"
         else:
             joins = f", joins {' and '.join(condition.joins)}" if condition.joins else ""
-            output = f" of u{condition.component}" if pde.outputs > 1 and not isinstance(condition, Operator) else ""
+            named = pde.output_count > 1 and not isinstance(condition, Operator)
+            output = f" of {pde.components[condition.component_number]}" if named else ""
             what = f"{condition.kind}{output}{_place(getattr(condition, 'at', {}))}"
             yield f"condition {condition.name}: {what}, {_short(condition.values)}{joins}"
     for shift, changes in pde.shifts.items():

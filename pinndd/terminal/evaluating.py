@@ -10,6 +10,7 @@ from pathlib import Path
 from pandas import DataFrame
 from rich.console import Console
 
+from pinndd.pinn.tasks.scales_in_words import scale_in_words
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.learners import recipe_of
@@ -21,7 +22,7 @@ from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
-from pinndd.terminal.tables import error_table
+from pinndd.terminal.tables import component_table, error_table
 
 DEEPXDE_CONDITIONS = 4
 """Test conditions per shift where DeepXDE trains and nothing was said: it takes seconds for each."""
@@ -62,15 +63,21 @@ def evaluate(
         results = judge(study, protocol, file.data, learner)
         if out is not None:
             write_csv(results, out, name_of(settings.distance, DISTANCES))
-    show(results)
+    show(results, scale_in_words(file.pde))
     if study.tests.outside:
         Console(highlight=False, soft_wrap=True).print(
             f"not tested, outside the span of the training family: {', '.join(study.tests.outside)}", markup=False
         )
 
 
-def show(results: DataFrame) -> None:
-    """Print mean error with interval, median and seconds by learner and shift."""
+def show(results: DataFrame, measured: str = "") -> None:
+    """Print mean error with interval, median and seconds by learner and shift, what is measured, and each component's error."""
     # a file or a pipe has no width: columns are not cut there
     width = None if sys.stdout.isatty() else 120
-    Console(highlight=False, width=width).print(error_table(summarise(results)))
+    console, summary = Console(highlight=False, width=width), summarise(results)
+    console.print(error_table(summary))
+    if measured:
+        console.print(measured, soft_wrap=True, markup=False)
+    components = component_table(summary)
+    if components is not None:
+        console.print(components)

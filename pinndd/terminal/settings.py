@@ -126,7 +126,7 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     _require_numbers(options)
     # a fit of several outputs takes several times as long, and a first look should not
     quick = replace(
-        QUICK, effort=QUICK.effort / pde.outputs, test_conditions=max(4, QUICK.test_conditions // pde.outputs)
+        QUICK, effort=QUICK.effort / pde.output_count, test_conditions=max(4, QUICK.test_conditions // pde.output_count)
     )
     settings = quick if options.quick else FULL if options.full else StudySettings()
     names = ("seeds", "test_conditions", "seed", "device", "learner", "distance", "risk")

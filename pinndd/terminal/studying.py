@@ -20,7 +20,7 @@ from pinndd.study.run import choose_protocols, publish, run_study, usual_protoco
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
-from pinndd.terminal.tables import comparison_table
+from pinndd.terminal.tables import comparison_table, component_table
 
 
 def study(
@@ -89,7 +89,14 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> No
         console.print(
             f"\n[bold]{outcome.protocol}[/]: error of the distilled set against the best baseline, and their ratio"
         )
-        console.print(comparison_table(summarise(outcome.results)))
+        summary = summarise(outcome.results)
+        console.print(comparison_table(summary))
+        if outcome.measured:
+            console.print(outcome.measured, soft_wrap=True, markup=False)
+        components = component_table(summary)
+        if components is not None:
+            console.print(f"[bold]{outcome.protocol}[/]: error of each component alone, distilled / best baseline")
+            console.print(components)
     for protocol, why in skipped.items():
         console.print(f"{protocol} is left out: {why}", soft_wrap=True)
     for outcome in outcomes:

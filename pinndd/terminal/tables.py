@@ -12,7 +12,7 @@ from rich.table import Table
 from pinndd.study.protocols import protocol_named
 from pinndd.study.results import words
 from pinndd.study.results.selection import one_set_each, sizes_studied
-from pinndd.study.results.summary import comparisons
+from pinndd.study.results.summary import comparisons, component_means
 from pinndd.study.results.table import rows_of
 
 _COLOURS = {"win": "green", "loss": "red", "draw": "yellow"}
@@ -44,6 +44,34 @@ def comparison_table(summary: DataFrame) -> Table:
     sized = [protocol_named(rows[0].protocol).words.unit] if len(sizes_studied(summary)) > 1 else []
     columns = ("trained by", *sized, "conditions", "distilled", "best baseline", "ratio (95 %)")
     return plain_table(columns, (_compared(row, bool(sized)) for row in rows), wrapped=("best baseline",))
+
+
+def component_table(summary: DataFrame) -> Table | None:
+    """Return one row per learner, shift and size: the mean error of each component alone, distilled and best baseline.
+
+    Args:
+        summary: of one protocol, or of a set that was judged alone.
+
+    Returns:
+        None where there is but one component.
+    """
+    names = component_means(summary)
+    if not names:
+        return None
+    rows = list(rows_of(comparisons(one_set_each(summary))))
+    sized = [protocol_named(rows[0].protocol).words.unit] if len(sizes_studied(summary)) > 1 else []
+    return plain_table(
+        ("trained by", *sized, "conditions", *(f"error of {name}" for name in names)),
+        (
+            [
+                row.learner,
+                *([str(protocol_named(row.protocol).words.total(row))] if sized else []),
+                words.shift_name(row.shift),
+                *(words.component_cell(row, column) for column in names.values()),
+            ]
+            for row in rows
+        ),
+    )
 
 
 def error_table(summary: DataFrame) -> Table:

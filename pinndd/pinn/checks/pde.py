@@ -71,8 +71,7 @@ def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
 
 
 def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:
-    symbol = "u" if pde.outputs == 1 else f"u{component}"
-    return symbol + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
+    return pde.components[component] + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
 
 
 def _operators(pde: PDE) -> Iterator[Finding]:

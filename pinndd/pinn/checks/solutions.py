@@ -44,9 +44,9 @@ def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: tor
             yield Finding("error", f"reference, {where(shift)}", u)
             continue
         answers = list(torch.split(u, [len(p) for p in pieces], 1))
-        size = max(float(u.square().mean().sqrt()), 1e-12)
-        yield from _condition_findings(pde, shift, probes, answers, size)
-        yield from _periodic_findings(pde, shift, answers[len(probes) :], size)
+        sizes = _sizes(u)
+        yield from _condition_findings(pde, shift, probes, answers, sizes)
+        yield from _periodic_findings(pde, shift, answers[len(probes) :], sizes)
         if stencil and residual is not None:
             yield _residual_finding(pde, residual, stencil, answers[-1])
 
@@ -100,17 +100,17 @@ def _periodic_pairs(pde: PDE, generator: torch.Generator) -> Iterator[Tensor]:
 
 def _solve(pde: PDE, solver: Reference, role: str, values: BoundaryValues, points: Tensor) -> Tensor | str:
     """Return u ``(B, Q, outputs)``, or what is wrong with it."""
-    expected = (len(values), len(points), pde.outputs) if pde.outputs > 1 else (len(values), len(points))
+    expected = (len(values), len(points), pde.output_count) if pde.output_count > 1 else (len(values), len(points))
     try:
         u = solver(values, points)
     except Exception as error:
         return f"PDE {pde.name!r}: {role} raised {type(error).__name__}: {error}"
     if not isinstance(u, Tensor):
         return f"PDE {pde.name!r}: {role} returned {type(u).__name__}, expected a tensor of shape {expected}"
-    if u.dim() == 2 and pde.outputs == 1:
+    if u.dim() == 2 and pde.output_count == 1:
         u = u[..., None]
-    if u.shape != (len(values), len(points), pde.outputs):
-        given = tuple(u.shape[:2]) if pde.outputs == 1 and u.dim() == 3 and u.shape[2] == 1 else tuple(u.shape)
+    if u.shape != (len(values), len(points), pde.output_count):
+        given = tuple(u.shape[:2]) if pde.output_count == 1 and u.dim() == 3 and u.shape[2] == 1 else tuple(u.shape)
         return (
             f"PDE {pde.name!r}: {role} returned shape {given}, expected {expected} for {len(values)} boundary conditions at "
             f"{len(points)} points"
@@ -125,15 +125,25 @@ def _solve(pde: PDE, solver: Reference, role: str, values: BoundaryValues, point
     return u.double()
 
 
-def _condition_findings(pde: PDE, shift: str, probes: list[_Probe], answers: list[Tensor], size: float) -> Iterator[Finding]:
+def _sizes(u: Tensor) -> Tensor:
+    """Return the root mean square of each component; one that is zero is as large as the largest."""
+    sizes = u.square().mean((0, 1)).sqrt()
+    largest = sizes.max().clamp_min(1e-12)
+    return torch.where(sizes > 1e-15 * largest, sizes, largest)
+
+
+def _condition_findings(
+    pde: PDE, shift: str, probes: list[_Probe], answers: list[Tensor], sizes: Tensor
+) -> Iterator[Finding]:
     worst, fine = 0.0, True
     for probe, u in zip(probes, answers, strict=False):
         operator = pde.operators[probe.name]
         if probe.derivatives is None:
+            size = max(float(sizes[c]) for c, _ in operator.terms)
             gap = (operator.apply(probe.places, [u]) - probe.wanted).abs().amax(0) / size
             at, tolerance, of = int(gap.argmax()), CONDITION_TOLERANCE, "of u"
         else:
-            gap = _derivative_gap(pde, probe, u, size)
+            gap = _derivative_gap(pde, probe, u, sizes)
             # half of the probes: where a solution has a kink, no polynomial fits
             at, tolerance, of = int(gap.argsort()[len(gap) // 2]), DERIVATIVE_TOLERANCE, "of its terms"
         worst = max(worst, float(gap[at]))
@@ -150,24 +160,24 @@ def _condition_findings(pde: PDE, shift: str, probes: list[_Probe], answers: lis
         yield Finding("ok", f"reference, {where(shift)}", f"meets its conditions within {worst:.1e} of the size of u")
 
 
-def _derivative_gap(pde: PDE, probe: _Probe, u: Tensor, size: float) -> Tensor:
+def _derivative_gap(pde: PDE, probe: _Probe, u: Tensor, sizes: Tensor) -> Tensor:
     """Return how far a condition on derivatives is from met at each place ``(N,)``, relative to the size of its terms."""
     assert probe.derivatives is not None
     operator = pde.operators[probe.name]
-    found = torch.stack([probe.derivatives(u[..., c]) for c in range(pde.outputs)], -1)
+    found = torch.stack([probe.derivatives(u[..., c]) for c in range(pde.output_count)], -1)
     jets = list(found.unbind(2))
     factors = operator.coefficients(probe.places).abs()
     terms = [factors[:, k] * jets[operator.axes.index(a)][..., c].abs() for k, (c, a) in enumerate(operator.terms)]
     widths = [high - low for low, high in zip(pde.box.low, pde.box.high, strict=True)]
-    least = size * max(math.prod(1 / widths[a] for a in axes) for axes in operator.axes)
+    least = max(float(sizes[c]) * math.prod(1 / widths[a] for a in axes) for c, axes in operator.terms)
     scale = max(float(torch.stack(terms).sum(0).square().mean().sqrt()), float(probe.wanted.square().mean().sqrt()), least)
     gap: Tensor = (operator.apply(probe.places, jets) - probe.wanted).abs().amax(0) / scale
     return gap
 
 
-def _periodic_findings(pde: PDE, shift: str, answers: list[Tensor], size: float) -> Iterator[Finding]:
+def _periodic_findings(pde: PDE, shift: str, answers: list[Tensor], sizes: Tensor) -> Iterator[Finding]:
     for k, axis in enumerate(pde.periodic_axes):
-        gap = float((answers[2 * k] - answers[2 * k + 1]).abs().max()) / size
+        gap = float(((answers[2 * k] - answers[2 * k + 1]).abs() / sizes).max())
         if gap > CONDITION_TOLERANCE:
             yield Finding(
                 "error",
@@ -179,7 +189,7 @@ def _periodic_findings(pde: PDE, shift: str, answers: list[Tensor], size: float)
 def _residual_finding(pde: PDE, residual: PointwiseResidual, stencil: Stencil, u: Tensor) -> Finding:
     """Compare the residual of the reference, by central differences, with the size of the terms of the PDE."""
     points = stencil.centers
-    derivatives = {c: stencil(u[..., c]) for c in range(pde.outputs)}
+    derivatives = {c: stencil(u[..., c]) for c in range(pde.output_count)}
     jets = torch.stack([derivatives[c][..., residual.axes.index(axes)] for c, axes in residual.terms], -1)
     values, slopes = residual.linearise(points, jets)
     source = residual(points, torch.zeros_like(jets))

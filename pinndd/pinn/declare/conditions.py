@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
@@ -22,7 +23,24 @@ class Condition(ABC):
     name: str
     values: Family
     joins: tuple[str, str] | None
-    component: int
+    component: int | str
+
+    @property
+    def component_number(self) -> int:
+        """Number of the component that the condition is about, counted from 0.
+
+        Raises:
+            TypeError: the component is named; a PDE, which knows the names, puts the number in its place.
+        """
+        if isinstance(self.component, str):
+            raise TypeError(f"condition {self.name!r}: component {self.component!r} has a number only in pde.valued")
+        return self.component
+
+    def about(self, component: int) -> Self:
+        """Return the condition about the component of that number."""
+        numbered = copy(self)
+        object.__setattr__(numbered, "component", component)
+        return numbered
 
     @abstractmethod
     def patch(self, domain: Domain) -> Patch:
@@ -62,20 +80,20 @@ class Dirichlet(Condition):
         values: family of boundary functions of the local coordinates, which run over [0, 1] along the part, then in time.
         joins: names of the conditions that meet this one at ``s = 0`` and ``s = 1``. A straight line between their
             corner values is added, so that the data are continuous there (give a family that vanishes at both ends).
-        component: which output of the network the condition is about.
+        component: which component of u the condition is about, by its name or by its number, counted from 0.
     """
 
     name: str
     at: Mapping[str, Any]
     values: Family
     joins: tuple[str, str] | None = None
-    component: int = 0
+    component: int | str = 0
 
     def patch(self, domain: Domain) -> Patch:
         return boundary_patch(self.name, self.at, domain)
 
     def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
-        return value_of(self.component)
+        return value_of(self.component_number)
 
     @property
     def gives_value(self) -> bool:
@@ -89,14 +107,14 @@ class Neumann(Condition):
     name: str
     at: Mapping[str, Any]
     values: Family
-    component: int = 0
+    component: int | str = 0
     joins: tuple[str, str] | None = field(default=None, init=False)
 
     def patch(self, domain: Domain) -> Patch:
         return boundary_patch(self.name, self.at, domain)
 
     def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
-        return normal_derivative(self.name, patch, self.component)
+        return normal_derivative(self.name, patch, self.component_number)
 
 
 @dataclass(frozen=True)
@@ -108,7 +126,7 @@ class Robin(Condition):
     values: Family
     value: float = 1.0
     slope: float = 1.0
-    component: int = 0
+    component: int | str = 0
     joins: tuple[str, str] | None = field(default=None, init=False)
 
     def patch(self, domain: Domain) -> Patch:
@@ -116,7 +134,7 @@ class Robin(Condition):
 
     def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
         return combination(
-            (self.value, value_of(self.component)), (self.slope, normal_derivative(self.name, patch, self.component))
+            (self.value, value_of(self.component_number)), (self.slope, normal_derivative(self.name, patch, self.component_number))
         )
 
 
@@ -130,7 +148,7 @@ class Initial(Condition):
     name: str
     values: Family
     joins: tuple[str, str] | None = None
-    component: int = 0
+    component: int | str = 0
     order: int = 0
 
     def __post_init__(self) -> None:
@@ -143,7 +161,7 @@ class Initial(Condition):
         return initial_patch(self.name, domain)
 
     def boundary_operator(self, patch: Patch, outputs: int) -> BoundaryOperator:
-        return partial(self.component, (patch.domain.dimension - 1,) * self.order)
+        return partial(self.component_number, (patch.domain.dimension - 1,) * self.order)
 
     @property
     def kind(self) -> str:

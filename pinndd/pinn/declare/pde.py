@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinndd.pinn.declare.components import component_index, component_names, require_known
 from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.operators import BoundaryOperator
 from pinndd.pinn.families import Family, Fixed, LinearFamily, Tied, Zero
@@ -21,7 +22,7 @@ Reference = Callable[["BoundaryValues", Tensor], Tensor]
 """A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row per boundary condition."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PDE:
     """A partial differential equation with families of boundary conditions.
 
@@ -35,9 +36,12 @@ class PDE:
         reference: the true solution, exact or by a solver.
         stand_in: a cheap, coarse, differentiable solver for the outer loop of the solved protocol (None: finite differences
             of a coarse learner are used).
-        outputs: number of components of u.
+        outputs: names of the components of u, such as ``("u", "v", "p")``; or how many there are, which are then called ``u``,
+            or ``u0``, ``u1``, … (see `components`).
         equations: number of equations that the residual returns (None: as many as outputs).
-        units: unit of u and of each coordinate, for plots, such as ``{"u": "K", "x": "m"}``.
+        up_to_constant: components that the equation and the conditions give up to a constant, such as a pressure: they are judged
+            less their mean over the points asked.
+        units: unit of each component and coordinate, for plots and tables, such as ``{"u": "K", "x": "m"}``.
         title: one line for people.
         budget: interior and boundary points of a study where the user names no number.
     """
@@ -49,11 +53,12 @@ class PDE:
     reference: Reference
     shifts: Mapping[str, Mapping[str, Family]] = field(default_factory=dict)
     stand_in: Reference | None = None
-    outputs: int = 1
+    outputs: int | Sequence[str] = 1
     equations: int | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     budget: tuple[int, int] = (64, 30)
+    up_to_constant: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.conditions]
@@ -64,12 +69,10 @@ class PDE:
         for shift in self.shifts:
             self.ensemble(shift)  # a misspelt condition shows here
         _ = self.patches, self.periodic_axes
-        for condition in self.valued:
-            if not 0 <= condition.component < self.outputs:
-                raise ValueError(
-                    f"PDE {self.name!r}: condition {condition.name!r} is about component {condition.component}; the network has "
-                    f"{self.outputs} output(s), counted from 0"
-                )
+        try:
+            require_known(self.components, self.box.names, self.units, self.up_to_constant)
+        except ValueError as error:
+            raise ValueError(f"PDE {self.name!r}: {error}") from error
         if self.budget[0] < 1 or self.budget[1] < len(self.valued):
             raise ValueError(
                 f"PDE {self.name!r}: budget={self.budget}; expected at least one interior point, and a boundary point for each of "
@@ -98,15 +101,36 @@ class PDE:
         """The domain; its coordinates and their bounds."""
         return domain_from(self.domain)
 
+    @cached_property
+    def components(self) -> tuple[str, ...]:
+        """Names of the components of u, in order."""
+        try:
+            return component_names(self.outputs)
+        except ValueError as error:
+            raise ValueError(f"PDE {self.name!r}: {error}") from error
+
+    @property
+    def output_count(self) -> int:
+        """Number of components of u."""
+        return len(self.components)
+
     @property
     def equation_count(self) -> int:
         """Number of equations that the residual returns."""
-        return self.outputs if self.equations is None else self.equations
+        return self.output_count if self.equations is None else self.equations
 
     @cached_property
     def valued(self) -> tuple[Condition, ...]:
         """The conditions that carry values and points, in the order in which they were declared."""
-        return tuple(c for c in self.conditions if not isinstance(c, Periodic))
+        return tuple(self._numbered(c) for c in self.conditions if not isinstance(c, Periodic))
+
+    def _numbered(self, condition: Condition) -> Condition:
+        """Return the condition with the number of its component in place of the name."""
+        try:
+            number = component_index(self.components, condition.component)
+        except ValueError as error:
+            raise ValueError(f"PDE {self.name!r}: condition {condition.name!r} {error}") from error
+        return condition if number == condition.component else condition.about(number)
 
     @cached_property
     def periodic_axes(self) -> tuple[int, ...]:
@@ -128,7 +152,7 @@ class PDE:
         Raises:
             ValueError: a condition has no meaning where it stands.
         """
-        return {c.name: c.boundary_operator(self.patches[c.name], self.outputs) for c in self.valued}
+        return {c.name: c.boundary_operator(self.patches[c.name], self.output_count) for c in self.valued}
 
     def ensemble(self, shift: str = "none") -> Ensemble:
         """Return the joint family of all condition values, in training (``"none"``) or under a shift.
@@ -281,4 +305,4 @@ class BoundaryValues:
 
 def pointwise_residual(pde: PDE) -> PointwiseResidual:
     """Return the residual of ``pde`` as a pointwise function of the jet."""
-    return PointwiseResidual(pde.residual, pde.box.dimension, pde.outputs, pde.name)
+    return PointwiseResidual(pde.residual, pde.box.dimension, pde.output_count, pde.name)

@@ -62,7 +62,7 @@ def to_deepxde(pde: PDE, data: SyntheticData, values: BoundaryValues | None = No
         place = points[condition.name].numpy()
         wanted = target.detach().numpy()[:, None]
         if condition.gives_value:
-            bcs.append(dde.icbc.PointSetBC(place, wanted, component=condition.component))
+            bcs.append(dde.icbc.PointSetBC(place, wanted, component=condition.component_number))
         else:
             operator = pde.operators[condition.name]
             bcs.append(dde.icbc.PointSetOperatorBC(place, wanted, lambda x, u, _, operator=operator: operator(x, u)))
@@ -112,7 +112,7 @@ def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32,
         ValueError: the set has no interior points.
     """
     transform, inputs = feature_transform(pde, pde.ensemble().size if is_amortised(pde, data) else 0)
-    network = import_deepxde().nn.FNN([inputs, *hidden, pde.outputs], "tanh", "Glorot normal")
+    network = import_deepxde().nn.FNN([inputs, *hidden, pde.output_count], "tanh", "Glorot normal")
     network.apply_feature_transform(transform)
     return network
 

@@ -139,7 +139,7 @@ def judge(
     """
     training = DeepXDETraining(adam_steps=adam_steps, lbfgs_steps=lbfgs_steps)
     fitted = DeepXDE(pde, training, first).fit(data, episodes.with_seed(seed))
-    errors = RelativeL2()(fitted(episodes.points), episodes.truth)
+    errors = RelativeL2()(episodes.compared(fitted(episodes.points)), episodes.compared(episodes.truth))
     return errors, errors.new_tensor(fitted.seconds)
 
 
@@ -172,10 +172,11 @@ def history(
     if len(episode) != 1:
         raise ValueError(f"history: {len(episode)} boundary conditions, expected one: pass episodes[k:k+1]")
     episode, distance = episode.to("cpu"), RelativeL2()
+    truth = episode.compared(episode.truth)
     records: list[tuple[float, float]] = []
 
     def watch(network: Any, seconds: float) -> bool:
-        error = float(distance(_evaluate(network, episode.points)[None], episode.truth))
+        error = float(distance(episode.compared(_evaluate(network, episode.points)[None]), truth))
         records.append((seconds, error))
         return error <= target
 

@@ -41,11 +41,6 @@ class Solutions:
     fields: Tensor
 
 
-def output_names(pde: PDE) -> list[str]:
-    """Return the column of every component of u: ``u``, or ``u0``, ``u1``, …"""
-    return ["u"] if pde.outputs == 1 else [f"u{k}" for k in range(pde.outputs)]
-
-
 def write_conditions(pde: PDE, data: SyntheticData, target: Path | str) -> tuple[Path, Path]:
     """Write the conditions of a distilled set for a solver.
 
@@ -83,7 +78,7 @@ def write_conditions(pde: PDE, data: SyntheticData, target: Path | str) -> tuple
 def read_solutions(path: Path | str, pde: PDE, data: SyntheticData) -> Solutions:
     """Read solved fields.
 
-    A CSV has the columns ``condition``, the coordinates, and ``u`` (``u0``, ``u1``, … for several components), one row per
+    A CSV has the columns ``condition``, the coordinates, and the components of u by their names, one row per
     condition and point, in any order; the points are the same for all conditions. An ``.npz`` holds ``points`` ``(Q, d)``
     and ``solutions`` ``(m, Q)`` or ``(m, Q, outputs)``. Nothing is unpickled.
 
@@ -101,10 +96,10 @@ def read_solutions(path: Path | str, pde: PDE, data: SyntheticData) -> Solutions
     if not path.exists():
         raise FileNotFoundError(f"no file {path}: solve the conditions of {CONDITIONS_FILE} and name the file of fields")
     points, fields = _from_npz(path) if path.suffix == ".npz" else _from_csv(path, pde, count)
-    if fields.shape != (count, points.shape[0], pde.outputs) or points.shape[1:] != (pde.box.dimension,):
+    if fields.shape != (count, points.shape[0], pde.output_count) or points.shape[1:] != (pde.box.dimension,):
         raise SolutionFileError(
             f"{path}: points of shape {points.shape} and solutions of shape {fields.shape}, expected "
-            f"(Q, {pde.box.dimension}) and ({count}, Q, {pde.outputs})"
+            f"(Q, {pde.box.dimension}) and ({count}, Q, {pde.output_count})"
         )
     _check_values(path, pde, points, fields)
     return Solutions(torch.from_numpy(points), torch.from_numpy(fields))
@@ -141,7 +136,7 @@ def _from_npz(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 
 
 def _from_csv(path: Path, pde: PDE, count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    table = _table(path, ["condition", *pde.box.names, *output_names(pde)])
+    table = _table(path, ["condition", *pde.box.names, *pde.components])
     number = table[:, 0]
     whole = np.isfinite(number) & (number == np.round(number)) & (number >= 0) & (number < count)
     if not whole.all():

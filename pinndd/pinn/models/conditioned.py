@@ -103,7 +103,7 @@ class ConditionedModel:
     @property
     def parameter_count(self) -> int:
         """Number of trained weights."""
-        return self.width * self.pde.outputs
+        return self.width * self.pde.output_count
 
     def prepare(self, data: SyntheticData, episodes: Questions) -> Rows:
         """Evaluate the features, the offset and the boundary values at the tuples of ``data``."""
@@ -119,11 +119,11 @@ class ConditionedModel:
             s, code = data[name][:, :k], data[name][:, k:]
             place = self.pde.patches[name].points(s)
             features, known = self.evaluate(place, code, operator.axes, episodes.seed)
-            rows.append(scales[name][:, None] * operator.rows(place, features, self.pde.outputs))
+            rows.append(scales[name][:, None] * operator.rows(place, features, self.pde.output_count))
             targets.append(scales[name] * (training.value(name, code, s) - operator.apply(place, known)))
         return Rows(
             self.residual,
-            self.pde.outputs,
+            self.pde.output_count,
             points,
             torch.stack(jets),
             scales[INTERIOR],
@@ -150,7 +150,7 @@ class ConditionedModel:
         jets = RandomFeatures(inputs, weight, bias).jets(points, axes)
         if self.iterates:
             return jets, [inputs.iterate(tuple(sorted(a)))[0] for a in axes]
-        return jets, [torch.zeros_like(jet[..., :1]).expand(*jet.shape[:-1], self.pde.outputs) for jet in jets]
+        return jets, [torch.zeros_like(jet[..., :1]).expand(*jet.shape[:-1], self.pde.output_count) for jet in jets]
 
     def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
         """Return the weighted rows ``(1, R)`` at weights ``(1, outputs · P)``."""
@@ -184,9 +184,9 @@ class ConditionedModel:
     def _inputs(self, codes: Tensor) -> ConditionedInputs:
         encoding = Encoding(self.pde.box, self.pde.periodic_axes)
         basis = self.picard.basis(codes)
-        none = codes.new_zeros((0, *codes.shape[:-1], basis.width * self.pde.outputs))
+        none = codes.new_zeros((0, *codes.shape[:-1], basis.width * self.pde.output_count))
         weights = self.picard.weights(codes) if self.iterates else none
-        return ConditionedInputs(encoding, codes / self._code_scales.to(codes), weights, basis, self.pde.outputs)
+        return ConditionedInputs(encoding, codes / self._code_scales.to(codes), weights, basis, self.pde.output_count)
 
     @cached_property
     def _centres(self) -> tuple[Tensor, Tensor]:
@@ -230,5 +230,5 @@ class FittedConditioned:
         """Evaluate at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``, and d partial derivatives if wanted."""
         axes = [(), *((a,) for a in range(points.shape[-1]))] if derivatives else [()]
         jets, offsets = self.model.evaluate(points, codes[:, None, :], axes, self.episodes.seed)
-        block = self.weights.reshape(self.model.pde.outputs, -1)
+        block = self.weights.reshape(self.model.pde.output_count, -1)
         return torch.cat([jet @ block.T + offset for jet, offset in zip(jets, offsets, strict=True)], -1)

@@ -44,12 +44,12 @@ class LinearConditionedModel:
             k = self.pde.patches[name].dimension
             s, coefficients = data[name][:, :k], data[name][:, k:]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.outputs))
+            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count))
             targets.append(scales[name] * training.value(name, coefficients, s))
             codes.append(self.code(coefficients))
         places, right = Rows(
             residual,
-            self.pde.outputs,
+            self.pde.output_count,
             points,
             torch.stack(features.jets(points, residual.axes)),
             scales[INTERIOR],
@@ -91,6 +91,6 @@ class FittedLinear:
         """Evaluate at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``, and d partial derivatives if wanted."""
         axes = [(), *((a,) for a in range(points.shape[-1]))] if derivatives else [()]
         code = self.model.code(codes)
-        weights = self.weights.reshape(self.model.pde.outputs, self.model.width, code.shape[-1])
+        weights = self.weights.reshape(self.model.pde.output_count, self.model.width, code.shape[-1])
         jets = self.model.places.features(self.episodes.seed, points).jets(points, axes)
         return torch.cat([(jet @ weights @ code.T).permute(2, 1, 0) for jet in jets], -1)

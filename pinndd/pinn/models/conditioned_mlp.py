@@ -68,7 +68,7 @@ class ConditionedMLP:
     def network(self) -> MLP:
         """The shape of the network."""
         encoding = Encoding(self.pde.box, self.pde.periodic_axes)
-        return MLP(encoding, self.hidden, self.pde.outputs, extra=self.pde.ensemble().size)
+        return MLP(encoding, self.hidden, self.pde.output_count, extra=self.pde.ensemble().size)
 
     @cached_property
     def equations(self) -> NetworkRows:

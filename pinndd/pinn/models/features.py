@@ -63,7 +63,7 @@ class FeatureModel:
     @property
     def parameter_count(self) -> int:
         """Number of trained weights."""
-        return self.width * self.pde.outputs
+        return self.width * self.pde.output_count
 
     def features(self, seed: int, like: Tensor) -> RandomFeatures:
         """Draw the features of a seed, on the device and in the dtype of ``like``."""
@@ -78,11 +78,11 @@ class FeatureModel:
         for name, operator in self.pde.operators.items():
             s = data[name]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.outputs))
+            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count))
             targets.append(scales[name] * episodes.values[name](s))
         return Rows(
             self.residual,
-            self.pde.outputs,
+            self.pde.output_count,
             points,
             torch.stack(features.jets(points, self.residual.axes)),
             scales[INTERIOR],
@@ -108,7 +108,7 @@ class FeatureModel:
 
     def fitted(self, weights: Tensor, episodes: BoundaryEpisodes) -> FittedFeatures:
         """Return the models with output weights ``(E, outputs · P)``."""
-        return FittedFeatures(self.features(episodes.seed, weights), weights, episodes, self.pde.outputs)
+        return FittedFeatures(self.features(episodes.seed, weights), weights, episodes, self.pde.output_count)
 
     def weights(self, fitted: FittedFeatures) -> Tensor:
         """Return the output weights of trained models."""

@@ -56,7 +56,7 @@ class MLPModel:
     @cached_property
     def network(self) -> MLP:
         """The shape of the networks."""
-        return MLP(Encoding(self.pde.box, self.pde.periodic_axes), self.hidden, self.pde.outputs)
+        return MLP(Encoding(self.pde.box, self.pde.periodic_axes), self.hidden, self.pde.output_count)
 
     @cached_property
     def equations(self) -> NetworkRows:

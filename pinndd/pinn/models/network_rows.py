@@ -116,7 +116,7 @@ class NetworkRows:
         found = []
         if derived:
             found.append((factors * self._columns(values[1], slopes[1], self.terms)).sum(-1))
-        if self.pde.outputs == 1:
+        if self.pde.output_count == 1:
             found.append(values[2][..., 0])
         else:
             index = prepared["components"].expand(values[2].shape[0], -1)[..., None]

@@ -91,7 +91,7 @@ class PicardIterates:
         data = collocation_data(self.pde, interior, boundary, _BOUNDARY_WEIGHT).to(like.device, like.dtype)
         identity = torch.eye(training.size, dtype=like.dtype, device=like.device)
         units, nowhere = BoundaryValues(training, identity), data.fields["interior"][:0]
-        rows = self._model.prepare(data, BoundaryEpisodes.unasked(units, nowhere, self.pde.outputs, _SEED))
+        rows = self._model.prepare(data, BoundaryEpisodes.unasked(units, nowhere, self.pde.output_count, _SEED))
         slopes = self._average_slopes(rows)
         matrix, _ = rows.system(slopes)
         inverse = ridge_solve(matrix, torch.eye(matrix.shape[0], dtype=like.dtype, device=like.device), _PENALTY)
@@ -112,7 +112,7 @@ class PicardIterates:
                 continue
             drawn = values[condition.name]
             column = torch.randint(drawn.shape[1], (draws,), generator=generator).to(drawn.device)
-            jets[:, condition.component] = drawn.gather(1, column[:, None])[:, 0]
+            jets[:, condition.component_number] = drawn.gather(1, column[:, None])[:, 0]
         many = jets[:, None, :].expand(-1, rows.points.shape[0], -1)
         return rows.residual.linearise(rows.points, many)[1].detach().mean(0)
 

@@ -37,8 +37,8 @@ class BoundaryGeneralisation:
         return self.pool[index].with_seed(seed)
 
     def answer(self, fitted: Predictor, episodes: BoundaryEpisodes, derivatives: int) -> Tensor:
-        """Return the predicted solutions ``(E, Q, outputs)``, with their gradients if ``derivatives`` is 1."""
-        return fitted(episodes.points, derivatives)
+        """Return the predictions in the units of the distance, ``(E, Q, outputs)``, with their gradients if ``derivatives`` is 1."""
+        return episodes.compared(fitted(episodes.points, derivatives))
 
     def truth(self, episodes: BoundaryEpisodes, derivatives: int) -> Tensor:
         """Return the true solutions, as `answer`.
@@ -47,7 +47,7 @@ class BoundaryGeneralisation:
             ValueError: gradients are wanted, and the episodes hold none.
         """
         if derivatives == 0:
-            return episodes.truth
+            return episodes.compared(episodes.truth)
         if episodes.slope is None:
             raise ValueError("the distance needs gradients of the solution: make the episodes with derivatives=1")
-        return torch.cat((episodes.truth, episodes.slope.transpose(-1, -2).flatten(-2)), -1)
+        return episodes.compared(torch.cat((episodes.truth, episodes.slope.transpose(-1, -2).flatten(-2)), -1))

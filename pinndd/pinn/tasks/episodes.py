@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.tasks.scales import AnswerScale
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class BoundaryEpisodes:
         truth: the solution there, ``(B, Q, outputs)``.
         seed: of the network's initial weights or random features, shared by the batch.
         slope: the gradient of the solution, ``(B, Q, outputs, d)``, where the distance needs it.
+        scale: in which units answers are compared with the truth (None: as they are).
     """
 
     values: BoundaryValues
@@ -27,6 +29,7 @@ class BoundaryEpisodes:
     truth: Tensor
     seed: int
     slope: Tensor | None = None
+    scale: AnswerScale | None = None
 
     @classmethod
     def unasked(cls, values: BoundaryValues, nowhere: Tensor, outputs: int, seed: int) -> BoundaryEpisodes:
@@ -51,6 +54,10 @@ class BoundaryEpisodes:
             slope=None if self.slope is None else self.slope[index],
         )
 
+    def compared(self, fields: Tensor) -> Tensor:
+        """Return fields ``(B, Q, outputs)``, perhaps followed by their d partial derivatives, in the units of the distance."""
+        return fields if self.scale is None else self.scale.of(fields)
+
     def with_seed(self, seed: int) -> BoundaryEpisodes:
         """Return the same boundary conditions for another draw of the network."""
         return replace(self, seed=seed)
@@ -63,4 +70,5 @@ class BoundaryEpisodes:
             points=self.points.to(device, dtype),
             truth=self.truth.to(device, dtype),
             slope=None if self.slope is None else self.slope.to(device, dtype),
+            scale=None if self.scale is None else self.scale.to(device, dtype),
         )

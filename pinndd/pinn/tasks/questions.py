@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pinndd.pinn.tasks.scales import AnswerScale
+
 
 @dataclass(frozen=True)
 class Questions:
@@ -17,12 +19,14 @@ class Questions:
         points: where the solution is asked, ``(Q, d)``.
         truth: the solution there, ``(B, Q, outputs)``.
         seed: of the network's initial weights or random features.
+        scale: in which units answers are compared with the truth (None: as they are).
     """
 
     codes: Tensor
     points: Tensor
     truth: Tensor
     seed: int
+    scale: AnswerScale | None = None
 
     @classmethod
     def none(cls, size: int, dimension: int, seed: int) -> Questions:
@@ -47,8 +51,16 @@ class Questions:
     def select(self, conditions: Tensor, points: Tensor) -> Questions:
         """Return the questions about some of the conditions at some of the points (indices)."""
         return replace(
-            self, codes=self.codes[conditions], points=self.points[points], truth=self.truth[conditions][:, points]
+            self,
+            codes=self.codes[conditions],
+            points=self.points[points],
+            truth=self.truth[conditions][:, points],
+            scale=None if self.scale is None else self.scale.at(points),
         )
+
+    def compared(self, fields: Tensor) -> Tensor:
+        """Return fields ``(B, Q, outputs)``, perhaps followed by their d partial derivatives, in the units of the distance."""
+        return fields if self.scale is None else self.scale.of(fields)
 
     def with_seed(self, seed: int) -> Questions:
         """Return the same questions to another draw of the network."""
@@ -61,4 +73,5 @@ class Questions:
             codes=self.codes.to(device, dtype),
             points=self.points.to(device, dtype),
             truth=self.truth.to(device, dtype),
+            scale=None if self.scale is None else self.scale.to(device, dtype),
         )

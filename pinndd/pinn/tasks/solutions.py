@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, pointwise_residual
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.scales import AnswerScale
+
+_CONDITIONS, _POINTS, _SEED = 16, 256, 44
+"""Conditions of the training family and points by which the typical size of a component is measured."""
+
+_ROUNDING = 1e-15
+"""Part of the largest component below which another one is zero, whatever their units."""
 
 
 def superposes(pde: PDE, ensemble: Ensemble) -> bool:
@@ -31,6 +40,43 @@ def solutions(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
     return basis[0] + torch.einsum("bc,cqo->bqo", values.coefficients, basis[1:] - basis[0])
 
 
+def answer_scale(pde: PDE, points: Tensor) -> AnswerScale | None:
+    """Return in which units answers at ``points`` ``(Q, d)`` are compared (None: as they are, a relative error needs no more).
+
+    Raises:
+        ValueError: the solution of the training family is zero everywhere.
+    """
+    free = torch.tensor([name in pde.up_to_constant for name in pde.components])
+    if pde.output_count == 1 and not pde.up_to_constant:
+        return None
+    return AnswerScale(typical_sizes(pde), free)
+
+
+@lru_cache(maxsize=32)
+def typical_sizes(pde: PDE) -> Tensor:
+    """Return the root mean square of each component over the training family and the domain, ``(outputs,)``, float64.
+
+    The numbers are those of 16 fixed conditions at 256 fixed points, the same in every run. A component known up to a constant is
+    taken less its mean; one that is zero throughout the family is given the size of the largest. A single component has
+    size 1.
+
+    Raises:
+        ValueError: all components are zero throughout the family.
+    """
+    if pde.output_count == 1:
+        return torch.ones(1, dtype=torch.float64)
+    ensemble, generator = pde.ensemble(), torch.Generator().manual_seed(_SEED)
+    drawn = ensemble.sample(_CONDITIONS, generator)
+    points = pde.box.scale(torch.rand((_POINTS, pde.box.dimension), generator=generator, dtype=torch.float64))
+    free = torch.tensor([name in pde.up_to_constant for name in pde.components])
+    plain = AnswerScale(torch.ones(pde.output_count, dtype=torch.float64), free)
+    sizes = plain.of(solutions(pde, BoundaryValues(ensemble, drawn), points)).square().mean((0, 1)).sqrt()
+    largest = float(sizes.max())
+    if largest == 0:
+        raise ValueError(f"PDE {pde.name!r}: the true solution is zero throughout the training family; give it other conditions")
+    return torch.where(sizes > _ROUNDING * largest, sizes, largest)
+
+
 def boundary_episodes(
     pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, *, seed: int = 0, derivatives: int = 0
 ) -> BoundaryEpisodes:
@@ -47,7 +93,7 @@ def boundary_episodes(
     values = BoundaryValues(ensemble, coefficients)
     truth = solutions(pde, values, points)
     slope = _slopes(pde, values, points) if derivatives else None
-    return BoundaryEpisodes(values, points, truth, seed, slope)
+    return BoundaryEpisodes(values, points, truth, seed, slope, answer_scale(pde, points))
 
 
 def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
@@ -58,7 +104,7 @@ def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
     with torch.no_grad():
         u = pde.reference(values, points)
     u = u[..., None] if u.dim() == 2 else u
-    expected = (len(values), points.shape[0], pde.outputs)
+    expected = (len(values), points.shape[0], pde.output_count)
     if tuple(u.shape) != expected:
         raise ValueError(f"PDE {pde.name!r}: the reference returned shape {tuple(u.shape)}, expected {expected}")
     if not bool(u.isfinite().all()):

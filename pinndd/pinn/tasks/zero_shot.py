@@ -41,15 +41,15 @@ class ZeroShot:
         return self.pool.select(conditions.to(device), points.to(device)).with_seed(seed)
 
     def answer(self, fitted: ConditionedPredictor, episodes: Questions, derivatives: int) -> Tensor:
-        """Return the predicted solutions ``(B, Q, outputs)``, with their gradients if ``derivatives`` is 1."""
-        return fitted(episodes.points, episodes.codes, derivatives)
+        """Return the predictions in the units of the distance, ``(B, Q, outputs)``, with their gradients if ``derivatives`` is 1."""
+        return episodes.compared(fitted(episodes.points, episodes.codes, derivatives))
 
     def truth(self, episodes: Questions, derivatives: int) -> Tensor:
-        """Return the true solutions, ``(B, Q, outputs)``.
+        """Return the true solutions, ``(B, Q, outputs)``, as `answer`.
 
         Raises:
             ValueError: gradients are wanted; the questions hold none.
         """
         if derivatives:
             raise ValueError("the zero-shot task knows values of the solution only: use a distance without derivatives")
-        return episodes.truth
+        return episodes.compared(episodes.truth)

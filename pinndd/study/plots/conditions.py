@@ -33,7 +33,7 @@ def draw_conditions(pde: PDE, distilled: Tensor, baseline: Tensor | None, standi
         for k, (ax, condition) in enumerate(zip(row, shown, strict=True)):
             _functions(pde, ax, condition, coefficients, CONDITION_COLOURS[k % len(CONDITION_COLOURS)])
             ax.set_title(f"{name}: {condition}")
-        row[0].set_ylabel(label(pde, "u") if pde.outputs == 1 else "value")
+        row[0].set_ylabel(label(pde, pde.components[0]) if pde.output_count == 1 else "value")
     for ax, condition in zip(axes[-1], shown, strict=True):
         first, *others = pde.patches[condition].axis_names or ("condition",)
         ax.set_xlabel(label(pde, first) + (f", at the middle of {' and '.join(others)}" if others else ""))

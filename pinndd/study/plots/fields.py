@@ -65,13 +65,13 @@ def draw_field_row(pde: PDE, example: FieldExample, standing: Standing | None = 
 
 
 def errors_in_words(shown: Sequence[ShownComponent]) -> str:
-    """Say how far each method is off, all components together: ``distilled is off by 1.7 %, sobol is off by 8.0 %``."""
-    size = float(np.sqrt(sum(np.nansum(c.truth**2) for c in shown)))
+    """Say how far each method is off: ``distilled is off by 1.7 %, sobol is off by 8.0 %``, of several components each."""
     found = []
     for name in shown[0].predictions:
-        error = float(np.sqrt(sum(np.nansum(c.errors[name] ** 2) for c in shown)))
-        found.append(f"{name} is off by {percent(error / size) if size else error}")
-    return ", ".join(found)
+        errors = {c.name: percent(c.relative_errors[name]) if c.size else "–" for c in shown}
+        each = [f"{error} in {component}" if len(shown) > 1 else error for component, error in errors.items()]
+        found.append(f"{name} is off by {', '.join(each)}")
+    return (";\n" if len(shown) > 1 else ", ").join(found)
 
 
 def _second_line(standing: Standing | None) -> str:
@@ -193,4 +193,4 @@ def _error_label(pde: PDE, shown: ShownComponent) -> str:
 
 
 def _unit(pde: PDE, shown: ShownComponent) -> str:
-    return pde.units.get(shown.name, pde.units.get("u", ""))
+    return pde.units.get(shown.name, "")

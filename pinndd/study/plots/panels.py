@@ -30,16 +30,25 @@ class ShownComponent:
         name: of the component.
         truth: over the section, ``(n,)`` or ``(n, m)``, NaN outside the domain.
         predictions: method name to a field like the truth.
+        size: root mean square of what the error is relative to, over the section: of the truth, less the rest and, where it is
+            known up to a constant, less its mean.
     """
 
     name: str
     truth: Array
     predictions: dict[str, Array]
+    size: float
 
     @property
     def errors(self) -> dict[str, Array]:
         """Absolute errors, by method."""
         return {name: np.abs(field - self.truth) for name, field in self.predictions.items()}
+
+    @property
+    def relative_errors(self) -> dict[str, float]:
+        """Root mean square of the error over `size`, by method; NaN where the component is zero."""
+        rms = {name: float(np.sqrt(np.nanmean(error**2))) for name, error in self.errors.items()}
+        return {name: error / self.size if self.size else float("nan") for name, error in rms.items()}
 
     @property
     def truth_limits(self) -> tuple[float, float]:
@@ -64,23 +73,25 @@ def components(pde: PDE, example: FieldExample) -> list[ShownComponent]:
     axes = pde.box.dimension - len(example.at)
     truth = _with_components(example.truth, axes)
     fields = {n: _with_components(example.predictions[n], axes) for n in names}
+    deviation = truth if example.rest is None else truth - _with_components(example.rest, axes)
     return [
-        ShownComponent(name, truth[..., k], {n: f[..., k] for n, f in fields.items()})
-        for k, name in enumerate(component_names(pde, truth.shape[-1]))
+        ShownComponent(
+            name,
+            truth[..., k],
+            {n: f[..., k] for n, f in fields.items()},
+            _size(deviation[..., k], name in pde.up_to_constant),
+        )
+        for k, name in enumerate(pde.components)
     ]
 
 
+def _size(field: Array, free: bool) -> float:
+    return float(np.sqrt(np.nanmean((field - np.nanmean(field)) ** 2 if free else field**2)))
+
+
 def telling(shown: list[ShownComponent]) -> ShownComponent:
-    """Return the component whose truth varies most."""
-    return max(shown, key=lambda c: float(np.nanstd(c.truth)))
-
-
-def component_names(pde: PDE, outputs: int) -> list[str]:
-    """Return what the components are called: ``u``, or the names that have units beside the coordinates, or ``u0``, ``u1``."""
-    named = [name for name in pde.units if name not in pde.box.names]
-    if outputs == 1:
-        return ["u"]
-    return named if len(named) == outputs else [f"u{k}" for k in range(outputs)]
+    """Return the component whose truth varies most for its size."""
+    return max(shown, key=lambda c: float(np.nanstd(c.truth)) / (c.size or 1.0))
 
 
 def where(pde: PDE, example: FieldExample) -> str:

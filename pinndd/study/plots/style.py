@@ -128,7 +128,7 @@ def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
 
 
 def label(pde: PDE, name: str) -> str:
-    """Label of a coordinate, or of u, with its unit."""
+    """Label of a coordinate, or of a component of u, with its unit."""
     return f"{name} ({pde.units[name]})" if name in pde.units else name
 
 

@@ -16,9 +16,13 @@ from torch import Tensor
 
 from pinndd import __version__
 from pinndd.data import SyntheticData
+from pinndd.distances import Distance
 from pinndd.hypergradients import Hypergradient, fitting
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.pinn.tasks.scales import component_errors
+from pinndd.pinn.tasks.zero_shot import ZeroShot
 from pinndd.problem import DistillationProblem, Episodes, Fitted, Learner, Task
 from pinndd.risks import GeometricMean, Mean, Risk
 from pinndd.study.protocols.allowance import Allowance
@@ -26,13 +30,29 @@ from pinndd.study.protocols.conditions import HeldOutConditions
 from pinndd.study.protocols.learners import Recipe, Recipes
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.outcome import Progress
-from pinndd.study.results.table import DISTILLED, as_table
+from pinndd.study.results.table import DISTILLED, as_table, component_column
 
 S = TypeVar("S")
 
 
 def quiet(what: str, done: int, total: int, error: float | None) -> None:
     """Report nothing."""
+
+
+def error_columns(components: Sequence[str], distance: Distance, answer: Tensor, truth: Tensor) -> list[dict[str, float]]:
+    """Return the columns of errors of a table of results, one mapping per condition.
+
+    Args:
+        components: names of the components; where there are several, each has an error of its own.
+        distance: between answers and truths, ``(B, Q, K)`` each.
+        answer, truth: see `pinndd.pinn.tasks.scales.component_errors`.
+    """
+    columns = {"error": distance(answer, truth)}
+    if len(components) > 1:
+        each = component_errors(components, distance, answer, truth)
+        columns |= {component_column(name): errors for name, errors in each.items()}
+    lists = [errors.tolist() for errors in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -214,12 +234,12 @@ class Bench(ABC, Generic[S]):
         rows = []
         for group in groups:
             fitted, seconds = self.trained(method, next(iter(group.values())))
-            errors = {shift: self.compare(fitted, episodes).tolist() for shift, episodes in group.items()}
+            errors = {shift: self.errors(fitted, episodes) for shift, episodes in group.items()}
             each = (seconds + self.shared_seconds) / sum(map(len, errors.values()))
             rows += [
-                {**common, "shift": shift, "episode": k, "error": error, "seconds": each}
-                for shift, values in errors.items()
-                for k, error in enumerate(values)
+                {**common, "shift": shift, "episode": k, **columns, "seconds": each}
+                for shift, episodes in errors.items()
+                for k, columns in enumerate(episodes)
             ]
         return as_table(rows)
 
@@ -230,10 +250,14 @@ class Bench(ABC, Generic[S]):
             fitted = (method.learner or self.own(method.data)).fit(method.data, episodes.with_seed(self.training_draw))
         return fitted, time.perf_counter() - started
 
-    def compare(self, fitted: Fitted, episodes: Episodes) -> Tensor:
-        """Return the distance of the answers of trained models from the truth, one number per condition."""
+    def errors(self, fitted: Fitted, episodes: Episodes) -> list[dict[str, float]]:
+        """Return the distance of the answers of trained models from the truth, as columns of a row for each condition."""
+        task, distance = self.task_on(episodes), self.settings.measure
         with torch.no_grad():
-            return self._problem(episodes, self.learner).compare(fitted, episodes)
+            answer = task.answer(fitted, episodes, distance.derivatives)
+            truth = task.truth(episodes, distance.derivatives)
+            fields = isinstance(task, BoundaryGeneralisation | ZeroShot)
+            return error_columns(self.pde.components if fields else (), distance, answer, truth)
 
     def with_recipe(self, recipe: Recipe, learner: Learner) -> Bench[S]:
         """Return the bench with another learner on the same conditions."""

@@ -21,7 +21,7 @@ from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sobol
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import boundary_episodes, solutions
+from pinndd.pinn.tasks.solutions import answer_scale, boundary_episodes, solutions
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.table import NO_SHIFT
@@ -97,7 +97,8 @@ def field_validation(pde: PDE, settings: StudySettings, points: Tensor, count: i
 def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed: int) -> Questions:
     """Solve conditions of any family in the span of the training family: questions to the network of draw ``seed``."""
     code = encode(pde.ensemble(), ensemble, coefficients)
-    return Questions(code.coefficients, points, solutions(pde, BoundaryValues(ensemble, coefficients), points), seed)
+    truth = solutions(pde, BoundaryValues(ensemble, coefficients), points)
+    return Questions(code.coefficients, points, truth, seed, answer_scale(pde, points))
 
 
 def _in_span(pde: PDE, settings: StudySettings, points: Tensor, first_seed: int, count: int) -> HeldOutConditions:

@@ -14,6 +14,7 @@ import torch
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
+from pinndd.pinn.tasks.scales_in_words import scale_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, recipe_of
 from pinndd.study.protocols.parts import DISTANCES, name_of
@@ -157,6 +158,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         settings=_tuned(trials),
         notes=[*study.notes(first.bench), *_dropped(study)],
         distance=name_of(study.settings.distance, DISTANCES),
+        measured=scale_in_words(study.pde),
     )
 
 
@@ -263,10 +265,15 @@ def _examples(
         if asked is None:
             continue
         episodes, section = asked
+        scale, truth = episodes.scale, episodes.truth[0]
+        plain = replace(episodes, scale=None)  # pictures show u itself
         predictions = {
-            m.name: _prediction(trial.bench, m, episodes) for m in (trial.distilled, *([rival] if rival else []))
+            m.name: _prediction(trial.bench, m, plain) for m in (trial.distilled, *([rival] if rival else []))
         }
-        found.append(replace(section.example(shift, episodes.truth[0], predictions), why=why))
+        if scale is not None:
+            predictions = {name: scale.aligned(field, truth) for name, field in predictions.items()}
+        rest = None if scale is None else scale.rest
+        found.append(replace(section.example(shift, truth, predictions, rest), why=why))
     return found
 
 

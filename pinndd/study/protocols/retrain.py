@@ -104,14 +104,14 @@ class RetrainBench(Bench[RetrainSettings]):
     @property
     def sluggish(self) -> bool:
         """Whether a fit takes several times as long as a slow one, since there are several outputs."""
-        return self.recipe.slow and self.pde.outputs > 1
+        return self.recipe.slow and self.pde.output_count > 1
 
     def task_on(self, pool: Episodes) -> BoundaryGeneralisation:
         return BoundaryGeneralisation(pool, (self.seed,))
 
     @property
     def outer(self) -> OuterSettings:
-        return outer_settings(self.recipe, self.settings.effort, self.seed, self.pde.outputs)
+        return outer_settings(self.recipe, self.settings.effort, self.seed, self.pde.output_count)
 
     def counts(self, data: SyntheticData) -> tuple[int, int]:
         return point_counts(self.pde, data)

@@ -31,10 +31,16 @@ class Section:
     inside: Tensor
     at: Mapping[str, float]
 
-    def example(self, shift: str, truth: Tensor, predictions: Mapping[str, Tensor]) -> FieldExample:
-        """Put fields at the points, ``(Q, outputs)`` each, on the grid."""
+    def example(
+        self, shift: str, truth: Tensor, predictions: Mapping[str, Tensor], rest: Tensor | None = None
+    ) -> FieldExample:
+        """Put fields at the points, ``(Q, outputs)`` each, on the grid (see `FieldExample`)."""
         return FieldExample(
-            shift, self._on_grid(truth), {name: self._on_grid(values) for name, values in predictions.items()}, self.at
+            shift,
+            self._on_grid(truth),
+            {name: self._on_grid(values) for name, values in predictions.items()},
+            self.at,
+            rest=None if rest is None else self._on_grid(rest),
         )
 
     def _on_grid(self, values: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from pinndd.study.results import words
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.selection import SIZE, frontier, of_size, one_set_each, own_learner, sizes_studied, transfer_cells
-from pinndd.study.results.summary import comparisons, summarise
+from pinndd.study.results.summary import comparisons, component_means, summarise
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, SECONDS, rows_of
 
 
@@ -38,6 +38,7 @@ class LearnerSection:
         shifts: those of the columns of the second table.
         methods: its rows: name, whether it is a ceiling, and the row of the summary, or None, under every shift.
         best: the lowest mean under every shift at equal terms.
+        components: columns of the comparisons with the errors of components alone, by their names.
     """
 
     title: str
@@ -45,6 +46,7 @@ class LearnerSection:
     shifts: Sequence[str]
     methods: Sequence[tuple[str, bool, Sequence[Any]]]
     best: Mapping[str, float]
+    components: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ProtocolSection:
     name: str
     title: str
     error: str
+    measured: str
     verdict: Verdict
     learners: Sequence[LearnerSection]
     pictures: Mapping[str, Sequence[tuple[str, str]]]
@@ -84,6 +87,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         "significant": words.significant,
         "ratio": words.ratio,
         "shift": words.shift_name,
+        "component": words.component_cell,
     }
     source = resources.files("pinndd.study.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
     page = environment.from_string(source).render(
@@ -112,6 +116,7 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
         name=outcome.protocol,
         title=protocol_named(outcome.protocol).words.title,
         error=words.error_name(outcome.distance),
+        measured=outcome.measured,
         verdict=Verdict("Nothing was measured.", (), ()) if rows.empty else verdict(single, learner, all_sizes),
         learners=[_learner(single, name, size, len(sizes) > 1) for name, size in pairs],
         pictures=embedded,
@@ -142,7 +147,7 @@ def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, sev
     best = {str(s): float(m) for s, m in mine[~mine["ceiling"]].groupby("shift")["mean"].min().items()}
     compared = list(rows_of(comparisons(mine)))
     on = f" on {protocol_named(compared[0].protocol).words.size_of(compared[0])}" if several and compared else ""
-    return LearnerSection(f"Trained by {learner}{on}", compared, shifts, methods, best)
+    return LearnerSection(f"Trained by {learner}{on}", compared, shifts, methods, best, component_means(summary))
 
 
 def _training(summary: DataFrame) -> list[Any]:

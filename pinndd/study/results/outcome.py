@@ -26,6 +26,7 @@ class FieldExample:
         predictions: method name to a field like the truth: the distilled set, and the best baseline under this shift.
         at: the coordinates that are held fixed, where there are more than two.
         why: why this condition is shown, a clause for the caption.
+        rest: a field like the truth, of which errors are relative to the deviation (None: zero).
     """
 
     shift: str
@@ -33,6 +34,7 @@ class FieldExample:
     predictions: Mapping[str, Tensor]
     at: Mapping[str, float] = field(default_factory=dict)
     why: str = ""
+    rest: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,7 @@ class Outcome:
         settings: what was tuned and to which value (weights of the baselines, feature scale), for the report.
         notes: sentences for the report: what the numbers mean, what fell short.
         distance: name of the distance in which errors are measured.
+        measured: what the distance is taken of, a sentence or two; empty where it is u itself.
     """
 
     protocol: str
@@ -68,3 +71,4 @@ class Outcome:
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
     distance: str = RELATIVE_L2
+    measured: str = ""

@@ -16,7 +16,7 @@ from pandas import DataFrame
 from pinndd.checkpoint import write_atomically
 from pinndd.data import DataFileError, SyntheticData
 from pinndd.study.results.outcome import FieldExample, Outcome
-from pinndd.study.results.table import RELATIVE_L2, as_table, error_column
+from pinndd.study.results.table import RELATIVE_L2, as_table, named_for_files, named_from_files
 
 VERSION = 1
 
@@ -34,6 +34,7 @@ def save_outcome(outcome: Outcome, folder: Path) -> None:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for k, example in enumerate(outcome.examples):
         arrays[f"{k}/truth"] = example.truth.detach().cpu().numpy()
+        arrays |= {} if example.rest is None else {f"{k}/rest": example.rest.detach().cpu().numpy()}
         arrays |= {f"{k}/prediction/{name}": p.detach().cpu().numpy() for name, p in example.predictions.items()}
     with write_atomically(folder / "examples.npz") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -41,6 +42,7 @@ def save_outcome(outcome: Outcome, folder: Path) -> None:
         "version": VERSION,
         "protocol": outcome.protocol,
         "distance": outcome.distance,
+        "measured": outcome.measured,
         "results": _stored(outcome.results, outcome.distance),
         "curve": _stored(outcome.curve, outcome.distance),
         "sets": len(outcome.data),
@@ -95,9 +97,10 @@ def _outcome(description: Mapping[str, Any], folder: Path) -> Outcome:
             e["shift"],
             arrays[f"{k}/truth"],
             {m: arrays[f"{k}/prediction/{m}"] for m in e["methods"]},
-            # neither is in the files of version 0.1.0
+            # none of them is in the files of version 0.1.0
             e.get("at", {}),
             e.get("why", ""),
+            arrays.get(f"{k}/rest"),
         )
         for k, e in enumerate(description["examples"])
     ]
@@ -115,18 +118,19 @@ def _outcome(description: Mapping[str, Any], folder: Path) -> Outcome:
         settings=description["settings"],
         notes=description["notes"],
         distance=distance,
+        measured=description.get("measured", ""),
     )
 
 
 def _stored(results: DataFrame, distance: str) -> dict[str, Any]:
     """Results as columns and rows: names stand once."""
-    named = results.rename(columns={"error": error_column(distance)})
+    named = named_for_files(results, distance)
     return {"columns": list(named.columns), "rows": named.astype(object).to_numpy().tolist()}
 
 
 def _read(stored: Mapping[str, Any], distance: str) -> DataFrame:
     rows = DataFrame(stored["rows"], columns=stored["columns"])
-    return as_table(rows.rename(columns={error_column(distance): "error"}))
+    return as_table(named_from_files(rows, distance))
 
 
 def _marked(value: Any) -> Any:

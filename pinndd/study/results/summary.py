@@ -10,7 +10,7 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from pinndd.study.results.intervals import Array, Interval, mean_interval, ratio_interval
-from pinndd.study.results.table import DISTILLED, rows_of
+from pinndd.study.results.table import DISTILLED, component_columns, rows_of
 from pinndd.study.results.writing import json_records
 
 TERMS = ["pde", "protocol", "learner", "shift", "points", "boundary_points"]
@@ -53,6 +53,9 @@ lowest mean under this shift among the methods with as many points that are no c
 nothing can be compared. ``ratio, ratio_low, ratio_high``: error of that baseline ÷ error of the distilled set, paired, with
 its 95 % interval; NaN where nothing is compared. ``wins``: whether the distilled set is better beyond doubt; missing where
 that is not compared, or undecided.
+
+A system of several components has a column for the mean error of each alone behind these, ``mean_u``: over the conditions where
+it has one.
 """
 
 
@@ -82,7 +85,8 @@ def summarise(results: DataFrame) -> DataFrame:
     """
     groups = [group for _, group in results.groupby(_GROUP, sort=False)]
     rows = [_means(group) for group in groups]
-    summary = DataFrame(rows, columns=[c for c in SUMMARY_COLUMNS if c not in (*_RATIO, "wins")])
+    own = [component_mean(name) for name in component_columns(results)]
+    summary = DataFrame(rows, columns=[*(c for c in SUMMARY_COLUMNS if c not in (*_RATIO, "wins")), *own])
     rivals = _rivals(summary)
     compared = [
         _ratio(groups, k, rivals.get(tuple(getattr(row, term) for term in TERMS), ()))
@@ -93,14 +97,26 @@ def summarise(results: DataFrame) -> DataFrame:
     return _completed(summary.join(DataFrame(compared, columns=_RATIO)))
 
 
+def component_mean(name: str) -> str:
+    """Return the column of a summary that holds the mean error of a component alone."""
+    return f"mean_{name}"
+
+
+def component_means(summary: DataFrame) -> dict[str, str]:
+    """Return the columns of the mean errors of components alone, by the name of the component."""
+    prefix = component_mean("")
+    return {str(name).removeprefix(prefix): str(name) for name in summary.columns if str(name).startswith(prefix)}
+
+
 def comparisons(summary: DataFrame) -> DataFrame:
     """Return the rows of the distilled sets with the baseline that each was compared with.
 
     Returns:
-        The columns of the summary, ``baseline_mean`` and ``baseline_median`` (NaN where there is no baseline), and
-        ``state``: ``win``, ``loss`` or ``draw``.
+        The columns of the summary, ``baseline_mean`` and ``baseline_median`` (NaN where there is no baseline; of components
+        ``baseline_mean_u``), and ``state``: ``win``, ``loss`` or ``draw``.
     """
-    of_baseline = {"method": "baseline", "mean": "baseline_mean", "median": "baseline_median"}
+    means = ["mean", "median", *component_means(summary).values()]
+    of_baseline = {"method": "baseline"} | {name: f"baseline_{name}" for name in means}
     others = summary.loc[summary["method"] != DISTILLED, [*TERMS, *of_baseline]].rename(columns=of_baseline)
     distilled = summary[summary["method"] == DISTILLED]
     merged = distilled.merge(others.drop_duplicates([*TERMS, "baseline"]), on=[*TERMS, "baseline"], how="left")
@@ -135,7 +151,7 @@ def _completed(rows: DataFrame) -> DataFrame:
     typed = rows.astype({name: kind for name, kind in SUMMARY_COLUMNS.items() if name != "wins"})
     wins: Series[Any] = Series(None, index=typed.index, dtype="boolean")
     wins = wins.mask(typed["ratio_low"] > 1, True).mask(typed["ratio_high"] < 1, False)
-    return typed.assign(wins=wins)[list(SUMMARY_COLUMNS)]
+    return typed.assign(wins=wins)[[*SUMMARY_COLUMNS, *component_means(rows).values()]]
 
 
 def _rivals(summary: DataFrame) -> dict[tuple[Any, ...], list[int]]:
@@ -169,7 +185,7 @@ def _means(group: DataFrame) -> dict[str, Any]:
         "models": len(group),
         "failed": failed,
         "seconds": float(np.mean(group["seconds"].to_numpy())),
-    }
+    } | {component_mean(name): float(group[column].mean()) for name, column in component_columns(group).items()}
 
 
 def _ratio(groups: Sequence[DataFrame], distilled: int, rivals: Sequence[int]) -> tuple[str, float, float, float]:

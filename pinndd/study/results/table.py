@@ -41,7 +41,23 @@ within the shift; rows of different methods with equal shift, seed and episode a
 initial weights. ``error``: in the distance of the study. ``seconds``: see `SECONDS`. ``distilled_with``: learner that the
 set was distilled with; empty for other methods. ``ceiling``: whether the method stands outside the comparison at equal
 terms, since it sees more data.
+
+A system of several components has a column for the error of each alone behind these, ``error_u``: in the same distance, NaN where
+the true component is zero everywhere.
 """
+
+_COMPONENT = "error_"
+
+
+def component_column(name: str) -> str:
+    """Return the column that holds the error of a component alone."""
+    return f"{_COMPONENT}{name}"
+
+
+def component_columns(frame: DataFrame) -> dict[str, str]:
+    """Return the columns of the errors of components alone, by the name of the component; none where there is one component."""
+    return {str(name).removeprefix(_COMPONENT): str(name) for name in frame.columns if str(name).startswith(_COMPONENT)}
+
 
 SECONDS = "wall time of training, per boundary condition that the training served"
 """What the column ``seconds`` holds, in every protocol."""
@@ -54,7 +70,7 @@ class TableError(ValueError):
 
 
 def as_table(rows: Iterable[Mapping[str, object]] | DataFrame) -> DataFrame:
-    """Return results as a data frame with exactly `COLUMNS`, numbered from 0.
+    """Return results as a data frame with exactly `COLUMNS` and the errors of components, numbered from 0.
 
     Args:
         rows: one mapping per row, or a frame; ``distilled_with`` and ``ceiling`` may be left out.
@@ -66,11 +82,12 @@ def as_table(rows: Iterable[Mapping[str, object]] | DataFrame) -> DataFrame:
     if frame.empty:
         frame = frame.reindex(columns=list(COLUMNS))
     frame = frame.assign(**{name: value for name, value in _OPTIONAL.items() if name not in frame})
-    missing, unknown = ([n for n in a if n not in b] for a, b in ((COLUMNS, frame.columns), (frame.columns, COLUMNS)))
+    known = dict(COLUMNS) | dict.fromkeys(component_columns(frame).values(), "float64")
+    missing, unknown = ([n for n in a if n not in b] for a, b in ((COLUMNS, frame.columns), (frame.columns, known)))
     if missing or unknown:
         said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unknown {', '.join(unknown)}"] * bool(unknown)
         raise TableError(f"columns of results: {'; '.join(said)}; expected {', '.join(COLUMNS)}")
-    return DataFrame({name: _typed(frame, name, kind) for name, kind in COLUMNS.items()})
+    return DataFrame({name: _typed(frame, name, kind) for name, kind in known.items()})
 
 
 def _typed(frame: DataFrame, name: str, kind: str) -> Any:
@@ -99,3 +116,17 @@ def first_row(frame: DataFrame) -> Any:
 def error_column(distance: str) -> str:
     """Return the name under which files hold the column ``error``: that of the distance, such as ``relative_l2``."""
     return distance.replace("-", "_")
+
+
+def named_for_files(frame: DataFrame, distance: str) -> DataFrame:
+    """Return results with the columns of errors named after the distance: ``relative_l2``, ``relative_l2_u``."""
+    prefix = error_column(distance)
+    own = {column: f"{prefix}_{name}" for name, column in component_columns(frame).items()}
+    return frame.rename(columns={"error": prefix} | own)
+
+
+def named_from_files(frame: DataFrame, distance: str) -> DataFrame:
+    """Undo `named_for_files`."""
+    prefix = error_column(distance)
+    own = {str(n): component_column(str(n).removeprefix(f"{prefix}_")) for n in frame.columns if str(n).startswith(f"{prefix}_")}
+    return frame.rename(columns={prefix: "error"} | own)

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from pinndd.checkpoint import write_atomically
-from pinndd.study.results.table import RELATIVE_L2, error_column
+from pinndd.study.results.table import RELATIVE_L2, named_for_files
 
 Format = str | Callable[[Any], str]
 """How a cell is written: a format specification such as ``.2f``, or a function of the cell."""
@@ -19,8 +19,7 @@ Format = str | Callable[[Any], str]
 
 def write_csv(results: DataFrame, path: Path, distance: str = RELATIVE_L2) -> None:
     """Write results atomically, one row per trained model and boundary condition; the error is named after the distance."""
-    named = results.rename(columns={"error": error_column(distance)})
-    text = named.to_csv(index=False, lineterminator="\n", na_rep="nan")
+    text = named_for_files(results, distance).to_csv(index=False, lineterminator="\n", na_rep="nan")
     with write_atomically(path) as file:
         file.write(text.encode())
 

@@ -35,7 +35,7 @@ def losses(dde, pde, data, problem, network):
 def test_loss_of_deepxde_is_our_loss(retrain_set, double, name):
     pde, data, values = retrain_set(name)
     model = MLPModel(pde, (8, 8))
-    episodes = BoundaryEpisodes(values, torch.zeros(1, pde.box.dimension), torch.zeros(3, 1, pde.outputs), seed=2)
+    episodes = BoundaryEpisodes(values, torch.zeros(1, pde.box.dimension), torch.zeros(3, 1, pde.output_count), seed=2)
     parameters = model.initial(episodes, data[INTERIOR])
     ours = model.loss(model.prepare(data, episodes), parameters)
     network = make_network(pde, data, (8, 8))

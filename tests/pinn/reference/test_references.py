@@ -410,7 +410,7 @@ def test_a_batch_is_solved_as_its_members_are(name: str) -> None:
     pde, at = PDES[name], inside(PDES[name], 20)
     values = draws(pde, 3)
     together = pde.reference(values, at)
-    assert together.shape == ((3, 20) if pde.outputs == 1 else (3, 20, pde.outputs))
+    assert together.shape == ((3, 20) if pde.output_count == 1 else (3, 20, pde.output_count))
     assert together.dtype == torch.float64
     alone = pde.reference(BoundaryValues(values.ensemble, values.coefficients[1:2]), at)
     assert relative(together[1:2], alone) < 1e-7
@@ -423,7 +423,7 @@ def test_stand_ins_are_close_and_differentiable(name: str) -> None:
     values = draws(pde, 2)
     assert relative(pde.stand_in(values, at), pde.reference(values, at)) < 0.2
     coefficients = values.coefficients.clone().requires_grad_()
-    weights = torch.randn((2, 40 * pde.outputs), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights = torch.randn((2, 40 * pde.output_count), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
     def answer(c: Tensor) -> Tensor:
         assert pde.stand_in is not None

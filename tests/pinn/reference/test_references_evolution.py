@@ -432,7 +432,7 @@ class TestEveryModule:
         pde = PDES[name]
         at, values = pde.box.scale(points(20)), draws(pde, 3)
         together = pde.reference(values, at)
-        assert together.shape == ((3, 20) if pde.outputs == 1 else (3, 20, pde.outputs))
+        assert together.shape == ((3, 20) if pde.output_count == 1 else (3, 20, pde.output_count))
         assert together.dtype == torch.float64
         alone = pde.reference(BoundaryValues(values.ensemble, values.coefficients[1:2]), at)
         assert relative(together[1:2], alone) < 1e-7

@@ -472,7 +472,7 @@ class TestModules:
         pde = PDES[name]
         values, at = draws(pde, 3), pde.box.scale(points(20, pde.box.dimension))
         together = pde.reference(values, at)
-        assert together.shape == ((3, 20, pde.outputs) if pde.outputs > 1 else (3, 20))
+        assert together.shape == ((3, 20, pde.output_count) if pde.output_count > 1 else (3, 20))
         assert together.dtype == torch.float64
         alone = pde.reference(BoundaryValues(values.ensemble, values.coefficients[1:2]), at)
         assert relative(together[1:2], alone) < 1e-9
@@ -484,7 +484,7 @@ class TestModules:
         at = torch.cat([patch.points(s) for (_, patch), s in zip(held, local, strict=True)])
         for shift in ("none", *pde.shifts):
             values = draws(pde, 2, shift)
-            u = pde.reference(values, at).reshape(2, len(at), pde.outputs).split(15, 1)
+            u = pde.reference(values, at).reshape(2, len(at), pde.output_count).split(15, 1)
             for (condition, _), s, found in zip(held, local, u, strict=True):
                 wanted = values[condition.name](s)
                 torch.testing.assert_close(found[..., condition.component], wanted, atol=1e-3, rtol=0)

@@ -21,7 +21,7 @@ def test_questions_about_nothing_are_one_training():
 
 def test_unasked_episodes_keep_the_conditions_and_train_the_same_models(setting):
     pde, data, asked = setting("heat", 3, 20, 9)
-    unasked = BoundaryEpisodes.unasked(asked.values, asked.points[:0], pde.outputs, asked.seed)
+    unasked = BoundaryEpisodes.unasked(asked.values, asked.points[:0], pde.output_count, asked.seed)
     assert len(unasked) == 3
     assert unasked.points.shape == (0, 2)
     assert unasked.truth.shape == (3, 0, 1)
@@ -34,6 +34,6 @@ def test_unasked_episodes_have_the_outputs_of_the_equation():
     pde = load_pde("elasticity")
     ensemble = pde.ensemble()
     values = BoundaryValues(ensemble, ensemble.sample(2, torch.Generator().manual_seed(0)))
-    unasked = BoundaryEpisodes.unasked(values, torch.empty((0, 2), dtype=torch.float32), pde.outputs, 1)
+    unasked = BoundaryEpisodes.unasked(values, torch.empty((0, 2), dtype=torch.float32), pde.output_count, 1)
     assert unasked.truth.shape == (2, 0, 2)
     assert unasked.truth.dtype == torch.float32

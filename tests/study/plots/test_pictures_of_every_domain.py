@@ -103,7 +103,7 @@ PDES = {
 
 def example_of(pde, side=20):
     section = section_of(pde, side)
-    truth = torch.stack([wave(section.points, c) for c in range(pde.outputs)], -1)
+    truth = torch.stack([wave(section.points, c) for c in range(pde.output_count)], -1)
     return section.example("none", truth, {"sobol": truth + 0.1, "distilled": truth + 0.01})
 
 

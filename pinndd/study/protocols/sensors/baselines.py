@@ -112,7 +112,8 @@ def qr_sensors(bench: SensorBench, method: str, count: int) -> dict[str, Tensor]
     places = candidate_sensors(bench)
     values = measurements(bench, places).T
     if method == QR_SOLUTIONS:
-        field = bench.conditions.training.truth.flatten(1).T
+        training = bench.conditions.training
+        field = training.compared(training.truth).flatten(1).T
         # both as means of squares: neither counts more for having more points
         snapshots = torch.cat((values / len(values) ** 0.5, field / len(field) ** 0.5))
         modes = modes_of(snapshots)[: len(values)]

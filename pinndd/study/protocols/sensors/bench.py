@@ -108,7 +108,7 @@ class SensorBench(Bench[SensorSettings]):
         if interior_weight not in self._eliminated:
             ensemble = self.pde.ensemble()
             zero = self.interior.new_zeros((1, ensemble.size))
-            unasked = BoundaryEpisodes.unasked(BoundaryValues(ensemble, zero), self.interior[:0], self.pde.outputs, self.seed)
+            unasked = BoundaryEpisodes.unasked(BoundaryValues(ensemble, zero), self.interior[:0], self.pde.output_count, self.seed)
             self._eliminated[interior_weight] = eliminate_interior(
                 self.learner.model, self.interior, interior_weight, self.learner.penalty, unasked
             )

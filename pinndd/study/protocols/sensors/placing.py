@@ -58,7 +58,8 @@ def make_candidates(bench: SensorBench, places: Mapping[str, Tensor], level: flo
     """
     known = sum(len(s) for s in bench.known.values())
     numbers = torch.cat([torch.full((len(places[name]),), k) for k, name in enumerate(bench.measured)])
-    truth = bench.conditions.training.truth.flatten(1)
+    training = bench.conditions.training
+    truth = training.compared(training.truth).flatten(1)
     if not bench.linear:
         values = measurements(bench, places)
         scale = len(values) ** -0.5
@@ -78,11 +79,10 @@ def make_candidates(bench: SensorBench, places: Mapping[str, Tensor], level: flo
     unit = bench.data(places, level, 1.0)
     total = sum(unit[c.name].shape[0] for c in bench.pde.valued)
     with torch.no_grad():
-        rows, targets = reduced.system(unit, bench.conditions.training)
+        rows, targets = reduced.system(unit, training)
         identity = torch.eye(len(reduced.offset), dtype=rows.dtype, device=rows.device)
-        answers = reduced.fitted(torch.cat((torch.zeros_like(identity[:1]), identity)), bench.conditions.training)(
-            bench.conditions.training.points
-        ).flatten(1)
+        units = reduced.fitted(torch.cat((torch.zeros_like(identity[:1]), identity)), training)
+        answers = training.compared(units(training.points)).flatten(1)
     order, group, always = row_order(bench, unit)
     return Candidates(
         rows[order] * total**0.5,

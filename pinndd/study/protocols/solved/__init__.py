@@ -18,9 +18,9 @@ from pinndd.pinn.files.solutions import Solutions, read_solutions, write_conditi
 from pinndd.pinn.models.solved_conditions import ConditionToField
 from pinndd.pinn.sets.condition_code import require_linear
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import superposes
+from pinndd.pinn.tasks.solutions import answer_scale, superposes
 from pinndd.problem import Learner
-from pinndd.study.protocols.bench import Bench, Method, Study
+from pinndd.study.protocols.bench import Bench, Method, Study, error_columns
 from pinndd.study.protocols.conditions import HeldOutConditions
 from pinndd.study.protocols.engine import distill_on
 from pinndd.study.protocols.learners import Outer, Recipe
@@ -144,12 +144,12 @@ class SolvedStudy(Study[SolvedSettings]):
         rows = []
         for shift, questions in tests.items():
             assert isinstance(questions, Questions)
-            errors = Exam.of(questions, self.settings.measure, self.materials.pinn.base).errors(
-                torch.zeros_like(questions.truth)
-            )
+            exam = Exam.of(questions, self.settings.measure, self.materials.pinn.base)
+            answer = exam.answer(torch.zeros_like(questions.truth))
+            errors = error_columns(self.pde.components, exam.distance, answer, exam.truth)
             rows += [
-                {**common, "shift": shift, "episode": k, "error": e, "seconds": self.materials.pinn.seconds / served}
-                for k, e in enumerate(errors.tolist())
+                {**common, "shift": shift, "episode": k, **columns, "seconds": self.materials.pinn.seconds / served}
+                for k, columns in enumerate(errors)
             ]
         return (as_table(rows),)
 
@@ -158,7 +158,7 @@ class SolvedStudy(Study[SolvedSettings]):
         assert isinstance(tests, Questions)
         codes = tests.codes[index : index + 1]
         truth = solve(self.pde, self.pde.reference, codes, section.points)
-        return Questions(codes, section.points, truth, seed=0), section
+        return Questions(codes, section.points, truth, 0, answer_scale(self.pde, section.points)), section
 
     def notes(self, bench: Bench[Any]) -> Sequence[str]:
         notes = [

@@ -9,11 +9,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.pde import PDE, Reference
+from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.models.solved_conditions import field_points, sensitivity_metric
 from pinndd.pinn.models.stand_in import stand_in_for
 from pinndd.pinn.sets.broadened import broadened_sample
 from pinndd.pinn.tasks.questions import Questions
+from pinndd.pinn.tasks.solutions import answer_scale
 from pinndd.study.protocols.solved.tuning import solve
 
 _POINTS = 225
@@ -51,7 +52,12 @@ class CheapSolver:
     def metric(self) -> Tensor:
         """Of the inputs of the kernel, ``(C, C)``."""
         draws = round(_DRAWS * effort(self.pde))
-        return sensitivity_metric(self.pde.ensemble(), self.solver, self.points, _METRIC_SEED, draws=draws)
+        return sensitivity_metric(self.pde.ensemble(), self._comparable, self.points, _METRIC_SEED, draws=draws)
+
+    def _comparable(self, values: BoundaryValues, points: Tensor) -> Tensor:
+        """Solve in the units of the distance."""
+        scale, fields = answer_scale(self.pde, points), self.solver(values, points)
+        return fields if scale is None else scale.of(fields.reshape(len(values), len(points), -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +84,7 @@ class CheapConditions:
                 f"PDE {pde.name!r}: the stand-in fails on {int((~solved).sum())} of {count} conditions of the training family, "
                 "made broader: give the module a stand_in that is stable there, or none"
             )
-        questions = Questions(codes[solved], points, truth[solved], seed=0)
+        questions = Questions(codes[solved], points, truth[solved], 0, answer_scale(pde, points))
         every = torch.arange(points.shape[0])
         first, rest = torch.arange(_HELD_OUT), torch.arange(_HELD_OUT, questions.conditions)
         return questions.select(rest, every), questions.select(first, every)

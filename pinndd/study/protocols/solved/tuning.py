@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -63,7 +64,16 @@ class Exam:
 
     def errors(self, predicted: Tensor) -> Tensor:
         """Return the error ``(B,)`` of the base corrected by ``predicted`` ``(B, Q · outputs)``."""
-        return self.distance(self.base + predicted.reshape(self.questions.truth.shape), self.questions.truth)
+        return self.distance(self.answer(predicted), self.truth)
+
+    def answer(self, predicted: Tensor) -> Tensor:
+        """Return the base corrected by ``predicted`` ``(B, Q · outputs)``, in the units of the distance."""
+        return self.questions.compared(self.base + predicted.reshape(self.questions.truth.shape))
+
+    @cached_property
+    def truth(self) -> Tensor:
+        """The true fields in the units of the distance."""
+        return self.questions.compared(self.questions.truth)
 
 
 def base_fields(base: Base | None, points: Tensor, codes: Tensor) -> Tensor:

@@ -1,0 +1,24 @@
+"""What tables and reports say about the units of an error."""
+
+from __future__ import annotations
+
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.tasks.solutions import typical_sizes
+
+
+def scale_in_words(pde: PDE) -> str:
+    """Say in what errors are measured, a sentence or two; empty where they are relative errors of u itself."""
+    said = []
+    if pde.output_count > 1:
+        sizes = [
+            f"{name} {size:.2g} {pde.units.get(name, '')}".rstrip()
+            for name, size in zip(pde.components, typical_sizes(pde).tolist(), strict=True)
+        ]
+        said.append(
+            "The error is that of all components together, each divided by its typical size in the training family: "
+            f"{', '.join(sizes)}."
+        )
+    if pde.up_to_constant:
+        verb = "is" if len(pde.up_to_constant) == 1 else "are"
+        said.append(f"{' and '.join(pde.up_to_constant)} {verb} judged up to a constant.")
+    return " ".join(said)
