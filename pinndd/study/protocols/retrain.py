@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -350,11 +349,6 @@ class RetrainStudy(FreshStudy):
         return notes
 
 
-def usual_size(pde: PDE) -> RetrainSettings:
-    """Return the number of points where nothing is said: those of the module."""
-    return RetrainSettings(*pde.budget)
-
-
 def nonsense(pde: PDE, size: RetrainSettings) -> str:
     """Return why a size makes no sense, or an empty text."""
     try:
@@ -362,12 +356,6 @@ def nonsense(pde: PDE, size: RetrainSettings) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def export(pde: PDE, data: SyntheticData, path: Path) -> Sequence[Path]:
-    """Write the points as CSV."""
-    write_csv(pde, data, path)
-    return (path,)
 
 
 PROTOCOL = Protocol(
@@ -380,7 +368,7 @@ PROTOCOL = Protocol(
         axis="interior points",
     ),
     size=RetrainSettings,
-    default_size=usual_size,
+    default_size=lambda pde: RetrainSettings(*pde.budget),
     study=RetrainStudy,
     recipes=ON_POINTS,
     judges=("mlp-lm",),
@@ -389,5 +377,5 @@ PROTOCOL = Protocol(
     usual=True,
     labelled=False,
     nonsense=nonsense,
-    export=export,
+    export=write_csv,
 )

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.pinn.sets.samplers import hammersley, patch_points
 from pinndd.study.protocols.bench import Bench
 from pinndd.study.protocols.conditions import FreshConditions
 from pinndd.study.protocols.learners import ON_POINTS, Outer, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
-from pinndd.study.protocols.retrain import FreshStudy, export
+from pinndd.study.protocols.retrain import FreshStudy
 from pinndd.study.protocols.sensors.baselines import with_best_scale
 from pinndd.study.protocols.sensors.bench import SensorBench
 from pinndd.study.protocols.sensors.settings import SensorSettings, known_conditions, nonsense
@@ -94,11 +94,6 @@ class SensorStudy(FreshStudy):
         ]
 
 
-def usual_size(pde: PDE) -> SensorSettings:
-    """Return the number of sensors where nothing is said."""
-    return SensorSettings()
-
-
 PROTOCOL = Protocol(
     name="sensors",
     about="positions of M sensors",
@@ -111,7 +106,7 @@ PROTOCOL = Protocol(
         counted=("boundary_points",),
     ),
     size=SensorSettings,
-    default_size=usual_size,
+    default_size=lambda pde: SensorSettings(),
     study=SensorStudy,
     recipes=RECIPES,
     judges=(),
@@ -120,5 +115,5 @@ PROTOCOL = Protocol(
     usual=False,
     labelled=False,
     nonsense=nonsense,
-    export=export,
+    export=write_csv,
 )
