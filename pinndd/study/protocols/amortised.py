@@ -201,7 +201,7 @@ class AmortisedStudy(Study[AmortisedSettings]):
     def benches(self, seed: int) -> Sequence[AmortisedBench]:
         recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
         self.progress("amortised: solving conditions", 0, 1, None)
-        return (self._bench(recipe, recipe.build(self.pde, {}), seed),)
+        return (self._bench(recipe, recipe.build(self.pde, recipe.distilling), seed),)
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> AmortisedBench:
         own = distilling_recipe(self.pde, str(data.header.get("learner", "")) or None, self.recipes)

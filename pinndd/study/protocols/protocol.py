@@ -40,6 +40,7 @@ class Protocol(Generic[S]):
         labelled: whether its sets are solved by somebody, whose solutions it takes back.
         nonsense: returns why it makes no sense for a PDE at a size, or an empty text.
         export: writes a set as CSV and returns the files.
+        placed: whether its sets are placements, whose pictures show where each point stands on the outline of the domain.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Protocol(Generic[S]):
     labelled: bool
     nonsense: Callable[[PDE, S], str]
     export: Callable[[PDE, SyntheticData, Path], Sequence[Path]]
+    placed: bool = False
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from pinndd.study.protocols.adaptive import tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests, roughening_for
 from pinndd.study.protocols.engine import distill_on
-from pinndd.study.protocols.learners import ON_POINTS, SHORT_ADAM, Recipe, distilling_recipe
+from pinndd.study.protocols.learners import ON_POINTS, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
@@ -295,7 +295,7 @@ class RetrainStudy(FreshStudy):
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
         recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
-        learner = recipe.build(self.pde, SHORT_ADAM if recipe.name == "mlp-adam" else {})
+        learner = recipe.build(self.pde, recipe.distilling)
         self.progress("retrain: solving conditions", 0, 1, None)
         return (self.bench_of(recipe, learner, seed).with_best_scale(),)
 
