@@ -64,11 +64,6 @@ class Protocol(Generic[S]):
         """Names of the fields of its own settings."""
         return tuple(f.name for f in fields(self.size))  # type: ignore[arg-type]
 
-    @property
-    def distills(self) -> tuple[str, ...]:
-        """Learners that sets are distilled with."""
-        return tuple(r.name for r in self.recipes.values() if r.outer is not None)
-
     def sized_for(self, pde: PDE, given: Mapping[str, Any] | None = None) -> S:
         """Return its settings for a PDE, with the values that were given in place of the usual ones.
 
