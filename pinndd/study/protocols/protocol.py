@@ -13,7 +13,7 @@ from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study, quiet
 from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_of
-from pinndd.study.protocols.parts import unknown
+from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.outcome import Progress
@@ -127,7 +127,7 @@ class Protocol(Generic[S]):
 
         Raises:
             UnknownNameError: there is none of a name.
-            ValueError: a learner does not fit the equation, or the number of a risk is wrong.
+            ValueError: a learner does not fit the equation, the number of a risk is wrong, or a distance has the name of another.
         """
         if settings.learner is not None:
             distilling_recipe(pde, settings.learner, self.recipes)
@@ -135,4 +135,4 @@ class Protocol(Generic[S]):
             recipe_of(name, self.recipes)
         settings.risk_or(Mean())
         settings.tested(pde.shifts)
-        _ = settings.measure
+        _ = settings.measure, distance_name(settings.distance)
