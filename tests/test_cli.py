@@ -576,6 +576,8 @@ def test_a_study_of_sensors_is_a_run_like_any_other(run, tmp_path):
     assert "runs/heat/report.html" in done.out
     assert [r.protocol for r in load_benchmark(tmp_path / "found" / "benchmark.json")] == ["sensors"]
     folder = tmp_path / "runs" / "heat"
+    with (folder / "results.csv").open(newline="") as file:
+        assert {row["boundary_points"] for row in csv.DictReader(file)} == {"5", "6"}
     pictures = {path.name for path in (folder / "figures").iterdir()}
     assert {"sensors-placement-5.png", "sensors-placement-6.png", "sensors-curve.png"} <= pictures
     refused(run(*asked), "runs/heat", "--resume", "--overwrite")

@@ -12,7 +12,7 @@ from pinndd.data import SyntheticData
 from pinndd.problem import Episodes
 
 
-class NetworkRows(Protocol):
+class LeastSquaresNetworks(Protocol):
     """A model whose training is non-linear least squares in the weights of E networks."""
 
     @property
@@ -60,7 +60,7 @@ class LevenbergMarquardt:
         ValueError: a setting is out of its range.
     """
 
-    model: NetworkRows
+    model: LeastSquaresNetworks
     iterations: int = 100
     damping: float = 1e-3
     shrink: float = 1 / 3

@@ -18,6 +18,7 @@ from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.bench import Bench, Study
 from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
@@ -68,7 +69,8 @@ def distill_one(
     _show(pde, name, data, [path, *files])
     show_places(pde, bench.places(data))
     Console(highlight=False).print(
-        f"validation risk {found.risk:.3g} ({words.error_name(str(settings.distance))}) after {words.seconds(found.seconds)}",
+        f"validation risk {found.risk:.3g} ({words.error_name(distance_name(settings.distance))}) after "
+        f"{words.seconds(found.seconds)}",
         soft_wrap=True,
     )
 

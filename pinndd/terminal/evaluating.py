@@ -14,7 +14,7 @@ from pinndd.pinn.tasks.scales_in_words import scale_in_words
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.learners import recipe_of
-from pinndd.study.protocols.parts import DISTANCES, name_of
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
@@ -62,7 +62,7 @@ def evaluate(
             study = study.with_solutions(solutions, file.data)
         results = judge(study, protocol, file.data, learner)
         if out is not None:
-            write_csv(results, out, name_of(settings.distance, DISTANCES))
+            write_csv(results, out, distance_name(settings.distance))
     show(results, scale_in_words(file.pde))
     if study.tests.outside:
         Console(highlight=False, soft_wrap=True).print(

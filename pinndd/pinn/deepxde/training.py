@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,9 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.deepxde.exporting import loss_weights, make_network, term_names, to_deepxde
 from pinndd.pinn.jets.deepxde import import_deepxde
+
+_LBFGS_BLOCK = 500
+"""Iterations of L-BFGS between two looks of the callback."""
 
 
 class TrainingError(ArithmeticError):
@@ -47,20 +49,9 @@ class DeepXDETraining:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected 0 or more")
 
 
-Watch = Callable[[Any, float], bool]
-"""``(network, seconds of training so far) -> whether to stop``; its own time is not counted."""
-
-
 def train_deepxde(
-    pde: PDE,
-    data: SyntheticData,
-    values: BoundaryValues | None,
-    index: int,
-    training: DeepXDETraining,
-    seed: int,
-    watch: Watch | None = None,
-    watch_every: int = 100,
-) -> tuple[Any, float]:
+    pde: PDE, data: SyntheticData, values: BoundaryValues | None, index: int, training: DeepXDETraining, seed: int
+) -> Any:
     """Train one network with ``dde.Model``.
 
     The weights of the loss are divided by that of the residual: only their ratios count here, and the tolerances of L-BFGS are
@@ -71,47 +62,42 @@ def train_deepxde(
             is.
         training: settings.
         seed: of the initial weights.
-        watch: called every ``watch_every`` steps.
-        watch_every: steps between two calls.
 
     Returns:
-        The trained ``dde.nn.FNN``, and the seconds of building, compiling and training.
+        The trained ``dde.nn.FNN``.
 
     Raises:
         TrainingError: the loss is not finite; the message names the terms.
     """
     dde = import_deepxde()
-    with deepxde_state(training.precision, training.lbfgs_steps, watch_every if watch else _LBFGS_BLOCK, seed):
-        started = time.perf_counter()
+    with deepxde_state(training.precision, training.lbfgs_steps, seed):
         network = make_network(pde, data, training.hidden)
         model = dde.Model(to_deepxde(pde, data, values, index), network)
         weights = loss_weights(pde, data)
         weights = [w / weights[0] for w in weights]
-        callback = _callback(dde, watch, watch_every, started)
+        callback = _callback(dde)
         stages = [("adam", training.adam_steps, {"lr": training.learning_rate}), ("L-BFGS", training.lbfgs_steps, {})]
         for optimizer, steps, options in stages:
-            if steps and not callback.done:
+            if steps:
                 model.compile(optimizer, loss_weights=weights, verbose=0, **options)
                 model.train(iterations=steps, display_every=max(steps, 1), callbacks=[callback], verbose=0)
                 _require_finite(pde, data, model, optimizer)
-        seconds = time.perf_counter() - started - callback.away
-    return network, seconds
+    return network
 
 
 @contextmanager
-def deepxde_state(precision: str, lbfgs_steps: int, lbfgs_block: int, seed: int) -> Iterator[None]:
+def deepxde_state(precision: str, lbfgs_steps: int, seed: int) -> Iterator[None]:
     """Set DeepXDE's float type and L-BFGS options and torch's seed, and restore everything afterwards.
 
     Args:
         precision: ``"float32"`` or ``"float64"``.
         lbfgs_steps: largest number of iterations.
-        lbfgs_block: iterations between two looks of the callbacks.
         seed: of torch's global generator, which draws DeepXDE's initial weights.
     """
     dde = import_deepxde()
     real, options = dde.config.real, dde.optimizers.LBFGS_options
     before = real.precision, torch.get_default_dtype(), dict(options)
-    block = min(lbfgs_block, max(lbfgs_steps, 1))
+    block = min(_LBFGS_BLOCK, max(lbfgs_steps, 1))
     # the printing setters of DeepXDE do the same; its block sizes are fixed when it is imported
     getattr(real, f"set_{precision}")()
     torch.set_default_dtype(getattr(torch, precision))
@@ -127,30 +113,19 @@ def deepxde_state(precision: str, lbfgs_steps: int, lbfgs_block: int, seed: int)
         options.update(before[2])
 
 
-_LBFGS_BLOCK = 500
+def _callback(dde: Any) -> Any:
+    class Moving(dde.callbacks.Callback):  # type: ignore[misc]
+        """End an L-BFGS that no longer moves."""
 
-
-def _callback(dde: Any, watch: Watch | None, every: int, started: float) -> Any:
-    class Watching(dde.callbacks.Callback):  # type: ignore[misc]
-        """Look at the network now and then, off the clock, and end an L-BFGS that no longer moves."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.away, self.done, self.step, self.next = 0.0, False, -1, 0
+        step = -1
 
         def on_epoch_end(self) -> None:
-            step = self.model.train_state.step
             # DeepXDE goes on for ever if the gradient is below the tolerance before the first iteration of a block
+            step = self.model.train_state.step
             self.model.stop_training |= step == self.step
             self.step = step
-            if watch is not None and step >= self.next:
-                began = time.perf_counter()
-                self.done = watch(self.model.net, began - started - self.away)
-                self.away += time.perf_counter() - began
-                self.next = step + every
-                self.model.stop_training |= self.done
 
-    return Watching()
+    return Moving()
 
 
 def _require_finite(pde: PDE, data: SyntheticData, model: Any, optimizer: str) -> None:

@@ -15,7 +15,7 @@ from pinndd.pinn.sets.points import boundary_points, is_amortised
 INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
 
 
-def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
+def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> tuple[Path]:
     """Write a distilled set as CSV, atomically: one row per point.
 
     Columns: ``condition`` (``interior``, or the name of the condition), ``kind`` (``interior``, ``boundary``, ``initial``),
@@ -26,6 +26,9 @@ def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
         pde: the equation that the set was distilled for.
         data: a set of the retrain or of the amortised protocol.
         path: the file; its folder is made if it is not there.
+
+    Returns:
+        The file.
 
     Raises:
         ValueError: the set has no interior points.
@@ -47,3 +50,4 @@ def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> None:
             writer.writerow((name, kind, *map(repr, place), repr(weight)))
     with write_atomically(Path(path)) as file:
         file.write(text.getvalue().encode())
+    return (Path(path),)

@@ -29,11 +29,6 @@ class Patch(ABC):
         """What each local coordinate runs along, such as ``("y", "t")`` or ``("angle",)``."""
 
     @property
-    def axis_name(self) -> str:
-        """What the first local coordinate runs along; empty for a single point."""
-        return self.axis_names[0] if self.axis_names else ""
-
-    @property
     def dimension(self) -> int:
         """Number of local coordinates k."""
         return len(self.axis_names)

@@ -30,7 +30,7 @@ def stand_in_for(pde: PDE) -> Reference:
     centre = pde.box.scale(torch.full((1, pde.box.dimension), 0.5, dtype=torch.float64))
     with torch.enable_grad():
         found = pde.stand_in(BoundaryValues(pde.ensemble(), probe), centre)
-    return solve_each(pde.stand_in if found.requires_grad else CentralDifferences(pde.stand_in))
+    return solve_each(pde.stand_in if found.requires_grad else DifferentiableSolver(pde.stand_in))
 
 
 def solve_each(solver: Reference) -> Reference:
@@ -49,7 +49,7 @@ def solve_each(solver: Reference) -> Reference:
     return solve
 
 
-class CentralDifferences:
+class DifferentiableSolver:
     """A solver that leaves the graph, made differentiable in the few coefficients by central differences.
 
     Args:
@@ -68,7 +68,7 @@ class CentralDifferences:
 
 class _Differences(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, coefficients: Tensor, ensemble: Any, points: Tensor, owner: CentralDifferences) -> Tensor:
+    def forward(ctx: Any, coefficients: Tensor, ensemble: Any, points: Tensor, owner: DifferentiableSolver) -> Tensor:
         ctx.save_for_backward(coefficients)
         ctx.ensemble, ctx.points, ctx.owner = ensemble, points, owner
         with torch.no_grad():

@@ -73,7 +73,7 @@ class Slab:
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class ContinuousSolution:
     """A solution w(t), known at every time."""
 
     rates: Tensor
@@ -115,7 +115,7 @@ def integrate(
     *,
     order: int = 6,
     tolerance: float = 1e-11,
-) -> Trajectory:
+) -> ContinuousSolution:
     """Solve ``w' = -rates w + forcing(t, w)``, for a batch of systems at once.
 
     Args:
@@ -128,7 +128,7 @@ def integrate(
         tolerance: largest change of the last iteration, relative to the largest entry of w.
 
     Returns:
-        The trajectory, differentiable in ``start`` and in whatever ``forcing`` depends on.
+        The solution, differentiable in ``start`` and in whatever ``forcing`` depends on.
 
     Raises:
         ArithmeticError: the iteration does not converge on the shortest slab that is tried.
@@ -160,7 +160,7 @@ def integrate(
                 f"{float(state.detach().abs().max()):.3g}. The solution may blow up: check the signs in the PDE and the "
                 "amplitude of its data"
             )
-    return Trajectory(rates, slabs)
+    return ContinuousSolution(rates, slabs)
 
 
 def _extrapolate(slab: Slab, times: Tensor, nodes: Tensor) -> Tensor:

@@ -40,9 +40,6 @@ from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, SECONDS
 from pinndd.study.results.words import error_name
 
-SENSORS = "sensors"
-"""The protocol whose sets are placements of sensors."""
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -88,7 +85,7 @@ def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
     sizes, learner = sizes_studied(summary), own_learner(summary)
     own = one_set_each(summary[summary["learner"] == learner])
     tables = [of_size(own, size) for size in sizes] or [own]
-    if outcome.data and outcome.protocol == SENSORS:
+    if outcome.data and protocol_named(outcome.protocol).placed:
         yield from _placements(pde, outcome, own)
     elif outcome.data and _has_points(pde, outcome.data[0]):
         yield _points(pde, outcome, tables[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -202,7 +201,7 @@ class AmortisedStudy(Study[AmortisedSettings]):
     def benches(self, seed: int) -> Sequence[AmortisedBench]:
         recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
         self.progress("amortised: solving conditions", 0, 1, None)
-        return (self._bench(recipe, recipe.build(self.pde, {}), seed),)
+        return (self._bench(recipe, recipe.build(self.pde, recipe.distilling), seed),)
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> AmortisedBench:
         own = distilling_recipe(self.pde, str(data.header.get("learner", "")) or None, self.recipes)
@@ -260,17 +259,6 @@ def nonsense(pde: PDE, size: AmortisedSettings) -> str:
     return ""
 
 
-def usual_size(pde: PDE) -> AmortisedSettings:
-    """Return the number of tuples where nothing is said."""
-    return AmortisedSettings()
-
-
-def export(pde: PDE, data: SyntheticData, path: Path) -> Sequence[Path]:
-    """Write the tuples as CSV."""
-    write_csv(pde, data, path)
-    return (path,)
-
-
 PROTOCOL = Protocol(
     name="amortised",
     about="tuples (position, condition)",
@@ -281,7 +269,7 @@ PROTOCOL = Protocol(
         axis="tuples (position, condition)",
     ),
     size=AmortisedSettings,
-    default_size=usual_size,
+    default_size=lambda pde: AmortisedSettings(),
     study=AmortisedStudy,
     recipes=ON_TUPLES,
     judges=(),
@@ -290,5 +278,5 @@ PROTOCOL = Protocol(
     usual=True,
     labelled=False,
     nonsense=nonsense,
-    export=export,
+    export=write_csv,
 )

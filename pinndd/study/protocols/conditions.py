@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,10 +57,10 @@ class HeldOutConditions:
     episodes: Mapping[str, Any]
     outside: Sequence[str] = ()
 
-    def few(self, count: int, elsewhere: int, shifts: int | None = None) -> HeldOutConditions:
-        """Return the first ``count`` conditions in distribution and ``elsewhere`` under (the first) other shifts."""
-        chosen = list(self.episodes.items())[:shifts]
-        return HeldOutConditions({shift: e[: count if shift == NO_SHIFT else elsewhere] for shift, e in chosen})
+    def few(self, count: int, elsewhere: int) -> HeldOutConditions:
+        """Return the first ``count`` conditions in distribution and ``elsewhere`` under other shifts."""
+        chosen = {shift: e[: count if shift == NO_SHIFT else elsewhere] for shift, e in self.episodes.items()}
+        return replace(self, episodes=chosen)
 
 
 def fresh_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:

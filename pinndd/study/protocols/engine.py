@@ -17,7 +17,7 @@ from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.tasks.scales_in_words import scale_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, recipe_of
-from pinndd.study.protocols.parts import DISTANCES, name_of
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
@@ -157,7 +157,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         curve=as_table(pd.concat(curve)) if curve else as_table([]),
         settings=_tuned(trials),
         notes=[*study.notes(first.bench), *_dropped(study)],
-        distance=name_of(study.settings.distance, DISTANCES),
+        distance=distance_name(study.settings.distance),
         measured=scale_in_words(study.pde),
     )
 

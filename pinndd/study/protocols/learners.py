@@ -7,7 +7,7 @@ A learner is added here, in one line, and in its own file. Which hypergradient f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -51,6 +51,7 @@ class Recipe:
         build: makes the learner for a PDE from stored settings, or from none.
         describe: returns the settings that ``build`` reads.
         outer: how sets are distilled with it; None for a learner that only judges.
+        distilling: settings that ``build`` takes where a study distills with it.
         linear_only: whether it needs a linear equation.
         slow: whether a fit takes so long that tuning has to be sparing.
         ceiling: interior and boundary points of the set that stands for "full data", as multiples of those of the study.
@@ -66,6 +67,7 @@ class Recipe:
     build: Callable[[PDE, Settings], Learner]
     describe: Callable[[Learner], dict[str, Any]] = lambda learner: {}
     outer: Outer | None = None
+    distilling: Settings = field(default_factory=dict)
     linear_only: bool = False
     slow: bool = False
     ceiling: tuple[float, float] = (5.0625, 2.2)
@@ -180,9 +182,6 @@ def _tuple_deepxde(pde: PDE, stored: Settings) -> Learner:
     return ConditionedDeepXDE(pde, DeepXDETraining(adam_steps=_part(2000, stored), lbfgs_steps=_part(500, stored)))
 
 
-SHORT_ADAM: Settings = {"steps": 200}
-"""Settings of Adam where a set is distilled with it: the trajectory of every step is stored."""
-
 ON_POINTS: Recipes = {
     r.name: r
     for r in (
@@ -208,6 +207,7 @@ ON_POINTS: Recipes = {
             _mlp_adam,
             _describe_steps,
             Outer(60, 8, 0.01),
+            distilling={"steps": 200},  # the state before every step is kept
             slow=True,
             judges=True,
             fresh=partial(_mlp_adam, fresh=True),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 
 from pinndd.distances import Distance, RelativeH1, RelativeL2, RelativeMaximum
 from pinndd.risks import CVaR, Entropic, GeometricMean, Mean, Risk, WorstCase
+from pinndd.study.results.table import COLUMNS, error_column
 
 DISTANCES: Mapping[str, Distance] = {
     "relative-l2": RelativeL2(),
@@ -65,6 +68,38 @@ def named_risk(name: str) -> Risk:
     return RISKS[kind]
 
 
-def name_of(part: object, known: Mapping[str, object]) -> str:
-    """Return the name under which a part is known, or what it prints as."""
-    return part if isinstance(part, str) else next((name for name, each in known.items() if each == part), repr(part))
+def distance_name(distance: str | Distance) -> str:
+    """Return the name under which tables and files hold the errors in a distance.
+
+    That is its name in `DISTANCES`, else its attribute ``name``, else that of its class with the settings that are not those of
+    a new object: ``relative-l1``, ``weighted-l2-power-3``.
+
+    Raises:
+        ValueError: the name belongs to another distance, or to another column of the tables.
+    """
+    if isinstance(distance, str):
+        return distance
+    for name, known in DISTANCES.items():
+        if known == distance:
+            return name
+    name = str(getattr(distance, "name", "")) or "-".join((_kebab(type(distance).__name__), *_settings(distance)))
+    if name in DISTANCES or error_column(name) in COLUMNS:
+        taken = "another distance" if name in DISTANCES else "a column of the tables"
+        raise ValueError(
+            f"distance {distance!r}: its name {name!r} is that of {taken}; give its class an attribute name, such as "
+            f"name: ClassVar[str] = {'my-' + name!r}"
+        )
+    return name
+
+
+def _kebab(words: str) -> str:
+    """``RelativeL1`` as ``relative-l1``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_", "-", words).lower().strip("-")
+
+
+def _settings(part: object) -> Iterator[str]:
+    """Yield name and value of every setting of a dataclass that is a plain value and not the usual one."""
+    for setting in fields(part) if is_dataclass(part) else ():
+        value = getattr(part, setting.name)
+        if setting.name != "name" and isinstance(value, str | int | float) and value != setting.default:
+            yield f"{_kebab(setting.name)}-{value}"

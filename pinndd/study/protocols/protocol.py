@@ -13,7 +13,7 @@ from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study, quiet
 from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_of
-from pinndd.study.protocols.parts import unknown
+from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.outcome import Progress
@@ -40,6 +40,7 @@ class Protocol(Generic[S]):
         labelled: whether its sets are solved by somebody, whose solutions it takes back.
         nonsense: returns why it makes no sense for a PDE at a size, or an empty text.
         export: writes a set as CSV and returns the files.
+        placed: whether its sets are placements, whose pictures show where each point stands on the outline of the domain.
     """
 
     name: str
@@ -56,16 +57,12 @@ class Protocol(Generic[S]):
     labelled: bool
     nonsense: Callable[[PDE, S], str]
     export: Callable[[PDE, SyntheticData, Path], Sequence[Path]]
+    placed: bool = False
 
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the fields of its own settings."""
         return tuple(f.name for f in fields(self.size))  # type: ignore[arg-type]
-
-    @property
-    def distills(self) -> tuple[str, ...]:
-        """Learners that sets are distilled with."""
-        return tuple(r.name for r in self.recipes.values() if r.outer is not None)
 
     def sized_for(self, pde: PDE, given: Mapping[str, Any] | None = None) -> S:
         """Return its settings for a PDE, with the values that were given in place of the usual ones.
@@ -130,7 +127,7 @@ class Protocol(Generic[S]):
 
         Raises:
             UnknownNameError: there is none of a name.
-            ValueError: a learner does not fit the equation, or the number of a risk is wrong.
+            ValueError: a learner does not fit the equation, the number of a risk is wrong, or a distance has the name of another.
         """
         if settings.learner is not None:
             distilling_recipe(pde, settings.learner, self.recipes)
@@ -138,4 +135,4 @@ class Protocol(Generic[S]):
             recipe_of(name, self.recipes)
         settings.risk_or(Mean())
         settings.tested(pde.shifts)
-        _ = settings.measure
+        _ = settings.measure, distance_name(settings.distance)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,7 +23,7 @@ from pinndd.study.protocols.adaptive import tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests, roughening_for
 from pinndd.study.protocols.engine import distill_on
-from pinndd.study.protocols.learners import ON_POINTS, SHORT_ADAM, Recipe, distilling_recipe
+from pinndd.study.protocols.learners import ON_POINTS, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
@@ -296,7 +295,7 @@ class RetrainStudy(FreshStudy):
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
         recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
-        learner = recipe.build(self.pde, SHORT_ADAM if recipe.name == "mlp-adam" else {})
+        learner = recipe.build(self.pde, recipe.distilling)
         self.progress("retrain: solving conditions", 0, 1, None)
         return (self.bench_of(recipe, learner, seed).with_best_scale(),)
 
@@ -350,11 +349,6 @@ class RetrainStudy(FreshStudy):
         return notes
 
 
-def usual_size(pde: PDE) -> RetrainSettings:
-    """Return the number of points where nothing is said: those of the module."""
-    return RetrainSettings(*pde.budget)
-
-
 def nonsense(pde: PDE, size: RetrainSettings) -> str:
     """Return why a size makes no sense, or an empty text."""
     try:
@@ -362,12 +356,6 @@ def nonsense(pde: PDE, size: RetrainSettings) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def export(pde: PDE, data: SyntheticData, path: Path) -> Sequence[Path]:
-    """Write the points as CSV."""
-    write_csv(pde, data, path)
-    return (path,)
 
 
 PROTOCOL = Protocol(
@@ -380,7 +368,7 @@ PROTOCOL = Protocol(
         axis="interior points",
     ),
     size=RetrainSettings,
-    default_size=usual_size,
+    default_size=lambda pde: RetrainSettings(*pde.budget),
     study=RetrainStudy,
     recipes=ON_POINTS,
     judges=("mlp-lm",),
@@ -389,5 +377,5 @@ PROTOCOL = Protocol(
     usual=True,
     labelled=False,
     nonsense=nonsense,
-    export=export,
+    export=write_csv,
 )

@@ -13,7 +13,7 @@ from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 def test_csv_holds_every_point_and_its_weight(retrain_set, amortised_set, tmp_path):
     for pde, data in (retrain_set("heat")[:2], amortised_set("heat")):
         path = tmp_path / "new" / "points.csv"
-        write_csv(pde, data, path)
+        assert write_csv(pde, data, path) == (path,)
         rows = list(csv.DictReader(path.read_text().splitlines()))
         columns = list(rows[0])[2:-1]
         assert columns[:2] == ["x", "t"]

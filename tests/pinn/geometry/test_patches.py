@@ -71,11 +71,11 @@ def test_pictures_name_the_first_coordinate(name: str, at: dict[str, Any]) -> No
     s = torch.tensor([0.0, 1.0], dtype=torch.float64)
     places = patch.points(torch.cat((s[:, None], torch.zeros((2, patch.dimension - 1), dtype=torch.float64)), -1))
     low, high = patch.ticks(s).tolist()
-    if patch.axis_name in ("angle", "length"):
+    if patch.axis_names[0] in ("angle", "length"):
         turn = high - low
         assert turn * (2 if name == "disk" else 1) >= float((places[1] - places[0]).norm()) - 1e-12
     else:
-        axis = "xyz".index(patch.axis_name)
+        axis = "xyz".index(patch.axis_names[0])
         assert [low, high] == places[:, axis].tolist()
 
 
@@ -101,7 +101,7 @@ def test_the_initial_time(name: str) -> None:
 
 def test_a_point_is_a_patch_without_coordinates() -> None:
     patch = boundary_patch("pin", {"x": 0, "y": 4}, domain("rectangle", False))
-    assert (patch.dimension, patch.axis_name, patch.constraint()) == (0, "", Fixed())
+    assert (patch.dimension, patch.axis_names, patch.constraint()) == (0, (), Fixed())
     nothing = torch.empty((1, 0), dtype=torch.float64)
     assert patch.points(nothing).tolist() == [[0.0, 4.0]]
     assert patch.local(patch.points(nothing)).shape == (1, 0)

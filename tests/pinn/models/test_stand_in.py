@@ -9,7 +9,7 @@ from pinndd.distances.norms import relative_norm
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.models.solved_conditions import field_points, sensitivity_metric
-from pinndd.pinn.models.stand_in import CentralDifferences, FeatureStandIn, solve_each, stand_in_for
+from pinndd.pinn.models.stand_in import DifferentiableSolver, FeatureStandIn, solve_each, stand_in_for
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def slope(pde, solver, codes, points):
 def test_central_differences_agree_with_the_graph(pde):
     codes, points = draw(pde, 2), field_points(pde, 16)
     exact, _ = slope(pde, pde.stand_in, codes, points)
-    found, _ = slope(pde, CentralDifferences(pde.stand_in), codes, points)
+    found, _ = slope(pde, DifferentiableSolver(pde.stand_in), codes, points)
     assert (found - exact).norm() <= 1e-3 * exact.norm()
 
 

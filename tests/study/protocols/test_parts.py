@@ -1,12 +1,24 @@
 """Distances and risks by name, and what is said where a name or a number is wrong."""
 
 import re
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
-from pinndd.distances import RelativeH1, RelativeL2, RelativeMaximum
+from pinndd.distances import RelativeH1, RelativeL2, RelativeMaximum, TotalVariation
 from pinndd.risks import CVaR, Entropic, GeometricMean, Mean, WorstCase
-from pinndd.study.protocols.parts import DISTANCES, RISKS, UnknownNameError, name_of, named_distance, named_risk, unknown
+from pinndd.study.protocols import engine, protocol_named
+from pinndd.study.protocols.parts import (
+    DISTANCES,
+    RISKS,
+    UnknownNameError,
+    distance_name,
+    named_distance,
+    named_risk,
+    unknown,
+)
+from pinndd.study.results.writing import write_csv
 
 
 @pytest.mark.parametrize(
@@ -15,8 +27,7 @@ from pinndd.study.protocols.parts import DISTANCES, RISKS, UnknownNameError, nam
 )
 def test_a_distance_has_a_name(name, distance):
     assert named_distance(name) == distance
-    assert name_of(distance, DISTANCES) == name
-    assert name_of(name, DISTANCES) == name
+    assert distance_name(distance) == distance_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -33,8 +44,61 @@ def test_a_risk_has_a_name(name, risk):
     assert named_risk(name) == risk
 
 
-def test_a_part_without_a_name_is_called_what_it_prints_as():
-    assert name_of(CVaR(0.2), RISKS) == "CVaR(alpha=0.2)"
+@dataclass(frozen=True)
+class L1Error:
+    """The mean absolute error to some power."""
+
+    power: float = 1.0
+    of_values: bool = True
+    derivatives: ClassVar[int] = 0
+
+    def __call__(self, answer, truth):
+        return (answer - truth).abs().flatten(1).mean(1) ** self.power
+
+
+class Named(L1Error):
+    name = "mean-absolute"
+
+
+class Seconds(L1Error):
+    pass
+
+
+class Shadow(L1Error):
+    name = "relative-l2"
+
+
+@pytest.mark.parametrize(
+    ("distance", "name"),
+    [
+        (L1Error(), "l1-error"),
+        (L1Error(power=2.5), "l1-error-power-2.5"),
+        (L1Error(of_values=False), "l1-error-of-values-False"),
+        (Named(3.0), "mean-absolute"),
+        (TotalVariation(), "total-variation"),
+    ],
+)
+def test_a_distance_of_ones_own_has_the_name_of_its_class_and_settings(distance, name):
+    assert distance_name(distance) == name
+
+
+@pytest.mark.parametrize(
+    ("distance", "said"),
+    [
+        (Seconds(), "its name 'seconds' is that of a column of the tables; give its class an attribute name, such as "),
+        (Shadow(), "its name 'relative-l2' is that of another distance; give its class an attribute name, such as "),
+    ],
+)
+def test_a_distance_with_the_name_of_something_else_is_refused_before_any_work(opened, distance, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        opened("retrain", "heat", distance=distance)
+
+
+def test_the_errors_of_a_distance_of_ones_own_are_stored_under_its_name(opened, outcome_of, tmp_path):
+    study = opened("retrain", "heat", test_conditions=2, shifts=("none",), distance=L1Error(power=2.0))
+    rows = engine.evaluate(study, protocol_named("retrain"), outcome_of("retrain", "heat").data[0])
+    write_csv(rows, tmp_path / "rows.csv", distance_name(study.settings.distance))
+    assert "l1_error_power_2.0" in (tmp_path / "rows.csv").read_text().splitlines()[0].split(",")
 
 
 def test_an_unknown_name_lists_all_names_the_closest_first():

@@ -1,5 +1,7 @@
 """The retrain protocol on tiny settings: the rows that it promises, and an evaluation that repeats them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from pinndd.study.protocols import engine, protocol_named, retrain
 from pinndd.study.protocols.adaptive import GRIDS
 from pinndd.study.protocols.learners import ON_POINTS, default_learner, distilling_recipe
 from pinndd.study.protocols.retrain import BEST_OF_K, RetrainSettings, outer_settings
+from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.weights import weighted
 from pinndd.study.results.table import DISTILLED
 
@@ -36,6 +39,16 @@ def test_the_learner_follows_from_the_equation():
     assert default_learner(load_pde("burgers")) == "gauss-newton"
     assert distilling_recipe(load_pde("heat"), None, ON_POINTS).name == "ridge"
     assert distilling_recipe(load_pde("heat"), "mlp-adam", ON_POINTS).name == "mlp-adam"
+
+
+def test_a_study_builds_a_learner_from_what_its_recipe_says(opened):
+    (bench,) = opened("retrain", "heat", learner="mlp-adam").benches(0)
+    assert (bench.learner.steps, bench.learner.dtype) == (200, torch.float64)
+    protocol = protocol_named("retrain")
+    shorter = replace(protocol.recipes["mlp-adam"], distilling={"steps": 7})
+    protocol = replace(protocol, recipes={**protocol.recipes, "mlp-adam": shorter})
+    (bench,) = protocol.open(load_pde("heat"), None, StudySettings(learner="mlp-adam")).benches(0)
+    assert bench.learner.steps == 7
 
 
 def test_other_sizes_are_multiples_of_that_of_the_study(opened, few_designs, monkeypatch):

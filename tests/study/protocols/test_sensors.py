@@ -1,16 +1,13 @@
 """Sensors: the choice among candidates is exact, allocations add up, baselines do what their papers say, and the commands work."""
 
-import csv
 import dataclasses
 import sys
 
-import pandas
 import pytest
 import torch
 
 from pinndd import Dirichlet, families
 from pinndd.cli import main
-from pinndd.data import SyntheticData
 from pinndd.learners.ridge import Ridge, ridge_solve
 from pinndd.outer_loop import distill
 from pinndd.pinn.declare.loading import load_pde
@@ -256,39 +253,6 @@ def call(monkeypatch, capsys, *arguments):
         main()
     said = capsys.readouterr()
     return ended.value.code, said.out, said.err
-
-
-def test_the_command_places_saves_exports_and_evaluates(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    code, out, err = call(monkeypatch, capsys, "distill", "heat", "--sensors", "6", "--points", "50", "--quick")
-    assert code == 0, err
-    assert "heat, sensors: distilled" in out
-    data = SyntheticData.load("heat-sensors.npz")
-    assert data.header["sensors"] == 6
-    assert call(monkeypatch, capsys, "export", "heat-sensors.npz")[0] == 0
-    with open("heat-sensors.csv", newline="") as file:
-        kinds = [row["kind"] for row in csv.DictReader(file)]
-    assert (kinds.count("interior"), len(kinds)) == (50, 56)
-    arguments = ("evaluate", "heat-sensors.npz", "--shift", "none", "--test-conditions", "3")
-    code, out, err = call(monkeypatch, capsys, *arguments)
-    assert code == 0, err
-    assert "in distribution" in out
-
-
-def test_a_study_takes_several_numbers_of_sensors(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    sizes = ("--sensors", "6,7", "--points", "40", "--test-conditions", "2", "--quick")
-    code, out, err = call(monkeypatch, capsys, "study", "heat", *sizes)
-    assert code == 0, err
-    assert "best baseline" in out
-    rows = pandas.read_csv(tmp_path / "runs" / "heat" / "results.csv", keep_default_na=False)
-    assert set(rows["boundary_points"]) == {6, 7}
-    assert set(rows["protocol"]) == {"sensors"}
-    pictures = {p.stem for p in (tmp_path / "runs" / "heat" / "figures").iterdir()}
-    assert any("6" in name for name in pictures), pictures
-    code, _, err = call(monkeypatch, capsys, "study", "heat", *sizes)
-    assert code == 2
-    assert "--overwrite" in err
 
 
 @pytest.mark.parametrize(

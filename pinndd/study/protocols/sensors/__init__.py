@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.pinn.sets.samplers import hammersley, patch_points
 from pinndd.study.protocols.bench import Bench
 from pinndd.study.protocols.conditions import FreshConditions
 from pinndd.study.protocols.learners import ON_POINTS, Outer, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
-from pinndd.study.protocols.retrain import FreshStudy, export
+from pinndd.study.protocols.retrain import FreshStudy
 from pinndd.study.protocols.sensors.baselines import with_best_scale
 from pinndd.study.protocols.sensors.bench import SensorBench
 from pinndd.study.protocols.sensors.settings import SensorSettings, known_conditions, nonsense
@@ -32,17 +32,17 @@ __all__ = ["PROTOCOL", "SensorBench", "SensorSettings", "SensorStudy"]
 INTERIOR_POINTS = {"ridge": 400, "gauss-newton": 196}
 """Interior points by learner; they carry no label, so they are plentiful."""
 
-LEARNERS = {"ridge": {"width": 384, "penalty": 1e-6}, "gauss-newton": {"width": 256, "penalty": 1e-8}}
-"""Settings of the learners; with a plentiful interior there are rows enough for many features."""
-
 KNOWN_POINTS = 16
 """Points along each coordinate of a condition whose values are known to be zero: nothing is measured there."""
 
 RECIPES = {
     **ON_POINTS,
-    "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01)),
-    "gauss-newton": replace(ON_POINTS["gauss-newton"], outer=Outer(80, 12, 0.01)),
-    "mlp-adam": replace(ON_POINTS["mlp-adam"], outer=None, fresh=None),
+    # with a plentiful interior there are rows enough for many features
+    "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01), distilling={"width": 384, "penalty": 1e-6}),
+    "gauss-newton": replace(
+        ON_POINTS["gauss-newton"], outer=Outer(80, 12, 0.01), distilling={"width": 256, "penalty": 1e-8}
+    ),
+    "mlp-adam": replace(ON_POINTS["mlp-adam"], outer=None, distilling={}, fresh=None),
 }
 
 
@@ -62,7 +62,7 @@ class SensorStudy(FreshStudy):
         self.progress("sensors: solving conditions", 0, 1, None)
         box = self.pde.box
         interior = box.scale(hammersley(self.size.points or INTERIOR_POINTS.get(recipe.name, 196), box.dimension, 0))
-        bench = self._bench(recipe, LEARNERS.get(recipe.name, {}), seed, interior.to(self.settings.device))
+        bench = self._bench(recipe, recipe.distilling, seed, interior.to(self.settings.device))
         return (with_best_scale(bench, self.size.count),)
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> SensorBench:
@@ -94,11 +94,6 @@ class SensorStudy(FreshStudy):
         ]
 
 
-def usual_size(pde: PDE) -> SensorSettings:
-    """Return the number of sensors where nothing is said."""
-    return SensorSettings()
-
-
 PROTOCOL = Protocol(
     name="sensors",
     about="positions of M sensors",
@@ -111,7 +106,7 @@ PROTOCOL = Protocol(
         counted=("boundary_points",),
     ),
     size=SensorSettings,
-    default_size=usual_size,
+    default_size=lambda pde: SensorSettings(),
     study=SensorStudy,
     recipes=RECIPES,
     judges=(),
@@ -120,5 +115,6 @@ PROTOCOL = Protocol(
     usual=False,
     labelled=False,
     nonsense=nonsense,
-    export=export,
+    export=write_csv,
+    placed=True,
 )

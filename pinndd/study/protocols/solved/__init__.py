@@ -190,16 +190,6 @@ def nonsense(pde: PDE, size: SolvedSettings) -> str:
     return ""
 
 
-def usual_size(pde: PDE) -> SolvedSettings:
-    """Return the number of conditions where nothing is said."""
-    return SolvedSettings()
-
-
-def export(pde: PDE, data: SyntheticData, path: Path) -> Sequence[Path]:
-    """Write the conditions that are to be solved."""
-    return write_conditions(pde, data, path)
-
-
 PROTOCOL = Protocol(
     name="solved",
     about="m conditions",
@@ -210,7 +200,7 @@ PROTOCOL = Protocol(
         axis="solved conditions m",
     ),
     size=SolvedSettings,
-    default_size=usual_size,
+    default_size=lambda pde: SolvedSettings(),
     study=SolvedStudy,
     recipes=RECIPES,
     judges=(),
@@ -219,5 +209,5 @@ PROTOCOL = Protocol(
     usual=True,
     labelled=True,
     nonsense=nonsense,
-    export=export,
+    export=write_conditions,
 )
