@@ -35,7 +35,7 @@ class Constraint(ABC):
 
     @abstractmethod
     def violation(self, value: Tensor) -> float:
-        """Return how far ``value`` is from feasible, 0 where it obeys."""
+        """Return how far ``value`` is from feasible, 0 where it obeys; positions in units of the domain."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON description that `constraint_from_json` reads."""
@@ -124,7 +124,7 @@ class Within(Constraint):
     def violation(self, value: Tensor) -> float:
         if not value.numel():
             return 0.0
-        outside = float((-self.region.depth(value[..., :2])).clamp_min(0).max())
+        outside = float((-self.region.depth(value[..., :2])).clamp_min(0).max()) / self.region.size
         return max(outside, self.box.violation(value))
 
     def to_json(self) -> dict[str, Any]:

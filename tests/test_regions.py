@@ -96,9 +96,9 @@ def test_violation_is_the_distance_outside() -> None:
 
 
 def test_what_is_no_region() -> None:
-    with pytest.raises(ValueError, match=r"disk: radius 0 must be positive"):
+    with pytest.raises(ValueError, match=r"disk: center \(0.0, 0.0\) must be finite, and radius 0.0 positive"):
         DiskRegion((0, 0), 0)
     with pytest.raises(ValueError, match=r"polygon: vertices .* must be at least three points"):
         PolygonRegion(((0, 0), (1, 1)))
-    with pytest.raises(ValueError, match="region of kind 'star' is not known: expected one of disk, polygon"):
+    with pytest.raises(ValueError, match="region of kind 'star' is not known: expected one of combination, disk, polygon, scaled"):
         region_from_json({"kind": "star"})

@@ -16,7 +16,7 @@ from pinndd.pinn.declare.conditions import Operator, Periodic
 from pinndd.pinn.declare.loading import docstring_of, load_pde
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.families import Family
-from pinndd.regions import DiskRegion, PolygonRegion
+from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
 from pinndd.study.protocols import NAMES
 from pinndd.study.run import choose_protocols
 from pinndd.terminal.errors import BAD_INPUT, checking_input
@@ -56,12 +56,22 @@ def list_one(name: str) -> None:
 def _domain(pde: PDE) -> str:
     box = pde.box
     bounds = [f"{low:g} < {n} < {high:g}" for n, low, high in zip(box.names, box.low, box.high, strict=True)]
-    if isinstance(box.region, DiskRegion):
-        x, y = box.region.center
-        bounds[:2] = [f"disk of radius {box.region.radius:g} around ({x:g}, {y:g})"]
-    elif isinstance(box.region, PolygonRegion):
-        bounds[:2] = ["polygon with the corners " + ", ".join(f"({x:g}, {y:g})" for x, y in box.region.vertices)]
+    if box.region is not None:
+        bounds[:2] = [_shape(box.region)]
     return ", ".join(bounds)
+
+
+def _shape(region: Shape) -> str:
+    """A region in words: ``(polygon ...) without (disk ...)``."""
+    if isinstance(region, DiskRegion):
+        return f"disk of radius {region.radius:g} around {_numbers(region.center)}"
+    if isinstance(region, PolygonRegion):
+        return f"polygon with the corners {', '.join(_numbers(vertex) for vertex in region.vertices)}"
+    assert isinstance(region, CombinedRegion)
+    return f"({_shape(region.first)}) {_WORDS[region.operation]} ({_shape(region.second)})"
+
+
+_WORDS = {"union": "and", "intersection": "within", "difference": "without"}
 
 
 def _conditions(pde: PDE) -> Iterator[str]:
@@ -85,6 +95,10 @@ def _place(at: Mapping[str, Any]) -> str:
     """Where a condition holds: `` at x = 0, y in (0, 0.5)``, `` from (0, 0) to (1, 0)``; empty for an initial one."""
     if "from" in at:
         return f" from {_numbers(at['from'])} to {_numbers(at['to'])}"
+    if "circle" in at:
+        (center, radius), angles = at["circle"], at.get("angle")
+        part = f", angle in {_numbers(angles)}" if angles is not None else ""
+        return f" at the circle around {_numbers(center)} of radius {radius:g}{part}"
     parts = [f"{k} in {_numbers(v)}" if isinstance(v, tuple | list) else f"{k} = {v:g}" for k, v in at.items()]
     return f" at {', '.join(parts)}" if parts else ""
 

@@ -18,7 +18,10 @@ from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError
 
 __all__ = ["Finding", "check_pde"]
 
-_PROBES = 65
+_PROBES, _SIDE = 65, 9
+
+_JUMP = 1e-6
+"""Largest difference of two conditions where they meet, relative to the size of their values."""
 
 
 def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
@@ -169,7 +172,7 @@ def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
         if points is None or one.component != two.component or not (one.gives_value and two.gives_value):
             continue
         jumps = {shift: _jump(pde.ensemble(shift), one.name, two.name, points, generator) for shift in ("none", *pde.shifts)}
-        apart = {where(shift): jump for shift, jump in jumps.items() if jump > 1e-6}
+        apart = {where(shift): jump for shift, jump in jumps.items() if jump > _JUMP}
         subject = f"conditions {one.name!r} and {two.name!r}"
         place = coordinates(points[0].tolist())
         if apart:
@@ -177,7 +180,7 @@ def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 subject,
-                f"meet at {place}, but differ there by up to {jump:.2g} ({worst}; incompatible in: {', '.join(apart)}); "
+                f"meet at {place}, but differ there by up to {jump:.2g} of their size ({worst}; incompatible in: {', '.join(apart)}); "
                 "give one of them joins=(...) and families that vanish at both ends, or expect a singular solution",
             )
         else:
@@ -203,4 +206,12 @@ def _meeting_points(one: Patch, two: Patch, generator: torch.Generator) -> Tenso
 def _jump(ensemble: Ensemble, one: str, two: str, points: Tensor, generator: torch.Generator) -> float:
     coefficients = ensemble.sample(_PROBES, generator)[:, None]
     ours, theirs = (ensemble.value(name, coefficients, ensemble.patches[name].local(points)) for name in (one, two))
-    return float((ours - theirs).abs().max())
+    return float((ours - theirs).abs().max()) / max(_size(ensemble, one, coefficients), _size(ensemble, two, coefficients), 1e-300)
+
+
+def _size(ensemble: Ensemble, name: str, coefficients: Tensor) -> float:
+    """Largest value of a condition, over a grid of its places."""
+    dimension = ensemble.patches[name].dimension
+    line = torch.linspace(0, 1, _SIDE, dtype=torch.float64)
+    s = torch.cartesian_prod(*(line,) * dimension).reshape(-1, dimension) if dimension else line[:1, None][:, :0]
+    return float(ensemble.value(name, coefficients, s).abs().max())

@@ -27,6 +27,8 @@ RESIDUAL_WARNING, RESIDUAL_ERROR = 1e-2, 1e-1
 
 _DRAWS, _PROBES, _INTERIOR, _STEP = 4, 65, 24, 0.025
 _CLOUDS = 8
+_NARROW = 8
+"""How many times smaller than usual the steps of differences may be, in narrow parts of a domain."""
 
 
 def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: torch.Generator) -> Iterator[Finding]:
@@ -82,12 +84,15 @@ def _probe(pde: PDE, name: str, values: BoundaryValues, generator: torch.Generat
 def _stencil(pde: PDE, residual: PointwiseResidual, generator: torch.Generator) -> Stencil:
     many = _INTERIOR if pde.box.region is None else 40 * _INTERIOR
     unit = 0.15 + 0.7 * torch.rand((many, pde.box.dimension), generator=generator, dtype=torch.float64)
-    low, high = unit.new_tensor(pde.box.low), unit.new_tensor(pde.box.high)
-    steps = _STEP * (high - low)
-    centers = pde.box.scale(unit)
+    widths = unit.new_tensor(pde.box.high) - unit.new_tensor(pde.box.low)
+    centers, step = pde.box.scale(unit), _STEP
     if pde.box.region is not None:
-        centers = centers[pde.box.inside(centers, 4 * 2**0.5 * float(steps.max()))]
-    return Stencil(centers[:_INTERIOR], residual.axes, steps)
+        inside = pde.box.inside(centers, 4 * 2**0.5 * step)
+        while int(inside.sum()) < _INTERIOR and step > _STEP / _NARROW:  # the domain is a ring, or has narrow arms
+            step /= 2
+            inside = pde.box.inside(centers, 4 * 2**0.5 * step)
+        centers = centers[inside]
+    return Stencil(centers[:_INTERIOR], residual.axes, step * widths)
 
 
 def _periodic_pairs(pde: PDE, generator: torch.Generator) -> Iterator[Tensor]:

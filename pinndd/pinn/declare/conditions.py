@@ -75,8 +75,9 @@ class Dirichlet(Condition):
 
     Args:
         name: name of the condition; the distilled points on it are stored under this name.
-        at: where: ``{"x": 0}`` a face of a box, ``{"x": 0, "y": (0, 0.5)}`` a part of it, ``{"angle": (a, b)}`` an arc of a
-            disk, ``{"from": (x, y), "to": (x, y)}`` a piece of an edge of a polygon.
+        at: where: ``{"x": 0}`` a face of a box (in other plane domains the only edge there), ``{"x": 0, "y": (0, 0.5)}`` a part of
+            it, ``{"x": 0, "y": 0}`` a point, ``{"from": (x, y), "to": (x, y)}`` a piece of a straight edge, ``{"angle": (a, b)}`` an
+            arc of a disk, ``{"circle": ((x, y), r)}``, with ``"angle"`` or without, an arc of a circle among several.
         values: family of boundary functions of the local coordinates, which run over [0, 1] along the part, then in time.
         joins: names of the conditions that meet this one at ``s = 0`` and ``s = 1``. A straight line between their
             corner values is added, so that the data are continuous there (give a family that vanishes at both ends).

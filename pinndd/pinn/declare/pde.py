@@ -16,6 +16,7 @@ from pinndd.pinn.declare.operators import BoundaryOperator
 from pinndd.pinn.families import Family, Fixed, LinearFamily, Tied, Zero
 from pinndd.pinn.geometry.domain import Domain, domain_from
 from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.geometry.places import written_numbers
 from pinndd.pinn.jets.residual import PointwiseResidual
 
 Reference = Callable[["BoundaryValues", Tensor], Tensor]
@@ -44,6 +45,7 @@ class PDE:
         units: unit of each component and coordinate, for plots and tables, such as ``{"u": "K", "x": "m"}``.
         title: one line for people.
         budget: interior and boundary points of a study where the user names no number.
+        coordinates: what the coordinates are called, time last, such as ``("r", "t")`` (None: x, y, z, and t).
     """
 
     name: str
@@ -59,6 +61,7 @@ class PDE:
     title: str = ""
     budget: tuple[int, int] = (64, 30)
     up_to_constant: Sequence[str] = ()
+    coordinates: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.conditions]
@@ -99,7 +102,11 @@ class PDE:
     @cached_property
     def box(self) -> Domain:
         """The domain; its coordinates and their bounds."""
-        return domain_from(self.domain)
+        written = [v for c in self.conditions for v in written_numbers(getattr(c, "at", None))]
+        try:
+            return domain_from(self.domain, names=self.coordinates, written=written)
+        except ValueError as error:
+            raise ValueError(f"PDE {self.name!r}: {error}") from error
 
     @cached_property
     def components(self) -> tuple[str, ...]:

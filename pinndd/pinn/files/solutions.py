@@ -17,6 +17,7 @@ from torch import Tensor
 from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.models.solved_conditions import CONDITIONS
 from pinndd.pinn.sets.condition_code import grid_values, patch_grid
 
@@ -149,9 +150,9 @@ def _from_csv(path: Path, pde: PDE, count: int) -> tuple[np.ndarray[Any, Any], n
     d = pde.box.dimension
     blocks = [table[number == i, 1:] for i in range(count)]
     blocks = [block[np.lexsort(block[:, :d].T[::-1])] for block in blocks]
-    points = blocks[0][:, :d]
+    points, slack = blocks[0][:, :d], TOLERANCE * (np.array(pde.box.high) - np.array(pde.box.low))
     for i, block in enumerate(blocks):
-        if block.shape != blocks[0].shape or not np.allclose(block[:, :d], points, rtol=0, atol=1e-9):
+        if block.shape != blocks[0].shape or not bool((np.abs(block[:, :d] - points) <= slack).all()):
             raise SolutionFileError(
                 f"{path}: condition {i} is given at other points than condition 0 ({len(block)} and {len(points)} rows): "
                 "export all on the same points"
@@ -184,8 +185,7 @@ def _table(path: Path, names: Sequence[str]) -> np.ndarray[Any, Any]:
 
 
 def _check_values(path: Path, pde: PDE, points: np.ndarray[Any, Any], fields: np.ndarray[Any, Any]) -> None:
-    low, high = np.array(pde.box.low), np.array(pde.box.high)
-    outside = ~((points >= low - 1e-9) & (points <= high + 1e-9)).all(-1)
+    outside = ~pde.box.inside(torch.from_numpy(points), -TOLERANCE).numpy()
     if outside.any():
         where = ", ".join(f"{n} = {v:g}" for n, v in zip(pde.box.names, points[outside][0], strict=True))
         raise SolutionFileError(f"{path}: the point {where} lies outside the domain, {pde.box.low} to {pde.box.high}")

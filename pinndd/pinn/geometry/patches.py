@@ -12,10 +12,10 @@ from torch import Tensor
 
 from pinndd.constraints import Box, Constraint, Fixed, Within
 from pinndd.pinn.geometry.domain import Domain
-from pinndd.regions import DiskRegion, PolygonRegion
+from pinndd.regions import DiskRegion
 
 TOLERANCE = 1e-9
-"""Distance from the boundary at which a point still lies on it."""
+"""Distance from the boundary, relative to the size of the domain, at which a point still lies on it."""
 
 
 class Patch(ABC):
@@ -56,7 +56,7 @@ class Patch(ABC):
 
     @abstractmethod
     def contains(self, points: Tensor, tolerance: float = TOLERANCE) -> Tensor:
-        """Whether each point ``(..., d)`` lies on the patch."""
+        """Whether each point ``(..., d)`` lies on the patch; the tolerance is relative to the size of the domain."""
 
     def from_unit(self, unit: Tensor) -> Tensor:
         """Map points of the unit cube ``(..., k)`` to local coordinates, uniform ones to uniform ones."""
@@ -89,7 +89,7 @@ class Face(Patch):
     """A flat piece of a box: some coordinates fixed, the others running over their range, or over a part of it.
 
     Attributes:
-        domain: the box; or any domain, at its initial time.
+        domain: the box; or any domain, at its initial time or at one place.
         fixed: axis to value.
         ranges: axis to the part of its range that belongs to the patch, where that is not all of it.
     """
@@ -140,18 +140,22 @@ class Face(Patch):
     def contains(self, points: Tensor, tolerance: float = TOLERANCE) -> Tensor:
         inside = torch.ones(points.shape[:-1], dtype=torch.bool, device=points.device)
         for axis, value in self.fixed.items():
-            inside &= (points[..., axis] - value).abs() <= tolerance
+            inside &= (points[..., axis] - value).abs() <= tolerance * self._width(axis)
         for axis, (low, high) in self.ranges.items():
-            inside &= (points[..., axis] >= low - tolerance) & (points[..., axis] <= high + tolerance)
+            slack = tolerance * self._width(axis)
+            inside &= (points[..., axis] >= low - slack) & (points[..., axis] <= high + slack)
         return inside
 
+    def _width(self, axis: int) -> float:
+        return self.domain.high[axis] - self.domain.low[axis]
+
     def from_unit(self, unit: Tensor) -> Tensor:
-        region = self.domain.region
+        region = self.domain.region if self.initial else None
         return unit if region is None else torch.cat((region.in_unit_square().from_unit(unit[..., :2]), unit[..., 2:]), -1)
 
     def constraint(self, low: Sequence[float] = (), high: Sequence[float] = ()) -> Constraint:
         box = super().constraint(low, high)
-        if self.domain.region is None or not isinstance(box, Box):
+        if self.domain.region is None or not self.initial or not isinstance(box, Box):
             return box
         return Within(self.domain.region.in_unit_square(), box.low, box.high)
 
@@ -168,11 +172,19 @@ class Face(Patch):
 
 @dataclass(frozen=True)
 class Arc(Patch):
-    """A piece of the circle around a disk, times time; ``s`` runs from the first angle to the second."""
+    """A piece of a circle that bounds the domain, times time; ``s`` runs from the first angle to the second.
+
+    Attributes:
+        domain: a disk, or a combination in the plane.
+        circle: the circle.
+        angles: first and last angle, rising.
+        hole: whether the domain lies outside the circle, so that the outward normal points to its centre.
+    """
 
     domain: Domain
     circle: DiskRegion
     angles: tuple[float, float]
+    hole: bool = False
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -191,11 +203,13 @@ class Arc(Patch):
 
     def normal(self, points: Tensor) -> Tensor:
         offset = points[..., :2] - points.new_tensor(self.circle.center)
-        return torch.cat((offset / offset.norm(dim=-1, keepdim=True), torch.zeros_like(points[..., 2:])), -1)
+        out = -offset if self.hole else offset
+        return torch.cat((out / out.norm(dim=-1, keepdim=True), torch.zeros_like(points[..., 2:])), -1)
 
     def contains(self, points: Tensor, tolerance: float = TOLERANCE) -> Tensor:
-        on_circle = self.circle.depth(points[..., :2]).abs() <= tolerance
-        return on_circle & (self.local(points)[..., 0] <= 1 + tolerance)
+        slack = tolerance * _size(self.domain)
+        on_circle = self.circle.depth(points[..., :2]).abs() <= slack
+        return on_circle & (self.local(points)[..., 0] <= 1 + slack / self.circle.radius)
 
     def ticks(self, s: Tensor) -> Tensor:
         return self.angles[0] + (self.angles[1] - self.angles[0]) * s
@@ -206,12 +220,18 @@ class Arc(Patch):
 
 @dataclass(frozen=True)
 class Edge(Patch):
-    """A straight piece of the boundary of a polygon, times time; ``s`` runs from ``start`` to ``end``."""
+    """A straight piece of the boundary of a region of the plane, times time; ``s`` runs from ``start`` to ``end``.
+
+    Attributes:
+        domain: a polygon, or a combination in the plane.
+        start, end: of the piece.
+        outward: unit normal, out of the domain.
+    """
 
     domain: Domain
-    polygon: PolygonRegion
     start: tuple[float, float]
     end: tuple[float, float]
+    outward: tuple[float, float]
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -232,20 +252,22 @@ class Edge(Patch):
         return torch.cat((share, self.domain.unscale(points)[..., 2:]), -1)
 
     def normal(self, points: Tensor) -> Tensor:
-        (x0, y0), (x1, y1) = self.start, self.end
-        right = torch.tensor([y1 - y0, x0 - x1], dtype=torch.float64) / self.length
-        middle = torch.tensor([(x0 + x1) / 2, (y0 + y1) / 2], dtype=torch.float64)
-        outward = right if float(self.polygon.depth(middle + 1e-6 * self.length * right)) < 0 else -right
         out = torch.zeros_like(points)
-        out[..., :2] = outward.to(points)
+        out[..., :2] = points.new_tensor(self.outward)
         return out
 
     def contains(self, points: Tensor, tolerance: float = TOLERANCE) -> Tensor:
+        distance = tolerance * _size(self.domain)
         share = self.local(points)[..., :1]
         gap = (self.points(torch.cat((share, self.domain.unscale(points)[..., 2:]), -1)) - points)[..., :2].norm(dim=-1)
-        slack = tolerance / self.length
-        inside: Tensor = (gap <= tolerance) & (share[..., 0] >= -slack) & (share[..., 0] <= 1 + slack)
+        slack = distance / self.length
+        inside: Tensor = (gap <= distance) & (share[..., 0] >= -slack) & (share[..., 0] <= 1 + slack)
         return inside
 
     def ticks(self, s: Tensor) -> Tensor:
         return self.length * s
+
+
+def _size(domain: Domain) -> float:
+    """Longer side of the plane part of a domain."""
+    return max(domain.high[k] - domain.low[k] for k in (0, 1))

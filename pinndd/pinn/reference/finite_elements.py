@@ -32,13 +32,14 @@ def graded_mesh(cells: Any, corners: Sequence[tuple[float, float]], *, levels: i
 
     Args:
         cells: a `skfem.MeshTri`.
-        corners: places of the singularities.
+        corners: places of the singularities, which are nodes.
         levels: number of refinements.
     """
+    slack = 1e-9 * float(np.ptp(cells.p, axis=1).max())
     for _ in range(levels):
         near = np.zeros(cells.t.shape[1], dtype=bool)
         for corner in corners:
-            touching = (np.abs(cells.p - np.array(corner)[:, None]).max(0) < 1e-12)[cells.t].any(0)
+            touching = (np.abs(cells.p - np.array(corner)[:, None]).max(0) < slack)[cells.t].any(0)
             around = np.unique(cells.t[:, touching])
             near |= np.isin(cells.t, around).any(0)
         cells = cells.refined(np.flatnonzero(near))

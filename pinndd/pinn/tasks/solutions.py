@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, pointwise_residual
+from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.scales import AnswerScale
 
@@ -97,7 +98,7 @@ def boundary_episodes(
 
 
 def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
-    outside = ~pde.box.inside(points, -1e-9)
+    outside = ~pde.box.inside(points, -TOLERANCE)
     if bool(outside.any()):
         first = coordinates(points[int(outside.nonzero()[0])].tolist())
         raise ValueError(f"PDE {pde.name!r}: the reference is asked at {first}, outside the domain; ask inside it")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.patches import Polygon
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
@@ -112,7 +113,8 @@ def draw_map(pde: PDE, ax: Axes, field: Array, low: float, high: float, colours:
     mesh = ax.pcolormesh(x, y, _filled(field).T, shading="gouraud", cmap=colours, vmin=low, vmax=high, rasterized=True)
     region = pde.box.region
     if region is not None:
-        outline = Polygon(region.outline().numpy(), closed=True, fill=False, edgecolor="black", linewidth=0.9, clip_on=False)
+        loops = Path.make_compound_path(*(Path(loop.numpy(), closed=True) for loop in region.outline()))
+        outline = PathPatch(loops, fill=False, edgecolor="black", linewidth=0.9, clip_on=False)
         ax.add_patch(outline)
         mesh.set_clip_path(outline)
         ax.spines[:].set_visible(False)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.study.results.outcome import FieldExample
 
 SIDE = 64
@@ -65,6 +66,6 @@ def section_of(pde: PDE, side: int = SIDE) -> Section:
     axes = torch.meshgrid(*(torch.linspace(0, 1, side, dtype=torch.float64),) * shown, indexing="ij")
     unit[..., :shown] = torch.stack(axes, -1)
     grid = low + (high - low) * unit
-    inside = box.inside(grid, -1e-9 * float((high - low).max()))  # a face of the box is inside, whatever the rounding
+    inside = box.inside(grid, -TOLERANCE)  # a face of the box is inside, whatever the rounding
     at = {name: float((a + b) / 2) for name, a, b in list(zip(box.names, box.low, box.high, strict=True))[shown:]}
     return Section((side,) * shown, box.project(grid[inside]), inside, at)

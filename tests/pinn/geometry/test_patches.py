@@ -20,7 +20,16 @@ TIME = dde.geometry.TimeDomain(0, 2)
 RECTANGLE = dde.geometry.Rectangle([0, 0], [2, 4])
 DISK = dde.geometry.Disk([1, 0], 2)
 ELL = dde.geometry.Polygon([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]])
-SPACES = {"rectangle": RECTANGLE, "disk": DISK, "ell": ELL, "cuboid": dde.geometry.Cuboid([0, 0, 0], [1, 2, 3])}
+PLATE = dde.geometry.Rectangle([-1, -1], [2, 1]) - dde.geometry.Disk([0, 0], 0.5) - dde.geometry.Disk([2, 1], 0.25)
+PIPE = dde.geometry.Disk([0, 0], 1) & dde.geometry.Rectangle([-3, -0.5], [3, 0.75])
+SPACES = {
+    "rectangle": RECTANGLE,
+    "disk": DISK,
+    "ell": ELL,
+    "cuboid": dde.geometry.Cuboid([0, 0, 0], [1, 2, 3]),
+    "plate": PLATE,
+    "pipe": PIPE,
+}
 PATCHES: list[tuple[str, dict[str, Any]]] = [
     ("rectangle", {"x": 0}),
     ("rectangle", {"y": 4, "x": (0.5, 1.0)}),
@@ -29,6 +38,15 @@ PATCHES: list[tuple[str, dict[str, Any]]] = [
     ("disk", {"angle": (-1.0, 2.0)}),
     ("ell", {"from": (2, 1), "to": (1, 1)}),
     ("ell", {"from": (0, 2), "to": (0, 0.5)}),
+    ("ell", {"x": 2}),
+    ("ell", {"y": 0, "x": (0.5, 1)}),
+    ("plate", {"circle": ((0, 0), 0.5)}),
+    ("plate", {"circle": ((0, 0), 0.5), "angle": (1.0, 4.0)}),
+    ("plate", {"circle": ((2, 1), 0.25)}),
+    ("plate", {"x": 2, "y": (-1, 0.5)}),
+    ("plate", {"from": (1, 1), "to": (0, 1)}),
+    ("pipe", {"circle": ((0, 0), 1), "angle": (6.0, 7.0)}),
+    ("pipe", {"y": -0.5}),
 ]
 
 
@@ -124,12 +142,23 @@ def test_which_patches_are_closed() -> None:
         ("rectangle", {"x": 0, "y": (1, 5)}, r"condition 'c': y from \(1, 5\) is no part of the boundary"),
         ("rectangle", {"x": 0, "y": (2, 1)}, "expected a rising pair between 0.0 and 4.0"),
         ("rectangle", {"y": (1, 2)}, "fixes no coordinate; expected such as {'x': 0}"),
-        ("disk", {"x": 0}, "names no part of a disk's boundary; expected such as {'angle':"),
-        ("disk", {"angle": 1.0}, "names no part of a disk's boundary"),
+        ("disk", {"x": 0}, r"x = 0 names no straight edge of the boundary; expected a piece of {'circle': \(\(1, 0\), 2\)} \(or {'angle'"),
+        ("disk", {"angle": 1.0}, r"at={'angle': 1.0} names no part of the boundary; expected a piece of {'circle'"),
+        ("disk", {"from": (0, 0), "to": (1, 0)}, r"is no part of the boundary, which has no straight edge; expected a piece of {'circle"),
         ("disk", {"angle": (1.0, 0.5)}, "angle from 1 to 0.5; expected a rising pair at most 2 pi apart"),
-        ("ell", {"x": 0}, "names no edge of a polygon; expected such as {'from': "),
-        ("ell", {"from": (0, 0), "to": (2, 1)}, r"the line from \(0, 0\) to \(2, 1\) is no part of the boundary"),
-        ("ell", {"from": (0, 0), "to": (0, 0)}, "is no part of the boundary of the polygon with the corners"),
+        ("ell", {"x": 3}, r"x = 3 names no straight edge of the boundary; expected a piece of {'from': \(0, 0\), 'to': \(2, 0\)}, {"),
+        ("ell", {"x": 0, "z": 1}, r"at={'x': 0, 'z': 1} names no part of the boundary; expected a piece of"),
+        ("ell", {"y": float("nan")}, r"at={'y': nan} names no part of the boundary"),
+        ("ell", {"x": 0.5, "y": 0.5}, r"the point \(0.5, 0.5\) is no part of the boundary; expected"),
+        ("ell", {"x": 0, "y": (1, 3)}, r"y from \(1, 3\) is no part of the boundary, which has y from 0 to 2 there"),
+        ("ell", {"x": 0, "y": (3, 1)}, r"y from \(3, 1\) is no part of the boundary; expected a rising pair of numbers"),
+        ("ell", {"angle": (0, 1)}, r"at={'angle': \(0, 1\)} names no circle of the boundary; expected a piece of {'from'"),
+        ("ell", {"from": (0, 0), "to": (2, 1)}, r"the line from \(0, 0\) to \(2, 1\) is no part of the boundary; the nearest edge "),
+        ("ell", {"from": (0, 0), "to": (0, 0)}, "expected two points, such as {'from': "),
+        ("ell", {"from": (0, 0), "to": "b"}, "expected two points, such as {'from': "),
+        ("rectangle", {"x": "0"}, r"x = '0' names no boundary; expected 0\.0 or 2\.0"),
+        ("rectangle", {"x": float("nan")}, r"x = nan names no boundary; expected 0\.0 or 2\.0"),
+        ("rectangle", {"x": 0, "y": (0, "b")}, r"y from \(0, 'b'\) is no part of the boundary"),
     ],
 )
 def test_what_a_domain_does_not_have(name: str, at: dict[str, Any], message: str) -> None:

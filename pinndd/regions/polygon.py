@@ -1,103 +1,22 @@
-"""Plane regions that points must not leave: a disk, a polygon."""
+"""Polygons, convex or not."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, ClassVar
+from itertools import combinations, pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-Point = tuple[float, float]
-
-
-class Region(ABC):
-    """A closed region of the plane."""
-
-    kind: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[Point, Point]:
-        """Lower and upper corner of the bounding box."""
-
-    @abstractmethod
-    def from_unit(self, unit: Tensor) -> Tensor:
-        """Map the unit square ``(..., 2)`` onto the region; uniform points stay uniform."""
-
-    @abstractmethod
-    def depth(self, points: Tensor) -> Tensor:
-        """Distance of points ``(..., 2)`` from the boundary, negative outside."""
-
-    @abstractmethod
-    def project(self, points: Tensor) -> Tensor:
-        """Return the nearest points of the region, ``(..., 2)``."""
-
-    @abstractmethod
-    def outline(self) -> Tensor:
-        """Return a closed line along the boundary, ``(n, 2)``, for pictures."""
-
-    @abstractmethod
-    def in_unit_square(self) -> Region:
-        """Return the region scaled so that its bounding box is the unit square."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON description that `region_from_json` reads."""
-        return {"kind": self.kind, **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
+from pinndd.regions.base import Shape
+from pinndd.regions.pieces import Point, Segment
 
 
 @dataclass(frozen=True)
-class DiskRegion(Region):
-    """All points within ``radius`` of ``center``."""
-
-    kind: ClassVar[str] = "disk"
-    center: Point
-    radius: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "center", tuple(float(v) for v in self.center))
-        if self.radius <= 0:
-            raise ValueError(f"disk: radius {self.radius} must be positive")
-
-    @property
-    def bounds(self) -> tuple[Point, Point]:
-        (x, y), r = self.center, self.radius
-        return (x - r, y - r), (x + r, y + r)
-
-    def from_unit(self, unit: Tensor) -> Tensor:
-        """Map concentric squares onto concentric circles (Shirley and Chiu 1997, doi:10.1080/10867651.1997.10487479)."""
-        a, b = (2 * unit - 1).unbind(-1)
-        wide = a.abs() > b.abs()
-        one = torch.ones_like(a)
-        radius = torch.where(wide, a, b)
-        ratio = torch.where(wide, b / torch.where(wide, a, one), a / torch.where(b == 0, one, b))
-        angle = torch.where(wide, math.pi / 4 * ratio, math.pi / 2 - math.pi / 4 * ratio)
-        return unit.new_tensor(self.center) + self.radius * torch.stack((radius * angle.cos(), radius * angle.sin()), -1)
-
-    def depth(self, points: Tensor) -> Tensor:
-        distance: Tensor = (points - points.new_tensor(self.center)).norm(dim=-1)
-        return self.radius - distance
-
-    def project(self, points: Tensor) -> Tensor:
-        center = points.new_tensor(self.center)
-        offset = points - center
-        length = offset.norm(dim=-1, keepdim=True)
-        return torch.where(length > self.radius, center + offset * (self.radius / length.clamp_min(1e-300)), points)
-
-    def outline(self) -> Tensor:
-        angle = torch.linspace(0, 2 * math.pi, 181, dtype=torch.float64)
-        return torch.tensor(self.center, dtype=torch.float64) + self.radius * torch.stack((angle.cos(), angle.sin()), -1)
-
-    def in_unit_square(self) -> DiskRegion:
-        return DiskRegion((0.5, 0.5), 0.5)
-
-
-@dataclass(frozen=True)
-class PolygonRegion(Region):
+class PolygonRegion(Shape):
     """A polygon that does not cross itself, convex or not, by its corners in order."""
 
     kind: ClassVar[str] = "polygon"
@@ -105,8 +24,21 @@ class PolygonRegion(Region):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vertices", tuple((float(x), float(y)) for x, y in self.vertices))
-        if len(self.vertices) < 3:
-            raise ValueError(f"polygon: vertices {self.vertices} must be at least three points")
+        if len(self.vertices) < 3 or not all(math.isfinite(v) for vertex in self.vertices for v in vertex):
+            raise ValueError(f"polygon: vertices {self.vertices} must be at least three points, finite")
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse a polygon without area, and one that crosses itself."""
+        if not abs(self.signed_area) > 1e-9 * self.size**2:
+            raise ValueError(f"polygon: the corners {_listed(self.vertices)} enclose no area; expected corners off one line")
+        sides = self._edges()
+        for one, two in combinations(sides, 2):
+            if _cross(one, two):
+                raise ValueError(
+                    f"polygon: the side {_listed((one.start, one.end))} crosses the side {_listed((two.start, two.end))}; "
+                    "expected the corners in order along the boundary"
+                )
 
     @property
     def bounds(self) -> tuple[Point, Point]:
@@ -133,8 +65,23 @@ class PolygonRegion(Region):
     def project(self, points: Tensor) -> Tensor:
         return torch.where(self._encloses(points)[..., None], points, self._nearest(points))
 
-    def outline(self) -> Tensor:
-        return torch.tensor((*self.vertices, self.vertices[0]), dtype=torch.float64)
+    def boundary(self) -> tuple[Segment, ...]:
+        edges = self._edges()
+        return edges if self.signed_area > 0 else tuple(edge.reversed() for edge in reversed(edges))
+
+    def outline(self) -> tuple[Tensor, ...]:
+        edges = self.boundary()
+        return (torch.tensor((*(edge.start for edge in edges), edges[0].start), dtype=torch.float64),)
+
+    @property
+    def signed_area(self) -> float:
+        """Area, positive where the corners run counter-clockwise."""
+        x0, y0 = self.vertices[0]
+        moved = [(x - x0, y - y0) for x, y in self.vertices]
+        return sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(moved, moved[1:] + moved[:1], strict=True)) / 2
+
+    def _edges(self) -> tuple[Segment, ...]:
+        return tuple(Segment(a, b) for a, b in zip(self.vertices, self.vertices[1:] + self.vertices[:1], strict=True) if a != b)
 
     def in_unit_square(self) -> PolygonRegion:
         (x0, y0), (x1, y1) = self.bounds
@@ -209,24 +156,32 @@ class _Slab:
         root = (first**2 + 2 * (last - first) * wanted).clamp_min(0).sqrt()
         tau = (2 * wanted / (first + root).clamp_min(1e-300)).clamp(0, 1)
         lower, upper = (torch.stack([(1 - tau) * a + tau * b for a, b in lines], -1) for lines in (self.lower, self.upper))
-        ends = (upper - lower).cumsum(-1)
-        offset = share.clamp(0, 1) * ends[:, -1]
-        owner = (offset[:, None] > ends[:, :-1]).sum(-1, keepdim=True)
-        before = torch.cat((torch.zeros_like(ends[:, :1]), ends[:, :-1]), -1)
-        y = lower.gather(-1, owner)[:, 0] + offset - before.gather(-1, owner)[:, 0]
-        return torch.stack((self.left + width * tau, y), -1)
+        return torch.stack((self.left + width * tau, height_at(lower, upper, share)), -1)
 
 
-REGIONS: dict[str, type[Region]] = {region.kind: region for region in (DiskRegion, PolygonRegion)}
+def height_at(lower: Tensor, upper: Tensor, share: Tensor) -> Tensor:
+    """Return the heights ``(n,)`` that have ``share`` ``(n,)`` of the sections from ``lower`` to ``upper`` ``(n, k)`` below them."""
+    ends = (upper - lower).cumsum(-1)
+    offset = share.clamp(0, 1) * ends[:, -1]
+    owner = (offset[:, None] > ends[:, :-1]).sum(-1, keepdim=True)
+    before = torch.cat((torch.zeros_like(ends[:, :1]), ends[:, :-1]), -1)
+    return lower.gather(-1, owner)[:, 0] + offset - before.gather(-1, owner)[:, 0]
 
 
-def region_from_json(description: dict[str, Any]) -> Region:
-    """Build the region that `Region.to_json` described.
+def _cross(one: Segment, two: Segment) -> bool:
+    """Whether the inner parts of two sides meet in one point."""
 
-    Raises:
-        ValueError: the kind is unknown to this version.
-    """
-    kind = description.get("kind")
-    if kind not in REGIONS:
-        raise ValueError(f"region of kind {kind!r} is not known: expected one of {', '.join(sorted(REGIONS))}")
-    return REGIONS[kind](**{k: v for k, v in description.items() if k != "kind"})
+    def side(line: Segment, point: Point) -> float:
+        (x0, y0), (x1, y1) = line.start, line.end
+        return (x1 - x0) * (point[1] - y0) - (y1 - y0) * (point[0] - x0)
+
+    def apart(line: Segment, other: Segment) -> bool:
+        slack = 1e-9 * line.length * max(line.length, other.length)
+        a, b = side(line, other.start), side(line, other.end)
+        return min(a, b) < -slack and max(a, b) > slack
+
+    return apart(one, two) and apart(two, one)
+
+
+def _listed(points: tuple[Point, ...]) -> str:
+    return ", ".join(f"({x:g}, {y:g})" for x, y in points)
