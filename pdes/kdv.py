@@ -38,11 +38,11 @@ def solve(values: BoundaryValues, points: Tensor, dispersion: float, **settings:
     """Solve ``u_t = -dispersion u_xxx - 3 (u²)_x``."""
     return solve_dispersive(
         values["start"],
-        points + points.new_tensor([math.pi, 0.0]),
+        points,
         symbol=lambda k: 1j * dispersion * k**3,
         nonlinearity=lambda u: -3 * u**2,
         multiplier=lambda k: 1j * k,
-        length=2 * math.pi,
+        interval=(-math.pi, math.pi),
         **settings,
     ).real
 

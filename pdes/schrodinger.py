@@ -40,11 +40,11 @@ def solve(values: BoundaryValues, points: Tensor, dispersion: float, **settings:
     """Solve ``ψ_t = i dispersion ψ_xx + i |ψ|² ψ``."""
     wave = solve_dispersive(
         lambda s: torch.complex(values["real"](s), values["imaginary"](s)),
-        points + points.new_tensor([math.pi, 0.0]),
+        points,
         symbol=lambda k: -1j * dispersion * k**2,
         nonlinearity=lambda psi: psi.abs().square() * psi,
         multiplier=lambda k: 1j * torch.ones_like(k),
-        length=2 * math.pi,
+        interval=(-math.pi, math.pi),
         **settings,
     )
     return torch.view_as_real(wave)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pinndd.pinn.geometry.domain import Domain
 from pinndd.pinn.geometry.patches import Arc, Edge, Face, Patch
-from pinndd.regions import CircleArc, DiskRegion, Point, Segment, Shape
+from pinndd.regions import CircleArc, DiskRegion, Piece, Point, Segment, Shape
 from pinndd.regions.pieces import CLOSE, round_edges, straight_edges
 
 
@@ -30,9 +30,10 @@ def boundary_patch(name: str, at: Mapping[str, Any], domain: Domain) -> Patch:
 
     Args:
         name: of the condition, for messages.
-        at: ``{"x": 0}`` a face of a box or the only edge there, ``{"x": 0, "y": (0, 0.5)}`` a part of it, ``{"x": 0, "y": 0}`` a point,
-            ``{"from": (x, y), "to": (x, y)}`` a piece of a straight edge, ``{"angle": (a, b)}`` an arc of a disk, ``{"circle":
-            ((x, y), r)}``, with ``"angle"`` or without, an arc of a circle among several.
+        at: ``{"x": 0}`` a face of a box or the only edge there, ``{"x": 0, "y": (0, 0.5)}`` a part of it,
+            ``{"x": 0, "y": 0}`` a point, ``{"from": (x, y), "to": (x, y)}`` a piece of a straight edge,
+            ``{"angle": (a, b)}`` an arc of a disk, ``{"circle": ((x, y), r)}``, with ``"angle"`` or without, an arc of a
+            circle among several.
         domain: the domain.
 
     Raises:
@@ -216,7 +217,8 @@ class _Edges:
         return self._edge(level[0], ends[0], ends[1])
 
     def _place(self, point: Point) -> Face:
-        nearest = min((*self.segments, *self.arcs), key=lambda piece: piece.distance(point))
+        pieces: list[Piece] = [*self.segments, *self.arcs]
+        nearest = min(pieces, key=lambda piece: piece.distance(point))
         if nearest.distance(point) > self.tolerance:
             raise self.error(f"the point {_point(point)} is no part of the boundary; {self._choices()}")
         corner = next((p for p in (nearest.start, nearest.end) if math.dist(p, point) <= self.tolerance), point)

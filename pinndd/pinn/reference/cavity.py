@@ -126,19 +126,27 @@ def _pressure_solver(nodes: Tensor, weights: Tensor, count: int) -> Tensor:
 
 
 def solve_cavity(
-    lid: Callable[[Tensor], Tensor], points: Tensor, *, viscosity: float, degree: int = 22, tolerance: float = 1e-6
+    lid: Callable[[Tensor], Tensor],
+    points: Tensor,
+    *,
+    viscosity: float,
+    corner: tuple[float, float] = (0.0, 0.0),
+    side: float = 1.0,
+    degree: int = 22,
+    tolerance: float = 1e-6,
 ) -> Tensor:
-    """Solve the steady Navier-Stokes equations in the unit square below a lid that moves with ``u(x, 1) = lid(x)``.
+    """Solve the steady Navier-Stokes equations in a square below a lid that moves along itself with a prescribed velocity.
 
         u u_x + v u_y + p_x = viscosity Δu,    u v_x + v v_y + p_y = viscosity Δv,    u_x + v_y = 0
 
-    with no slip on the other walls and p = 0 in the corner (0, 0). The error falls faster than any power of ``1 / degree``
+    with no slip on the other walls and p = 0 in the lower left corner. The error falls faster than any power of ``1 / degree``
     for lids that vanish with their slopes at both ends; others are smoothed there.
 
     Args:
-        lid: velocities: ``(N,)`` in [0, 1] to ``(B, N)``.
+        lid: velocities: ``(N,)`` in [0, 1], along the lid, to ``(B, N)``.
         points: ``(Q, 2)``, x and y, float64.
-        viscosity: the inverse of the Reynolds number.
+        viscosity: kinematic; in the unit square with lids of velocity 1 the inverse of the Reynolds number.
+        corner, side: lower left corner and side of the square.
         degree: number of polynomials along each axis.
         tolerance: of Newton's method, for the largest coefficient of its last step relative to the largest one; the error
             left is about its square.
@@ -148,13 +156,18 @@ def solve_cavity(
 
     Raises:
         ArithmeticError: Newton's method does not converge.
+        ValueError: the side is not positive.
     """
+    if not 0 < side < math.inf:
+        raise ValueError(f"side={side}: expected a positive number")
+    # lengths in units of the side; velocities and pressure stay
+    viscosity = viscosity / side
     basis, device = cavity_basis(degree), points.device
     moving = lid(basis.nodes.to(device)).double() @ basis.lid_to_modes.to(device).T
     answers = [_solve(basis, part.cpu(), viscosity, tolerance) for part in torch.split(moving, _CHUNK)]
     coefficients = torch.cat(answers)
     pressure = _gradient(basis, coefficients, viscosity) @ basis.to_pressure
-    x, y = points.double().cpu().unbind(-1)
+    x, y = ((points[:, k].double().cpu() - corner[k]) / side for k in (0, 1))
     x = torch.cat((x, x.new_zeros(1)))
     y = torch.cat((y, y.new_zeros(1)))
     grid = coefficients.reshape(-1, degree, degree + 1)

@@ -129,10 +129,11 @@ class LinearProblem:
         return found
 
     def _facets(self, name: str) -> Any:
-        patch = self.patches[name]
-        return self.basis.mesh.facets_satisfying(
-            lambda x: patch.contains(torch.from_numpy(np.ascontiguousarray(x.T))).numpy(), boundaries_only=True
-        )
+        """Return the edges of the mesh whose ends lie on a condition's part of the boundary, straight or round."""
+        mesh, patch = self.basis.mesh, self.patches[name]
+        on = patch.contains(torch.from_numpy(np.ascontiguousarray(mesh.p.T))).numpy()
+        facets = mesh.boundary_facets()
+        return facets[on[mesh.facets[:, facets]].all(0)]
 
     @cached_property
     def _free(self) -> Any:

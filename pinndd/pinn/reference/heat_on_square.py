@@ -1,4 +1,4 @@
-"""The heat equation on the unit square whose four edges follow prescribed values."""
+"""The heat equation on a rectangle whose four edges follow prescribed values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 from pinndd.pinn.reference.dirichlet import collocation
 from pinndd.pinn.reference.exponential import integrate, slab_boundaries
 from pinndd.pinn.reference.interpolation import interpolation_matrix
+from pinndd.pinn.reference.scaling import UNIT, Axis, Interval
+from pinndd.pinn.reference.series import UNIT_SQUARE, Rectangle, axes_of
 
 
 def heat_on_square(
@@ -18,28 +20,38 @@ def heat_on_square(
     points: Tensor,
     *,
     diffusivity: float,
+    rectangle: Rectangle = UNIT_SQUARE,
+    times: Interval = UNIT,
     degree: int = 28,
     slabs: int = 16,
     order: int = 6,
 ) -> Tensor:
-    """Solve ``u_t = diffusivity (u_xx + u_yy)`` for x, y, t in [0, 1], with edge values and ``u(x, y, 0)`` given.
+    """Solve ``u_t = diffusivity (u_xx + u_yy)`` on a rectangle, with edge values and the start given.
 
     Legendre collocation in x and y with the second derivative diagonalised, so that the modes decouple and are integrated
     exactly in time (Hochbruck and Ostermann, 2005, doi:10.1016/j.apnum.2004.08.005): spectrally accurate in ``degree`` for
     smooth data, of order ``order`` in the length of the slabs for the edge values.
 
     Args:
-        edges: values of some of ``"left"``, ``"right"`` (over y, t), ``"bottom"`` and ``"top"`` (over x, t): ``(N, 2)`` to
-            ``(B, N)``. Edges left out are zero; those given must agree at the corners.
-        start: initial values: ``(N, 2)`` to ``(B, N)``.
+        edges: values of some of ``"left"``, ``"right"`` (over y, t), ``"bottom"`` and ``"top"`` (over x, t): ``(N, 2)``
+            in [0, 1], along their ranges, to ``(B, N)``. Edges left out are zero; those given must agree at the corners.
+        start: initial values: ``(N, 2)`` in [0, 1], along the ranges of x and y, to ``(B, N)``.
         points: ``(Q, 3)``, x, y and t, float64.
         diffusivity: positive.
+        rectangle: lower and upper corner, as DeepXDE takes them.
+        times: range of t.
         degree: of the polynomials in x and y.
         slabs, order: of the time integration.
 
     Returns:
         Tensor of shape ``(B, Q)``, float64.
+
+    Raises:
+        ValueError: a range is reversed, empty or not finite.
     """
+    (horizontal, vertical), lasting = axes_of(rectangle), Axis("times", times)
+    # diffusivity along x and y in units of the domain
+    paces = tuple(diffusivity * lasting.length / axis.length**2 for axis in (horizontal, vertical))
     grid = collocation(degree)
     nodes, to_values, to_modes, ends, squares = (
         v.to(points.device) for v in (grid.nodes, grid.to_values, grid.to_modes, grid.ends, grid.squares)
@@ -60,13 +72,14 @@ def heat_on_square(
             column, first = sides[name]
             modes = along(name, inner, times) @ to_modes.T
             pushed = ends[:, column, None] * modes[:, :, None, :] if first else modes[..., None] * ends[:, column]
-            total += diffusivity * pushed
+            total += paces[0 if first else 1] * pushed
         return total.flatten(2)
 
-    rates = diffusivity * (squares[:, None] + squares).flatten()
+    base = lasting.length * diffusivity
+    rates = base * (squares[:, None] / horizontal.length**2 + squares / vertical.length**2).flatten()
     modes = (to_modes @ initial @ to_modes.T).flatten(1)
     trajectory = integrate(rates, forcing, modes, slab_boundaries(1.0, slabs, graded=3), order=order)
-    x, y, t = points.double().unbind(-1)
+    x, y, t = (axis.unscale(points[:, k].double()) for k, axis in enumerate((horizontal, vertical, lasting)))
     in_x, in_y = interpolation_matrix(nodes, x), interpolation_matrix(nodes, y)
     functionals = (in_x[:, 1:-1] @ to_values)[:, :, None] * (in_y[:, 1:-1] @ to_values)[:, None, :]
     u = trajectory.project(t, functionals.flatten(1))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinndd.pinn.reference.exponential import integrate, slab_boundaries
 from pinndd.pinn.reference.interpolation import differentiation_matrix, gauss_lobatto, interpolation_matrix
+from pinndd.pinn.reference.scaling import UNIT, Axis, Interval
 
 Nonlinearity = Callable[[Tensor, Tensor], Tensor]
 """``(u, u_x) -> N(u, u_x)``, all of the same shape."""
@@ -82,6 +83,8 @@ def solve_interval(
     points: Tensor,
     *,
     diffusivity: float,
+    interval: Interval = UNIT,
+    times: Interval = UNIT,
     ends: tuple[End, End] = (VALUE, VALUE),
     nonlinearity: Nonlinearity | None = None,
     degree: int = 96,
@@ -89,15 +92,16 @@ def solve_interval(
     order: int = 8,
     tolerance: float = 1e-10,
 ) -> Tensor:
-    """Solve ``u_t = diffusivity · u_xx + N(u, u_x)`` on x, t in [0, 1] with ``a u + b du/dn`` at both ends and ``u(x, 0)`` given.
+    """Solve ``u_t = diffusivity · u_xx + N(u, u_x)`` on an interval with ``a u + b du/dn`` at both ends and the start given.
 
     Legendre collocation in x, exponential collocation in t: the error falls faster than any power of ``1 / degree`` for
     smooth solutions, and with the power ``order`` of the length of the slabs. End data may jump where slabs meet.
 
     Args:
-        left, right, start: end data and initial values: ``(N,)`` in [0, 1] to ``(B, N)``.
+        left, right, start: end data and initial values: ``(N,)`` in [0, 1], along ``times`` and ``interval``, to ``(B, N)``.
         points: ``(Q, 2)``, x and t, float64.
         diffusivity: positive.
+        interval, times: ranges of x and t.
         ends: (a, b) of the left and of the right end, of one sign.
         nonlinearity: N; None for the heat equation.
         degree: of the polynomials in x.
@@ -110,8 +114,11 @@ def solve_interval(
 
     Raises:
         ArithmeticError: the nonlinear iteration does not converge.
+        ValueError: a range is reversed, empty or not finite.
     """
-    grid = collocation(degree, *ends)
+    along, lasting = Axis("interval", interval), Axis("times", times)
+    rate = diffusivity * lasting.length / along.length**2
+    grid = collocation(degree, *((value, slope / along.length) for value, slope in ends))
     nodes, derivative, to_values, to_modes, from_ends = (
         v.to(points.device) for v in (grid.nodes, grid.derivative, grid.to_values, grid.to_modes, grid.ends)
     )
@@ -124,19 +131,19 @@ def solve_interval(
 
     def forcing(times: Tensor, modes: Tensor) -> Tensor:
         data = end_data(times)
-        total = diffusivity * data @ from_ends.T
+        total = rate * data @ from_ends.T
         if nonlinearity is None:
             return total
         known = data[..., prescribed] / levels
         u = modes @ to_values.T
         u = torch.cat((known[..., : grid.free.start], u, known[..., grid.free.start :]), -1)
         u_x = u @ derivative[grid.free].T
-        return total + nonlinearity(u[..., grid.free], u_x) @ to_modes.T
+        return total + lasting.length * nonlinearity(u[..., grid.free], u_x / along.length) @ to_modes.T
 
     initial = start(nodes[grid.free]).double() @ to_modes.T
-    rates = diffusivity * grid.squares.to(points.device)
+    rates = rate * grid.squares.to(points.device)
     trajectory = integrate(rates, forcing, initial, slab_boundaries(1.0, slabs, graded=4), order=order, tolerance=tolerance)
-    x, t = points.double().unbind(-1)
+    x, t = along.unscale(points[:, 0].double()), lasting.unscale(points[:, 1].double())
     matrix = interpolation_matrix(nodes, x)
     known = end_data(t)[..., prescribed] / levels
     return trajectory.project(t, matrix[:, grid.free] @ to_values) + (known * matrix[:, places]).sum(-1)

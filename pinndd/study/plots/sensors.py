@@ -65,6 +65,8 @@ def _outline(pde: PDE, measured: Sequence[str], ax: Axes) -> None:
     if pde.periodic_axes or pde.box.has_time:
         x, y = [low[0], high[0], high[0], low[0], low[0]], [low[1], low[1], high[1], high[1], low[1]]
         ax.plot(x, y, color="#BBBBBB", linewidth=0.8, zorder=1)
+    for loop in pde.box.region.outline() if pde.box.region is not None else ():
+        ax.plot(*loop.T.numpy(), color="#BBBBBB", linewidth=0.8, zorder=1)
     for condition in pde.valued:
         patch = pde.patches[condition.name]
         if patch.dimension == 1:

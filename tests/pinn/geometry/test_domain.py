@@ -1,5 +1,8 @@
-"""Boxes and their faces."""
+"""Domains as DeepXDE describes them: numbers, names, bounds."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 from pinndd.pinn.geometry.domain import Domain, domain_from
 from pinndd.pinn.geometry.patches import Face
+from pinndd.pinn.geometry.places import boundary_patch, written_numbers
 from pinndd.pinn.jets.deepxde import import_deepxde
 
 dde = import_deepxde()
@@ -73,3 +77,110 @@ def test_a_corner_is_a_face_without_coordinates() -> None:
     corner = Face(box, {0: 2.0, 1: 0.0})
     assert corner.dimension == 0
     assert corner.points(torch.empty((1, 0), dtype=torch.float64)).tolist() == [[2.0, 0.0]]
+
+
+def test_numbers_are_those_that_the_user_wrote() -> None:
+    """DeepXDE keeps seven digits; the shortest decimal is the number, or the one that a condition names."""
+    rectangle = dde.geometry.Rectangle([-0.7, 0], [3.14159, math.pi])
+    assert rectangle.xmin.dtype == np.float32
+    box = domain_from(rectangle)
+    assert (box.low, box.high) == ((-0.7, 0.0), (3.14159, 3.1415927))
+    box = domain_from(rectangle, written=written_numbers({"y": math.pi, "x": (0, 1.5)}))
+    assert box.high == (3.14159, math.pi)
+    disk = domain_from(dde.geometry.Disk([0.1, 0.2], 0.3))
+    assert disk.low == (0.1 - 0.3, 0.2 - 0.3)
+    assert list(written_numbers({"from": (0, 1.5), "circle": ((2, 3), 4), "x": "a", "y": True})) == [0, 1.5, 2, 3, 4]
+    assert domain_from(dde.geometry.Interval(0, 0.1), written=[1e300]).high == (0.1,)
+
+
+def test_numbers_in_double_precision_are_kept() -> None:
+    dde.config.set_default_float("float64")
+    try:
+        assert domain_from(dde.geometry.Rectangle([0, 0], [math.pi, 1 / 3])).high == (math.pi, 1 / 3)
+    finally:
+        dde.config.set_default_float("float32")
+
+
+CORNERS = [(math.cos(2 * math.pi * k / 5), math.sin(2 * math.pi * k / 5)) for k in range(5)]
+
+
+@pytest.mark.parametrize("value", [3.14159, 3.1415912, math.pi])
+def test_a_bound_may_be_named_up_to_a_millionth_of_the_range(value: float) -> None:
+    upper = 3.14159 if value != math.pi else math.pi
+    domain = domain_from(dde.geometry.Rectangle([0, 0], [upper, 1]))
+    face = boundary_patch("c", {"x": value, "y": (1e-8, 1 - 1e-8)}, domain)
+    assert isinstance(face, Face)
+    assert face.fixed == {0: domain.high[0]}
+    assert face.ranges == {1: (0.0, 1.0)}
+    with pytest.raises(ValueError, match=r"x = 3.1416 names no boundary; expected 0.0 or 3.14159"):
+        boundary_patch("c", {"x": 3.1416}, domain)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_a_polygon_by_cosines(size: float) -> None:
+    corners = [(size * x, size * y) for x, y in CORNERS]
+    domain = domain_from(dde.geometry.Polygon(corners))
+    for k in range(5):
+        edge = boundary_patch("c", {"from": corners[k], "to": corners[(k + 1) % 5]}, domain)
+        s = torch.linspace(0, 1, 7, dtype=torch.float64)[:, None]
+        points = edge.points(s)
+        assert edge.contains(points).all()
+        torch.testing.assert_close(edge.local(points), s)
+        assert not domain.inside(points + 1e-3 * size * edge.normal(points)).any()
+        assert domain.inside(points - 1e-6 * size * edge.normal(points), 1e-7)[1:-1].all()
+
+
+@pytest.mark.parametrize(("x", "t"), [(1e-9, 1e9), (1e9, 1e-9), (1e-9, 1.0)])
+def test_ranges_of_any_size(x: float, t: float) -> None:
+    """Nothing is near a boundary because all numbers are small, or off it because they are large."""
+    domain = domain_from(dde.geometry.GeometryXTime(dde.geometry.Interval(-x, x), dde.geometry.TimeDomain(t, 3 * t)))
+    face = boundary_patch("c", {"x": -x}, domain)
+    points = domain.scale(torch.tensor([[0.0, 0.5], [0.5, 0.5], [1e-3, 1.0], [1e-12, 0.0]], dtype=torch.float64))
+    assert face.contains(points).tolist() == [True, False, False, True]
+    assert domain.inside(points, 1e-4).tolist() == [False, True, False, False]
+    assert domain.inside(points, -1e-9).all()
+    outside = points - torch.tensor([1e-6 * x, 0.0], dtype=torch.float64)
+    assert domain.inside(outside, -1e-9).tolist() == [False, True, True, False]
+
+
+INTERVAL, TIME_DOMAIN = dde.geometry.Interval, dde.geometry.TimeDomain
+
+
+@pytest.mark.parametrize(
+    ("space", "time", "message"),
+    [
+        (INTERVAL(1, 0), None, "domain: x from 1 to 0 is reversed; expected the lower bound first, below the upper one"),
+        (INTERVAL(2, 2), None, "domain: x from 2 to 2 is empty"),
+        (INTERVAL(0, math.nan), None, "domain: x from 0 to nan; expected finite bounds"),
+        (INTERVAL(0, math.inf), None, "domain: x from 0 to inf; expected finite bounds"),
+        (INTERVAL(0, 1), TIME_DOMAIN(1, 0), "domain: t from 1 to 0 is reversed"),
+        (INTERVAL(0, 1), TIME_DOMAIN(3, 3), "domain: t from 3 to 3 is empty"),
+        (INTERVAL(1e9, 1e9 + 1), None, r"x from 1000000000.0 to 1000000001.0 spans less than .* count x from the lower bound, 0 to 1"),
+    ],
+)  # fmt: skip
+def test_domains_that_hold_no_points(space, time, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=message):
+        domain_from(space if time is None else dde.geometry.GeometryXTime(space, time))
+
+
+def test_coordinates_may_be_named() -> None:
+    geometry = dde.geometry.GeometryXTime(dde.geometry.Rectangle([0, 0], [1, 2]), TIME)
+    domain = domain_from(geometry, names=("r", "z", "time"))
+    assert domain.names == ("r", "z", "time")
+    assert boundary_patch("c", {"z": 2}, domain).axis_names == ("r", "time")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("r",), r"coordinates=\('r',\): expected 2 name\(s\) in place of x, t"),
+        ("rt", r"coordinates='rt': expected 2 name\(s\)"),
+        (("r", "r"), "the names must differ"),
+        (("r", "from"), "'from' cannot name a coordinate; expected letters, digits and underscores, and none of from, to"),
+        (("r", "a b"), "'a b' cannot name a coordinate"),
+        (("r", 3), "3 cannot name a coordinate"),
+    ],
+)
+def test_names_that_do_not_fit(names, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=message):
+        domain_from(dde.geometry.GeometryXTime(dde.geometry.Interval(0, 1), TIME), names=names)

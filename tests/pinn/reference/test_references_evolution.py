@@ -301,7 +301,7 @@ def korteweg_de_vries(start, at: Tensor, **settings) -> Tensor:  # type: ignore[
         symbol=lambda k: 1j * k**3,
         nonlinearity=lambda u: -3 * u**2,
         multiplier=lambda k: 1j * k,
-        length=20.0,
+        interval=(0.0, 20.0),
         **settings,
     ).real
 
@@ -398,7 +398,7 @@ class TestSchrodinger:
             symbol=lambda k: -0.5j * k**2,
             nonlinearity=lambda psi: psi.abs().square() * psi,
             multiplier=lambda k: 1j * torch.ones_like(k),
-            length=length,
+            interval=(0.0, length),
             modes=47,
         )
         torch.testing.assert_close(psi[0], wave(*at.unbind(-1)), atol=3e-5, rtol=0)
