@@ -3,6 +3,7 @@
 import math
 
 import deepxde as dde
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -69,6 +70,18 @@ PDES = {
             geometry.Polygon(L_SHAPE),
             Dirichlet("bottom", at={"from": (0, 0), "to": (2, 0)}, values=SINE),
             Dirichlet("top", at={"from": (0, 2), "to": (1, 2)}, values=families.Zero()),
+        ),
+        declare(
+            "holed",
+            geometry.Rectangle([0, 0], [2, 2]) - geometry.Disk([1, 1], 0.5),
+            Dirichlet("rim", at={"circle": ((1, 1), 0.5)}, values=families.Fourier(modes=2)),
+            Dirichlet("left", at={"x": 0}, values=families.Zero()),
+        ),
+        declare(
+            "channel",
+            in_time(geometry.Rectangle([0, 0], [3, 1]) - geometry.Disk([1, 0], 0.25)),
+            Initial("start", values=families.Product(SINE, SINE)),
+            Dirichlet("obstacle", at={"circle": ((1, 0), 0.25)}, values=families.Product(SINE, SINE)),
         ),
         declare(
             "system",
@@ -140,7 +153,7 @@ def test_a_section_lies_in_the_domain(pde):
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), [("disk", math.pi / 4), ("drum", math.pi / 4), ("polygon", 3 / 4), ("plate", 1.0)]
+    ("name", "share"), [("disk", math.pi / 4), ("drum", math.pi / 4), ("polygon", 3 / 4), ("plate", 1.0), ("holed", 1 - math.pi / 16)]
 )
 def test_as_much_of_the_box_is_shown_as_belongs_to_the_domain(name, share):
     """A check of the mask by the area of the domain: the error is that of a sum over cells along the boundary."""
@@ -157,10 +170,30 @@ def test_outside_the_domain_there_is_nothing():
     assert mesh.get_clip_path() is not None
     assert ax.get_aspect() == 1
     (outline,) = ax.patches
-    assert {tuple(map(float, v)) for v in outline.get_xy()} == {tuple(map(float, v)) for v in L_SHAPE}
+    assert {tuple(map(float, v)) for v in outline.get_path().vertices} == {tuple(map(float, v)) for v in L_SHAPE}
 
 
-@pytest.mark.parametrize(("name", "at"), [("plate", "at t = 0.5 s"), ("box", "at z = 2"), ("drum", "at t = 0.5")])
+def test_a_hole_is_white_and_all_loops_are_drawn(tmp_path):
+    """Pixels of the picture itself: the middle of the hole has no colour, and a ring around it has."""
+    pde = PDES["holed"]
+    figure = new_figure(4, 4)
+    ax = figure.subplots()
+    draw_map(pde, ax, np.ones_like(example_of(pde, 40).truth.numpy()), 0, 1)
+    (outline,) = ax.patches
+    assert sum(code == outline.get_path().MOVETO for code in outline.get_path().codes) == 2
+    save_figure(figure, tmp_path / "hole.png", 100)
+    picture = plt.imread(tmp_path / "hole.png")[..., :3]
+
+    def colour(x, y):
+        column, row = ax.transData.transform((x, y)) / figure.dpi * 100
+        return picture[-1 - round(row), round(column)]
+
+    angles = np.linspace(0, 2 * math.pi, 9)
+    assert all(np.allclose(colour(1 + r * math.cos(a), 1 + r * math.sin(a)), 1) for a in angles for r in (0.0, 0.4))
+    assert not any(np.allclose(colour(1 + 0.6 * math.cos(a), 1 + 0.6 * math.sin(a)), 1) for a in angles)
+
+
+@pytest.mark.parametrize(("name", "at"), [("plate", "at t = 0.5 s"), ("box", "at z = 2"), ("channel", "at t = 0.5")])
 def test_the_title_says_where_it_is_cut(name, at):
     pde = PDES[name]
     example = example_of(pde)
