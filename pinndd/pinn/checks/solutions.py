@@ -133,7 +133,7 @@ def _solve(pde: PDE, solver: Reference, role: str, values: BoundaryValues, point
 def _sizes(u: Tensor) -> Tensor:
     """Return the root mean square of each component; one that is zero is as large as the largest."""
     sizes = u.square().mean((0, 1)).sqrt()
-    largest = sizes.max().clamp_min(1e-12)
+    largest = sizes.max().clamp_min(1e-300)
     return torch.where(sizes > 1e-15 * largest, sizes, largest)
 
 

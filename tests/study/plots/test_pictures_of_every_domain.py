@@ -153,7 +153,8 @@ def test_a_section_lies_in_the_domain(pde):
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), [("disk", math.pi / 4), ("drum", math.pi / 4), ("polygon", 3 / 4), ("plate", 1.0), ("holed", 1 - math.pi / 16)]
+    ("name", "share"),
+    [("disk", math.pi / 4), ("drum", math.pi / 4), ("polygon", 3 / 4), ("plate", 1.0), ("holed", 1 - math.pi / 16)],
 )
 def test_as_much_of_the_box_is_shown_as_belongs_to_the_domain(name, share):
     """A check of the mask by the area of the domain: the error is that of a sum over cells along the boundary."""
