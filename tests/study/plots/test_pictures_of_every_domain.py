@@ -46,7 +46,7 @@ def wave(points, component=0):
     return torch.sin((2 + component) * points.sum(-1) + component)
 
 
-def declare(name, domain, *conditions, outputs=1, units=None):
+def declare(name, domain, *conditions, outputs=1, names=None, units=None):
     def residual(x, u):
         return [dde.grad.hessian(u, x, component=c, i=0, j=0) for c in range(outputs)]
 
@@ -54,7 +54,7 @@ def declare(name, domain, *conditions, outputs=1, units=None):
         fields = torch.stack([wave(points, c) for c in range(outputs)], -1)
         return fields.expand(len(values), *fields.shape)
 
-    return PDE(name, domain, residual, conditions, reference, outputs=outputs, units=units or {})
+    return PDE(name, domain, residual, conditions, reference, outputs=names or outputs, units=units or {})
 
 
 PDES = {
@@ -89,6 +89,7 @@ PDES = {
             Dirichlet("left", at={"x": 0}, values=SINE),
             Dirichlet("corner", at={"x": 2, "y": 0}, values=Number(), component=1),
             outputs=2,
+            names=("p", "q"),
             units={"p": "Pa", "q": "m/s", "x": "m"},
         ),
         declare(
