@@ -72,7 +72,7 @@ def _conditions(pde: PDE) -> Iterator[str]:
         if isinstance(condition, Periodic):
             yield f"condition {condition.name}: {condition.kind} along {condition.axis}"
         else:
-            joins = f", joins {' and '.join(condition.joins)}" if condition.joins else ""
+            joins = f", joins {' and '.join(filter(None, condition.joins))}" if condition.joins else ""
             named = pde.output_count > 1 and not isinstance(condition, Operator)
             output = f" of {pde.components[condition.component_number]}" if named else ""
             what = f"{condition.kind}{output}{_place(getattr(condition, 'at', {}))}"
