@@ -66,7 +66,7 @@ class PDE:
             raise ValueError(f"PDE {self.name!r}: condition names {names} must differ")
         if not self.valued:
             raise ValueError(f"PDE {self.name!r}: no condition has values; add a Dirichlet or an Initial condition")
-        for shift in self.shifts:
+        for shift in ("none", *self.shifts):
             self.ensemble(shift)  # a misspelt condition shows here
         _ = self.patches, self.periodic_axes
         try:
@@ -219,6 +219,17 @@ class Ensemble:
     base: Mapping[str, Family]
 
     def __post_init__(self) -> None:
+        for name, family in self.families.items():
+            if not isinstance(family, Family):
+                raise ValueError(
+                    f"condition {name!r} has the values {family!r}; expected a family: for a known number or function of the local "
+                    "coordinates say families.Fixed(...)"
+                )
+            size = getattr(family, "size", None)
+            if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+                raise ValueError(
+                    f"condition {name!r}: {family!r} has size={size!r}; expected its number of coefficients, from 0 on"
+                )
         _ = self.slices  # a misspelt Tied shows here
 
     @cached_property
@@ -232,8 +243,9 @@ class Ensemble:
                 start += family.size
         for name, family in self.families.items():
             if isinstance(family, Tied):
-                if family.to not in slices:
-                    raise ValueError(f"Tied(to={family.to!r}): expected one of {', '.join(slices)}")
+                free = [other for other, source in self.families.items() if not isinstance(source, Tied)]
+                if family.to not in free:
+                    raise ValueError(f"Tied(to={family.to!r}): expected one of {', '.join(free)}")
                 slices[name] = slices[family.to]
         return slices
 

@@ -181,6 +181,14 @@ def test_periodic_axes_carry_no_points() -> None:
             lambda: Dirichlet("a", at={"x": 0}, values=SINE, joins=(None, None)),
             r"condition 'a': joins=\(None, None\); expected the names .* or \('left', None\) to join one end only",
         ),
+        (
+            lambda: declare(shifts={"a": {"left": families.Tied(to="right"), "right": families.Tied(to="start")}}),
+            r"Tied\(to='right'\): expected one of start",
+        ),
+        (
+            lambda: declare([Dirichlet("left", at={"x": 0}, values=300.0)]),  # type: ignore[arg-type]
+            r"condition 'left' has the values 300.0; expected a family: for a known number .* say families.Fixed\(...\)",
+        ),
         (lambda: joined("start", "left"), "condition 'start' joins 'start', which joins others itself; leave joins out"),
         (
             lambda: declare([*CONDITIONS[:2], joined_face()]),
