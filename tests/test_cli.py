@@ -128,6 +128,16 @@ def test_list(run):
     assert "solved: left out, heat is linear" in one.replace("\n", " ")
 
 
+def test_list_names_known_functions_and_single_joins(run, tmp_path):
+    inflow = "def inflow(s):\n    return s[:, 0]\n\n"
+    text = module_text("warm").replace("def reference", inflow + "def reference").replace("families.Sine()", "families.Fixed(inflow)")
+    bottom = '), Dirichlet("bottom", at={"y": 0}, values=families.Sine(mean=inflow), joins=("left", None))]'
+    (tmp_path / "warm.py").write_text(text.replace(")],", bottom + ",").replace("return s[:, 0]", "return s[:, 0] * (1 - s[:, 0])"))
+    said = run("list", str(tmp_path / "warm.py")).out
+    assert "condition left: Dirichlet at x = 0, Fixed(function=inflow)\n" in said
+    assert "condition bottom: Dirichlet at y = 0, Sine(mean=inflow), joins left\n" in said
+
+
 def test_list_has_a_line_for_every_module(run):
     lines = run("list").out.splitlines()
     found = {line.split()[0]: line for line in lines[1:] if line and not line.startswith("'")}
@@ -154,6 +164,7 @@ def test_list_goes_on_after_a_module_that_does_not_load(run, tmp_path, monkeypat
         ("darcy", "condition left: Neumann from (0, 0) to (0, 1), "),
         ("cavity", "condition pressure: Dirichlet of u2 at x = 0, y = 0, Zero()"),
         ("kdv", "Periodic along x"),
+        ("kdv", "amplitude=0.07, constant=0.5) (standard deviation of its constant: 0.035)"),
     ],
 )
 def test_list_names_places_and_kinds(run, name, part):

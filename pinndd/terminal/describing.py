@@ -15,7 +15,8 @@ from pinndd.pinn.checks.pde import check_pde
 from pinndd.pinn.declare.conditions import Operator, Periodic
 from pinndd.pinn.declare.loading import docstring_of, load_pde
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.families import Family
+from pinndd.pinn.families import Family, Fourier
+from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
 from pinndd.study.protocols import NAMES
 from pinndd.study.run import choose_protocols
@@ -82,7 +83,7 @@ def _conditions(pde: PDE) -> Iterator[str]:
         if isinstance(condition, Periodic):
             yield f"condition {condition.name}: {condition.kind} along {condition.axis}"
         else:
-            joins = f", joins {' and '.join(condition.joins)}" if condition.joins else ""
+            joins = f", joins {' and '.join(filter(None, condition.joins))}" if condition.joins else ""
             named = pde.output_count > 1 and not isinstance(condition, Operator)
             output = f" of {pde.components[condition.component_number]}" if named else ""
             what = f"{condition.kind}{output}{_place(getattr(condition, 'at', {}))}"
@@ -111,8 +112,18 @@ def _short(family: Family) -> str:
     """A family without the arguments that have their default."""
     arguments: tuple[Field[object], ...] = fields(family) if is_dataclass(family) else ()
     values = {f.name: getattr(family, f.name) for f in arguments if getattr(family, f.name) != f.default}
-    said = [f"{name}={_short(value) if isinstance(value, Family) else repr(value)}" for name, value in values.items()]
-    return f"{type(family).__name__}({', '.join(said)})"
+    said = [f"{name}={_argument(value)}" for name, value in values.items()]
+    # relative to the amplitude, which a reader may take for a value
+    note = ""
+    if isinstance(family, Fourier) and family.constant:
+        note = f" (standard deviation of its constant: {family.scales[0]:.4g})"
+    return f"{type(family).__name__}({', '.join(said)}){note}"
+
+
+def _argument(value: object) -> str:
+    if isinstance(value, Family):
+        return _short(value)
+    return name_of(value) if callable(value) else repr(value)
 
 
 def check(name: str) -> None:

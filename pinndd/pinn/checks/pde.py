@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
 import torch
 from torch import Tensor
 
+from pinndd.pinn.checks.families import check_families
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
-from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.pinn.families import Family, LinearFamily
 from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError
 
@@ -38,7 +39,7 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     findings: list[Finding] = []
     residual = _residual(pde, findings)
     findings += _operators(pde)
-    findings += _families(pde, generator)
+    findings += check_families(pde, generator)
     unusable = any(f.level == "error" and f.subject != "residual" for f in findings)
     findings += _shifts(pde, residual is not None and residual.is_linear())
     if unusable:
@@ -88,43 +89,6 @@ def _operators(pde: PDE) -> Iterator[Finding]:
         yield Finding("ok", "conditions", f"on derivatives: {', '.join(derived)}")
 
 
-def _families(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
-    """Every family must yield finite values of the right shape."""
-    good = True
-    for shift in ("none", *pde.shifts):
-        for name, family in pde.ensemble(shift).families.items():
-            problem = None if isinstance(family, Tied) else _family_problem(family, pde.patches[name].dimension, generator)
-            if problem:
-                good = False
-                yield Finding("error", where(shift), f"condition {name!r}: {family} {problem}")
-    if good:
-        yield Finding("ok", "families", f"finite in training and under {len(pde.shifts)} shift(s)")
-
-
-def _family_problem(family: Family, dimension: int, generator: torch.Generator) -> str:
-    s = torch.cat((torch.rand((_PROBES, dimension), generator=generator, dtype=torch.float64), _ends(dimension)))
-    try:
-        coefficients = family.sample(_PROBES, generator)
-        values = family.evaluate(coefficients[:, None], s)
-    except Exception as error:
-        return f"raised {type(error).__name__}: {error}; it must draw and evaluate functions of {dimension} coordinate(s)"
-    if coefficients.shape != (_PROBES, family.size):
-        return f"drew coefficients of shape {tuple(coefficients.shape)}, expected ({_PROBES}, {family.size})"
-    if values.shape != (_PROBES, len(s)):
-        return f"gave values of shape {tuple(values.shape)}, expected {(_PROBES, len(s))}"
-    bad = ~values.isfinite()
-    if bad.any():
-        first = s[int(bad.any(0).nonzero()[0])].tolist()
-        return (
-            f"gave {int(bad.sum())} values that are not finite, the first at s = {coordinates(first)}; change its settings"
-        )
-    return ""
-
-
-def _ends(dimension: int) -> Tensor:
-    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=dimension)), dtype=torch.float64).reshape(2**dimension, dimension)
-
-
 def _shifts(pde: PDE, linear: bool) -> Iterator[Finding]:
     """A shift must differ from training, and for a linear PDE by more than an amplitude."""
     if not pde.shifts:
@@ -149,10 +113,10 @@ def _amplitude_ratio(family: Family, base: Family) -> float | None:
     """Return the factor between two families that differ by nothing else, or None."""
     if family == base:
         return 1.0
-    if type(family) is not type(base):
+    if type(family) is not type(base) or not is_dataclass(family):
         return None
     scaling = {"amplitude", "weights", "decay"} if isinstance(family, LinearFamily) else {"amplitude"}
-    for field in fields(family):  # type: ignore[arg-type]
+    for field in fields(family):
         if field.name not in scaling and getattr(family, field.name) != getattr(base, field.name):
             return None
     if not isinstance(family, LinearFamily) or not isinstance(base, LinearFamily):

@@ -16,13 +16,25 @@ from pinndd.pinn.geometry.domain import Domain
 from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.geometry.places import boundary_patch, initial_patch
 
+Joins = tuple[str | None, str | None]
+"""Names of the conditions that a condition joins at ``s = 0`` and at ``s = 1``; None where it joins none."""
+
+
+def _check_joins(name: str, joins: object) -> None:
+    pair = isinstance(joins, tuple | list) and len(joins) == 2 and all(j is None or isinstance(j, str) for j in joins)
+    if joins is not None and (not pair or not any(joins)):  # type: ignore[arg-type]
+        raise ValueError(
+            f"condition {name!r}: joins={joins!r}; expected the names of the conditions at s = 0 and at s = 1, such as "
+            "('left', 'right'), or ('left', None) to join one end only"
+        )
+
 
 class Condition(ABC):
     """A linear expression in u and its derivatives takes given values on a piece of the boundary."""
 
     name: str
     values: Family
-    joins: tuple[str, str] | None
+    joins: Joins | None
     component: int | str
 
     @property
@@ -79,16 +91,23 @@ class Dirichlet(Condition):
             it, ``{"x": 0, "y": 0}`` a point, ``{"from": (x, y), "to": (x, y)}`` a piece of a straight edge, ``{"angle": (a, b)}`` an
             arc of a disk, ``{"circle": ((x, y), r)}``, with ``"angle"`` or without, an arc of a circle among several.
         values: family of boundary functions of the local coordinates, which run over [0, 1] along the part, then in time.
-        joins: names of the conditions that meet this one at ``s = 0`` and ``s = 1``. A straight line between their
-            corner values is added, so that the data are continuous there (give a family that vanishes at both ends).
+        joins: names of the conditions that meet this one at ``s = 0`` and ``s = 1``, or None for an end that joins none. A straight
+            line between their corner values (zero where there is none) is added, so that the data are continuous there (give a
+            family that vanishes at the ends that join). Both must give values of the same component of u.
         component: which component of u the condition is about, by its name or by its number, counted from 0.
+
+    Raises:
+        ValueError: ``joins`` is no such pair.
     """
 
     name: str
     at: Mapping[str, Any]
     values: Family
-    joins: tuple[str, str] | None = None
+    joins: Joins | None = None
     component: int | str = 0
+
+    def __post_init__(self) -> None:
+        _check_joins(self.name, self.joins)
 
     def patch(self, domain: Domain) -> Patch:
         return boundary_patch(self.name, self.at, domain)
@@ -109,7 +128,7 @@ class Neumann(Condition):
     at: Mapping[str, Any]
     values: Family
     component: int | str = 0
-    joins: tuple[str, str] | None = field(default=None, init=False)
+    joins: Joins | None = field(default=None, init=False)
 
     def patch(self, domain: Domain) -> Patch:
         return boundary_patch(self.name, self.at, domain)
@@ -128,7 +147,7 @@ class Robin(Condition):
     value: float = 1.0
     slope: float = 1.0
     component: int | str = 0
-    joins: tuple[str, str] | None = field(default=None, init=False)
+    joins: Joins | None = field(default=None, init=False)
 
     def patch(self, domain: Domain) -> Patch:
         return boundary_patch(self.name, self.at, domain)
@@ -144,11 +163,14 @@ class Initial(Condition):
     """``∂^order u/∂t^order = values`` at the initial time: the value, or with ``order=1`` the velocity.
 
     The other arguments are those of `Dirichlet`; only values can join others.
+
+    Raises:
+        ValueError: ``order`` is negative, or ``joins`` is no pair of names, or given for a velocity.
     """
 
     name: str
     values: Family
-    joins: tuple[str, str] | None = None
+    joins: Joins | None = None
     component: int | str = 0
     order: int = 0
 
@@ -157,6 +179,7 @@ class Initial(Condition):
             raise ValueError(
                 f"condition {self.name!r}: order={self.order}; expected 0 (the value), 1 (the velocity) or more"
             )
+        _check_joins(self.name, self.joins)
 
     def patch(self, domain: Domain) -> Patch:
         return initial_patch(self.name, domain)
@@ -188,7 +211,7 @@ class Operator(Condition):
     operator: Callable[[Tensor, Tensor, Tensor], Tensor]
     values: Family
     component: int = field(default=0, init=False)
-    joins: tuple[str, str] | None = field(default=None, init=False)
+    joins: Joins | None = field(default=None, init=False)
 
     def patch(self, domain: Domain) -> Patch:
         return boundary_patch(self.name, self.at, domain)

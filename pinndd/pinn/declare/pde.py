@@ -69,7 +69,7 @@ class PDE:
             raise ValueError(f"PDE {self.name!r}: condition names {names} must differ")
         if not self.valued:
             raise ValueError(f"PDE {self.name!r}: no condition has values; add a Dirichlet or an Initial condition")
-        for shift in self.shifts:
+        for shift in ("none", *self.shifts):
             self.ensemble(shift)  # a misspelt condition shows here
         _ = self.patches, self.periodic_axes
         try:
@@ -87,6 +87,8 @@ class PDE:
     def _check_joins(self, condition: Condition) -> None:
         patch = self.patches[condition.name]
         for end, other in enumerate(condition.joins or ()):
+            if other is None:
+                continue
             prefix = f"PDE {self.name!r}: condition {condition.name!r} joins {other!r}"
             joined = next((c for c in self.valued if c.name == other), None)
             if joined is None:
@@ -98,6 +100,30 @@ class PDE:
             corner = patch.points(torch.tensor([float(end)], dtype=torch.float64))
             if not self.patches[other].contains(corner):
                 raise ValueError(f"{prefix} at s = {end}, but they do not meet there; joins names s = 0 first, then s = 1")
+            self._check_joined(condition, joined, end, prefix)
+
+    def _check_joined(self, condition: Condition, joined: Condition, end: int, prefix: str) -> None:
+        """What is joined must be values of the same component, and the mean must leave room for them."""
+        if not condition.gives_value:
+            raise ValueError(f"{prefix}, but it is about derivatives of u ({condition.kind}): leave joins out")
+        if not joined.gives_value:
+            raise ValueError(
+                f"{prefix}, but the values of {joined.name!r} ({joined.kind}) are not those of u, and none can be joined: leave that "
+                "end out, as joins=(None, 'right') or joins=('left', None), or joins altogether"
+            )
+        if joined.component != condition.component:
+            ours, theirs = (self.components[c.component_number] for c in (condition, joined))
+            raise ValueError(
+                f"{prefix}, but the one is about {ours} and the other about {theirs}: join a condition on the same component of u"
+            )
+        place = torch.tensor([float(end)], dtype=torch.float64)
+        for shift in ("none", *self.shifts):
+            known = float(self.ensemble(shift).mean_of(condition.name).mean_values(place))
+            if abs(known) > 1e-9:
+                raise ValueError(
+                    f"{prefix} at s = {end}, where its own mean is {known:g}: the value of {joined.name!r} would be added to that; "
+                    "give a mean that is zero there, since the line between the ends has their means already"
+                )
 
     @cached_property
     def box(self) -> Domain:
@@ -200,6 +226,17 @@ class Ensemble:
     base: Mapping[str, Family]
 
     def __post_init__(self) -> None:
+        for name, family in self.families.items():
+            if not isinstance(family, Family):
+                raise ValueError(
+                    f"condition {name!r} has the values {family!r}; expected a family: for a known number or function of the local "
+                    "coordinates say families.Fixed(...)"
+                )
+            size = getattr(family, "size", None)
+            if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+                raise ValueError(
+                    f"condition {name!r}: {family!r} has size={size!r}; expected its number of coefficients, from 0 on"
+                )
         _ = self.slices  # a misspelt Tied shows here
 
     @cached_property
@@ -213,8 +250,9 @@ class Ensemble:
                 start += family.size
         for name, family in self.families.items():
             if isinstance(family, Tied):
-                if family.to not in slices:
-                    raise ValueError(f"Tied(to={family.to!r}): expected one of {', '.join(slices)}")
+                free = [other for other, source in self.families.items() if not isinstance(source, Tied)]
+                if family.to not in free:
+                    raise ValueError(f"Tied(to={family.to!r}): expected one of {', '.join(free)}")
                 slices[name] = slices[family.to]
         return slices
 
@@ -245,11 +283,10 @@ class Ensemble:
             return values
         ends = s.new_tensor([[0.0], [1.0]])
         corners = self.patches[name].points(ends)
-        left, right = (
-            self.value(other, coefficients, self.patches[other].local(corner))
-            for other, corner in zip(condition.joins, corners, strict=True)
-        )
-        return values + (1 - s[..., 0]) * left + s[..., 0] * right
+        for other, corner, share in zip(condition.joins, corners, (1 - s[..., 0], s[..., 0]), strict=True):
+            if other is not None:
+                values = values + share * self.value(other, coefficients, self.patches[other].local(corner))
+        return values
 
     def _own_value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
         """Evaluate the family of condition ``name``, without what joins it to others."""
@@ -264,16 +301,17 @@ class Ensemble:
     @property
     def has_mean(self) -> bool:
         """Whether a condition has a mean other than zero."""
-        return any(self._mean_of(name).has_mean for name in self.families)
+        return any(self.mean_of(name).has_mean for name in self.families)
 
     def rest(self) -> Ensemble:
         """Return the ensemble of the same conditions with nothing but their means, which has no coefficients.
 
         Every family is replaced by `Fixed` with its mean, or by `Zero` if it has none. What joins conditions stays.
         """
-        return self.with_families({name: self._mean_of(name) for name in self.families})
+        return self.with_families({name: self.mean_of(name) for name in self.families})
 
-    def _mean_of(self, name: str) -> LinearFamily:
+    def mean_of(self, name: str) -> LinearFamily:
+        """Return the known part of a condition's own family, without what joins it to others: `Fixed`, or `Zero` if there is none."""
         family = self.families[name]
         # a tied condition keeps its mean in training
         source = self.base[name] if isinstance(family, Tied) else family

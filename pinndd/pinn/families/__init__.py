@@ -10,6 +10,7 @@ contains: a linear family is then affine in its coefficients.
 from pinndd.pinn.families.base import Family, LinearFamily, draw
 from pinndd.pinn.families.composed import Along, Constant, Fixed, Product, Sum, Tied, Zero
 from pinndd.pinn.families.gaussian_process import GaussianProcess
+from pinndd.pinn.families.known import Known
 from pinndd.pinn.families.local import Bump, PiecewiseConstant
 from pinndd.pinn.families.waves import Chebyshev, Clamped, Cosine, Fourier, Sine
 
@@ -24,6 +25,7 @@ __all__ = [
     "Fixed",
     "Fourier",
     "GaussianProcess",
+    "Known",
     "LinearFamily",
     "PiecewiseConstant",
     "Product",

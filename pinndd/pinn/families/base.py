@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.known import Known, check_known, known_values
+from pinndd.pinn.families.known import Known, check_known, is_number, known_values
 
 
 class Family(ABC):
@@ -102,8 +103,61 @@ def check_mean(owner: str, mean: Known | None) -> None:
         check_known(owner, "mean", mean)
 
 
+def check_positive(owner: str, **arguments: object) -> None:
+    """Make sure that arguments are positive, finite numbers.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    for name, value in arguments.items():
+        if not is_number(value) or not 0 < value < math.inf:  # type: ignore[operator]
+            remedy = "; where nothing is random, say Zero() or Fixed(...)" if name == "amplitude" else ""
+            raise ValueError(f"{owner}({name}={value!r}): expected a positive, finite number{remedy}")
+
+
+def check_count(owner: str, least: int, **arguments: object) -> None:
+    """Make sure that arguments are whole numbers from ``least`` on.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{owner}({name}={value!r}): expected a whole number from {least} on")
+
+
+def check_finite(owner: str, **arguments: object) -> None:
+    """Make sure that arguments are finite numbers.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    for name, value in arguments.items():
+        if not is_number(value) or not math.isfinite(value):  # type: ignore[arg-type]
+            raise ValueError(f"{owner}({name}={value!r}): expected a finite number")
+
+
+def check_weights(weights: Sequence[float] | None, count: int) -> None:
+    """Make sure that there is a factor for every mode, none of them negative.
+
+    Raises:
+        ValueError: there are more or fewer, or one is no such number.
+    """
+    if weights is None:
+        return
+    if not isinstance(weights, tuple | list) or len(weights) != count:
+        raise ValueError(f"weights={weights!r}: expected one factor for each of the {count} modes")
+    if not all(is_number(w) and 0 <= w < math.inf for w in weights):
+        raise ValueError(f"weights={weights!r}: expected finite factors, none of them negative: they are of standard deviations")
+
+
 def check_draw(distribution: str, active: int | None, size: int) -> None:
+    """Make sure that coefficients can be drawn.
+
+    Raises:
+        ValueError: the distribution is unknown, or ``active`` is not a number of coefficients.
+    """
     if distribution not in ("normal", "uniform"):
         raise ValueError(f"distribution={distribution!r}: expected 'normal' or 'uniform'")
-    if active is not None and not 1 <= active <= size:
-        raise ValueError(f"active={active}: expected between 1 and the {size} coefficients of the family")
+    if active is not None and (not isinstance(active, int) or isinstance(active, bool) or not 1 <= active <= size):
+        raise ValueError(f"active={active!r}: expected between 1 and the {size} coefficients of the family")

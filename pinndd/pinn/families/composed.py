@@ -8,8 +8,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import Family, LinearFamily, check_draw, check_mean
+from pinndd.pinn.families.base import Family, LinearFamily, check_draw, check_finite, check_mean, check_positive
 from pinndd.pinn.families.known import AddedKnown, Known, KnownAlong, check_known
+
+
+def _check_linear(owner: str, **parts: object) -> None:
+    for name, part in parts.items():
+        if not isinstance(part, LinearFamily):
+            raise ValueError(
+                f"{owner}({name}={part!r}): expected a family that is linear in its coefficients, such as Sine, Fourier, Chebyshev, "
+                "GaussianProcess, Constant or Fixed"
+            )
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,9 @@ class Sum(LinearFamily):
 
     first: LinearFamily
     second: LinearFamily
+
+    def __post_init__(self) -> None:
+        _check_linear("Sum", first=self.first, second=self.second)
 
     @property
     def mean(self) -> Known | None:  # type: ignore[override]
@@ -52,7 +64,7 @@ class Product(LinearFamily):
         mean: a known part, of both local coordinates, as in `Sine`.
 
     Raises:
-        ValueError: a factor has a mean: the product would not be a sum of known and random part.
+        ValueError: a factor is no linear family, or has a mean: the product would not be a sum of known and random part.
     """
 
     first: LinearFamily
@@ -62,6 +74,7 @@ class Product(LinearFamily):
     mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        _check_linear("Product", first=self.first, second=self.second)
         check_draw(self.distribution, self.active, self.size)
         check_mean("Product", self.mean)
         for name, factor in (("first", self.first), ("second", self.second)):
@@ -91,6 +104,11 @@ class Along(LinearFamily):
     axis: int
     family: LinearFamily
 
+    def __post_init__(self) -> None:
+        _check_linear("Along", family=self.family)
+        if not isinstance(self.axis, int) or isinstance(self.axis, bool) or self.axis < 0:
+            raise ValueError(f"Along(axis={self.axis!r}): expected the number of a local coordinate, counted from 0")
+
     @property
     def mean(self) -> Known | None:  # type: ignore[override]
         inner = self.family.mean
@@ -116,8 +134,8 @@ class Constant(LinearFamily):
     """One random number, the same all over the patch, which may be a single point.
 
     Args:
-        amplitude: its standard deviation.
-        distribution: ``"normal"`` or ``"uniform"``.
+        amplitude: its standard deviation, positive, in the unit of the condition.
+        distribution: ``"normal"`` or ``"uniform"`` (of the same standard deviation).
         mean: a known part, as in `Sine`.
     """
 
@@ -128,6 +146,7 @@ class Constant(LinearFamily):
     mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_positive("Constant", amplitude=self.amplitude)
         check_draw(self.distribution, None, 1)
         check_mean("Constant", self.mean)
 
@@ -206,6 +225,9 @@ class Tied(Family):
     to: str
     factor: float = 1.0
     size: int = 0
+
+    def __post_init__(self) -> None:
+        check_finite("Tied", factor=self.factor)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         return torch.zeros((count, 0), dtype=torch.float64)

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import LinearFamily, check_draw, check_mean
+from pinndd.pinn.families.base import LinearFamily, check_count, check_draw, check_mean, check_positive
 from pinndd.pinn.families.known import Known
 
 _GRID = 128
@@ -23,8 +23,8 @@ class GaussianProcess(LinearFamily):
     The eigenvectors of the kernel on a grid are continued to every ``s`` by Nyström's formula, so the draws are smooth.
 
     Args:
-        length: length scale, on [0, 1].
-        amplitude: standard deviation at a point.
+        length: length scale, on [0, 1], positive.
+        amplitude: standard deviation at a point, positive, in the unit of the condition.
         size: number of terms.
         pinned: condition the process to be zero at both ends.
         periodic: periodic on [0, 1] (kernel ``exp(-2 sin²(π d) / length²)``).
@@ -41,11 +41,10 @@ class GaussianProcess(LinearFamily):
     mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.length <= 0 or not 1 <= self.size <= _GRID:
-            raise ValueError(
-                f"GaussianProcess(length={self.length}, size={self.size}): expected a positive length and a size from 1 "
-                f"to {_GRID}"
-            )
+        check_positive("GaussianProcess", length=self.length, amplitude=self.amplitude)
+        check_count("GaussianProcess", 1, size=self.size)
+        if self.size > _GRID:
+            raise ValueError(f"GaussianProcess(size={self.size}): expected a size from 1 to {_GRID}")
         if self.pinned and self.periodic:
             raise ValueError("GaussianProcess: pinned and periodic exclude each other; choose one")
         check_draw(self.distribution, self.active, self.size)

@@ -9,15 +9,28 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pinndd.pinn.families.base import LinearFamily, check_draw, check_mean
-from pinndd.pinn.families.known import Known
+from pinndd.pinn.families.base import (
+    LinearFamily,
+    check_count,
+    check_draw,
+    check_finite,
+    check_mean,
+    check_positive,
+    check_weights,
+)
+from pinndd.pinn.families.known import Known, is_number
+
+LARGEST_CONSTANT = 10
+"""Largest constant of a `Fourier` family, relative to its amplitude: whoever says more means a value in units of their own."""
 
 
 def _mode_numbers(modes: int | tuple[int, ...]) -> tuple[int, ...]:
-    numbers = tuple(range(1, modes + 1)) if isinstance(modes, int) else tuple(modes)
-    if not numbers or min(numbers) < 1:
+    one = isinstance(modes, int) and not isinstance(modes, bool)
+    numbers = tuple(range(1, modes + 1)) if one else modes  # type: ignore[operator]
+    whole = isinstance(numbers, tuple | list) and all(isinstance(k, int) and not isinstance(k, bool) for k in numbers)
+    if not whole or not numbers or min(numbers) < 1:  # type: ignore[arg-type]
         raise ValueError(f"modes={modes!r}: expected a positive number of modes, or a tuple of mode numbers from 1")
-    return numbers
+    return tuple(numbers)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -35,8 +48,9 @@ class _Modes(LinearFamily):
     def __post_init__(self) -> None:
         check_draw(self.distribution, self.active, self.size)
         check_mean(type(self).__name__, self.mean)
-        if self.weights is not None and len(self.weights) != self.size:
-            raise ValueError(f"weights={self.weights!r}: expected one factor for each of the {self.size} modes")
+        check_positive(type(self).__name__, amplitude=self.amplitude)
+        check_finite(type(self).__name__, decay=self.decay)
+        check_weights(self.weights, self.size)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -62,7 +76,7 @@ class Sine(_Modes):
 
     Args:
         modes: how many modes, counted from 1, or the mode numbers themselves.
-        amplitude: standard deviation of mode 1.
+        amplitude: standard deviation of mode 1, positive, in the unit of the condition.
         decay: how fast the modes fall off; 0 gives a flat spectrum, a negative value a rising one.
         distribution: of each coefficient, ``"normal"`` or ``"uniform"`` (of the same standard deviation).
         active: draw only this many modes at a time, the others are zero (None: all).
@@ -106,10 +120,11 @@ class Fourier(LinearFamily):
 
     Args:
         modes: how many modes, counted from 1, or the mode numbers themselves.
-        amplitude: standard deviation of mode 1.
+        amplitude: standard deviation of mode 1, positive, in the unit of the condition.
         decay: how fast the modes fall off.
-        constant: standard deviation of the constant, relative to ``amplitude``; 0 leaves it out.
-        period: length of the slowest wave.
+        constant: how random the constant is, as a *factor on* ``amplitude``: its standard deviation is ``amplitude · constant``; from
+            0, which leaves it out, to 10. It is no known value: that is ``mean``.
+        period: length of the slowest wave, positive; [0, 1] is 1.
         distribution, active, weights, mean: as in `Sine`; ``weights`` holds one factor per mode.
     """
 
@@ -124,10 +139,17 @@ class Fourier(LinearFamily):
     mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_positive("Fourier", amplitude=self.amplitude, period=self.period)
+        check_finite("Fourier", decay=self.decay)
+        if not is_number(self.constant) or not 0 <= self.constant <= LARGEST_CONSTANT:
+            raise ValueError(
+                f"Fourier(constant={self.constant!r}): expected a factor on amplitude={self.amplitude}, from 0 to "
+                f"{LARGEST_CONSTANT}; for a known value say mean=..., for a larger random one "
+                "Sum(Constant(amplitude=...), Fourier(...))"
+            )
         check_draw(self.distribution, self.active, self.size)
         check_mean(type(self).__name__, self.mean)
-        if self.weights is not None and len(self.weights) != len(self.numbers):
-            raise ValueError(f"weights={self.weights!r}: expected one factor for each of the {len(self.numbers)} modes")
+        check_weights(self.weights, len(self.numbers))
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -152,7 +174,13 @@ class Fourier(LinearFamily):
 
 @dataclass(frozen=True)
 class Chebyshev(LinearFamily):
-    """Chebyshev polynomials T_0 … T_degree in ``2s - 1``; degree k has deviation ``amplitude · (k + 1)^-decay``."""
+    """Chebyshev polynomials T_0 … T_degree in ``2s - 1``; degree k has deviation ``amplitude · (k + 1)^-decay``.
+
+    Args:
+        degree: the highest, from 0 on.
+        amplitude: standard deviation of the constant T_0, positive, in the unit of the condition.
+        decay, distribution, active, mean: as in `Sine`.
+    """
 
     degree: int = 4
     amplitude: float = 1.0
@@ -162,8 +190,9 @@ class Chebyshev(LinearFamily):
     mean: Known | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.degree < 0:
-            raise ValueError(f"degree={self.degree}: expected 0 or more")
+        check_count("Chebyshev", 0, degree=self.degree)
+        check_positive("Chebyshev", amplitude=self.amplitude)
+        check_finite("Chebyshev", decay=self.decay)
         check_draw(self.distribution, self.active, self.size)
         check_mean(type(self).__name__, self.mean)
 

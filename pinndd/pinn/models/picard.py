@@ -61,7 +61,7 @@ class PicardIterates:
         """Return the weights of every iterate: coefficients ``(..., C)`` give ``(count, ..., outputs · width)``."""
         operator = self._operator(coefficients)
         flat = coefficients.reshape(-1, coefficients.shape[-1])
-        boundary = flat @ operator.from_conditions
+        boundary = flat @ operator.from_conditions + operator.from_means
         current = boundary + operator.from_rest
         iterates = [current]
         while len(iterates) < self.count:
@@ -90,7 +90,8 @@ class PicardIterates:
         interior, boundary = sample_points(self.pde, "sobol", self.points, self.boundary_points, _SEED)
         data = collocation_data(self.pde, interior, boundary, _BOUNDARY_WEIGHT).to(like.device, like.dtype)
         identity = torch.eye(training.size, dtype=like.dtype, device=like.device)
-        units, nowhere = BoundaryValues(training, identity), data.fields["interior"][:0]
+        every = torch.cat((torch.zeros_like(identity[:1]), identity))
+        units, nowhere = BoundaryValues(training, every), data.fields["interior"][:0]
         rows = self._model.prepare(data, BoundaryEpisodes.unasked(units, nowhere, self.pde.output_count, _SEED))
         slopes = self._average_slopes(rows)
         matrix, _ = rows.system(slopes)
@@ -99,7 +100,15 @@ class PicardIterates:
         rest = -(
             rows.interior_scale[:, None] * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1]))
         )
-        return _Operator(rows, slopes, rows.targets @ inverse[split:], inverse[:split], rest.flatten() @ inverse[:split])
+        means, targets = rows.targets[0], rows.targets[1:] - rows.targets[0]
+        return _Operator(
+            rows,
+            slopes,
+            targets @ inverse[split:],
+            means @ inverse[split:],
+            inverse[:split],
+            rest.flatten() @ inverse[:split],
+        )
 
     def _average_slopes(self, rows: Rows, draws: int = 64) -> Tensor:
         """Return the mean derivative of the residual in the jet, ``(N, equations, K)``, over constant states of the family."""
@@ -125,6 +134,7 @@ class _Operator:
         rows: features and points of the ridge fit.
         slopes: derivative of the residual in the jet, ``(N, equations, K)``.
         from_conditions: weights for unit coefficients, ``(C, outputs · width)``.
+        from_means: weights for the means of the families, ``(outputs · width,)``.
         from_source: weights for unit right-hand sides, ``(N · equations, outputs · width)``.
         from_rest: weights that balance the residual of zero, ``(outputs · width,)``.
     """
@@ -132,6 +142,7 @@ class _Operator:
     rows: Rows
     slopes: Tensor
     from_conditions: Tensor
+    from_means: Tensor
     from_source: Tensor
     from_rest: Tensor
 

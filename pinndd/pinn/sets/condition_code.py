@@ -20,7 +20,8 @@ class ConditionCode:
 
     Attributes:
         coefficients: ``(E, C)``.
-        misfit: relative L2 distance of each condition from the one its coefficients describe, ``(E,)``.
+        misfit: L2 distance of each condition from the one its coefficients describe, ``(E,)``, relative to the condition less the
+            means of the training family.
     """
 
     coefficients: Tensor
@@ -35,7 +36,8 @@ class ConditionCode:
 def encode(training: Ensemble, ensemble: Ensemble, coefficients: Tensor, *, nodes: int = 65) -> ConditionCode:
     """Project conditions of any family onto the span of the training family, by least squares over all conditions together.
 
-    A conditioned network sees nothing of a condition but its coefficients, so what the projection loses is lost.
+    A conditioned network sees nothing of a condition but its coefficients, so what the projection loses is lost. Where the training
+    family has means, it is what a condition has beyond them that is projected.
 
     Args:
         training: the training family, linear in its coefficients.
@@ -49,8 +51,12 @@ def encode(training: Ensemble, ensemble: Ensemble, coefficients: Tensor, *, node
     require_linear(training)
     identity = torch.eye(training.size, dtype=coefficients.dtype, device=coefficients.device)
     basis, values = _weighted_values(training, identity, nodes), _weighted_values(ensemble, coefficients, nodes)
-    found = torch.linalg.lstsq(basis.T, values.T).solution.T
-    misfit = (found @ basis - values).norm(dim=1) / values.norm(dim=1).clamp_min(torch.finfo(values.dtype).tiny)
+    means = _weighted_values(training, torch.zeros_like(identity[:1]), nodes)
+    basis, deviations = basis - means, values - means
+    found = torch.linalg.lstsq(basis.T, deviations.T).solution.T
+    # a condition that is the mean itself deviates by rounding errors alone
+    size = torch.maximum(deviations.norm(dim=1), 1e-9 * values.norm(dim=1)).clamp_min(torch.finfo(values.dtype).tiny)
+    misfit = (found @ basis - deviations).norm(dim=1) / size
     return ConditionCode(found, misfit)
 
 
@@ -80,8 +86,13 @@ def require_linear(training: Ensemble) -> None:
     """Make sure that a training family can be described by coefficients.
 
     Raises:
-        ValueError: a condition has a family that is not linear in its coefficients; the message names it.
+        ValueError: a condition has a family that is not linear in its coefficients; the message names it. Or no condition varies.
     """
+    if not training.size:
+        raise ValueError(
+            "every condition has a known value, so there is nothing to describe by coefficients: give one a family that varies, such "
+            "as Sine or Fourier (with mean= for its known part)"
+        )
     for name, family in training.families.items():
         if not isinstance(family, LinearFamily):
             raise ValueError(

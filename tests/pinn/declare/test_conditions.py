@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinndd import PDE, BoundaryValues, Dirichlet, Initial, Periodic, families
+from pinndd import PDE, BoundaryValues, Dirichlet, Initial, Neumann, Periodic, Robin, families
 from pinndd.pinn.geometry.domain import domain_from
 from pinndd.pinn.jets.deepxde import import_deepxde
 
@@ -73,6 +73,18 @@ def test_coefficients_stand_side_by_side() -> None:
     assert len(draw(declare())) == 4
 
 
+@pytest.mark.parametrize("end", [0, 1])
+def test_one_end_can_be_joined_alone(end: int) -> None:
+    names = ("left", None) if end == 0 else (None, "right")
+    both, one = draw(declare()), draw(declare([*CONDITIONS[:2], Initial("start", values=SINE, joins=names)]))
+    s = at(0.0, 0.25, 1.0)
+    corner = one[names[end] or ""](at(0.0))
+    line = corner * (s if end else 1 - s)
+    torch.testing.assert_close(one["start"](s), line + SINE.evaluate(one.coefficients[:, None, 6:], s[:, None]))
+    torch.testing.assert_close(one["start"](s)[:, 2 * end], both["start"](s)[:, 2 * end])
+    torch.testing.assert_close(one["start"](s)[:, 2 - 2 * end], torch.zeros(4, dtype=torch.float64), atol=1e-12, rtol=0)
+
+
 def test_values_take_points_with_and_without_a_column() -> None:
     values = draw(declare())
     torch.testing.assert_close(values["left"](at(0.1, 0.7)), values["left"](at(0.1, 0.7)[:, None]))
@@ -136,6 +148,46 @@ def test_periodic_axes_carry_no_points() -> None:
         (
             lambda: joined("right", "left"),
             "condition 'start' joins 'right' at s = 0, but they do not meet there; joins names",
+        ),
+        (
+            lambda: declare([Robin("left", at={"x": 0}, values=WAVES), *CONDITIONS[1:]]),
+            r"condition 'start' joins 'left', but the values of 'left' \(Robin\) are not those of u, .* joins=\(None, 'right'\)",
+        ),
+        (
+            lambda: declare([CONDITIONS[0], Neumann("right", at={"x": 2}, values=WAVES), CONDITIONS[2]]),
+            r"condition 'start' joins 'right', but the values of 'right' \(Neumann\) are not those of u",
+        ),
+        (
+            lambda: declare([*CONDITIONS[:2], Initial("speed", values=SINE, joins=("left", None), order=1)]),
+            r"condition 'speed' joins 'left', but it is about derivatives of u \(Initial velocity\): leave joins out",
+        ),
+        (
+            lambda: declare([Dirichlet("left", at={"x": 0}, values=WAVES, component=1), *CONDITIONS[1:]], outputs=2),
+            "'start' joins 'left', but the one is about u0 and the other about u1: join a condition on",
+        ),
+        (
+            lambda: declare([*CONDITIONS[:2], Initial("start", values=replace(SINE, mean=300.0), joins=("left", None))]),
+            "'start' joins 'left' at s = 0, where its own mean is 300: the value of 'left' would be added to that; give a mean",
+        ),
+        (
+            lambda: declare(shifts={"hot": {"start": replace(SINE, mean=lambda s: s[:, 0])}}),
+            "'start' joins 'right' at s = 1, where its own mean is 1: the value of 'right'",
+        ),
+        (
+            lambda: Initial("start", values=SINE, joins="left"),  # type: ignore[arg-type]
+            r"condition 'start': joins='left'; expected the names of the conditions at s = 0 and at s = 1",
+        ),
+        (
+            lambda: Dirichlet("a", at={"x": 0}, values=SINE, joins=(None, None)),
+            r"condition 'a': joins=\(None, None\); expected the names .* or \('left', None\) to join one end only",
+        ),
+        (
+            lambda: declare(shifts={"a": {"left": families.Tied(to="right"), "right": families.Tied(to="start")}}),
+            r"Tied\(to='right'\): expected one of start",
+        ),
+        (
+            lambda: declare([Dirichlet("left", at={"x": 0}, values=300.0)]),  # type: ignore[arg-type]
+            r"condition 'left' has the values 300.0; expected a family: for a known number .* say families.Fixed\(...\)",
         ),
         (lambda: joined("start", "left"), "condition 'start' joins 'start', which joins others itself; leave joins out"),
         (

@@ -176,6 +176,48 @@ def test_bump_has_the_height_that_was_drawn() -> None:
     assert 60 < int((top > 0).sum()) < 140
 
 
+def test_a_bump_of_known_width_and_place() -> None:
+    family = families.Bump(width=0.15, center=0.5, pinned=False)
+    coefficients = family.sample(50, generator())
+    assert torch.equal(coefficients, families.Bump(width=(0.15, 0.15), center=(0.5, 0.5), pinned=False).sample(50, generator()))
+    assert set(coefficients[:, 1].tolist()) == {0.5}
+    assert set(coefficients[:, 2].tolist()) == {0.15}
+
+
+WITH_AMPLITUDE = [
+    families.Sine,
+    families.Cosine,
+    families.Clamped,
+    families.Fourier,
+    families.Chebyshev,
+    families.PiecewiseConstant,
+    families.GaussianProcess,
+    families.Bump,
+    families.Constant,
+]
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf, "1", (1.0,), True, None])
+@pytest.mark.parametrize("build", WITH_AMPLITUDE)
+def test_an_amplitude_is_a_positive_number(build, bad) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=rf"{build.__name__}\(amplitude=.*\): expected a positive, finite number; where nothing"):
+        build(amplitude=bad)
+
+
+@given(amplitude=st.floats(1e-3, 1e3), index=st.integers(0, len(WITH_AMPLITUDE) - 1))
+@settings(max_examples=30, deadline=None)
+def test_functions_are_proportional_to_the_amplitude(amplitude: float, index: int) -> None:
+    unit, family, s = WITH_AMPLITUDE[index](), WITH_AMPLITUDE[index](amplitude=amplitude), coordinates(5)
+    ours, theirs = (f.evaluate(f.sample(3, generator())[:, None], s) for f in (family, unit))
+    torch.testing.assert_close(ours, amplitude * theirs, rtol=1e-9, atol=1e-12 * amplitude)
+
+
+@given(amplitude=st.floats(1e-3, 1e3), constant=st.floats(1e-3, 10))
+@settings(max_examples=20, deadline=None)
+def test_the_constant_of_fourier_is_relative_to_the_amplitude(amplitude: float, constant: float) -> None:
+    assert families.Fourier(amplitude=amplitude, constant=constant).scales[0] == amplitude * constant
+
+
 def test_tied_has_no_values_of_its_own() -> None:
     tied = families.Tied(to="left")
     assert tied.sample(3, generator()).shape == (3, 0)
@@ -197,10 +239,35 @@ def test_tied_has_no_values_of_its_own() -> None:
         (lambda: families.Sine(distribution="cauchy"), "distribution='cauchy': expected 'normal' or 'uniform'"),  # type: ignore[arg-type]
         (lambda: families.Sine(modes=3, active=4), "active=4: expected between 1 and the 3 coefficients"),
         (lambda: families.Chebyshev(active=0), "active=0: expected between 1 and the 5 coefficients"),
-        (lambda: families.Chebyshev(degree=-1), "degree=-1: expected 0 or more"),
-        (lambda: families.PiecewiseConstant(pieces=0), "pieces=0, smoothing=0.0.: expected at least one piece"),
-        (lambda: families.PiecewiseConstant(smoothing=-1.0), "expected at least one piece and no negative smoothing"),
-        (lambda: families.GaussianProcess(length=0.0), "length=0.0, size=10.: expected a positive length"),
+        (lambda: families.Chebyshev(degree=-1), r"Chebyshev\(degree=-1\): expected a whole number from 0 on"),
+        (lambda: families.PiecewiseConstant(pieces=0), r"PiecewiseConstant\(pieces=0\): expected a whole number from 1 on"),
+        (lambda: families.PiecewiseConstant(smoothing=-1.0), r"PiecewiseConstant\(smoothing=-1.0\): expected a width of 0"),
+        (lambda: families.GaussianProcess(length=0.0), r"GaussianProcess\(length=0.0\): expected a positive, finite number"),
+        (lambda: families.Sine(modes=2.5), r"modes=2.5: expected a positive number of modes, or a tuple"),  # type: ignore[arg-type]
+        (lambda: families.Sine(modes=True), "modes=True: expected a positive number of modes"),
+        (lambda: families.Sine(modes=2, weights=(1.0, -1.0)), r"weights=\(1.0, -1.0\): expected finite factors, none of them"),
+        (lambda: families.Sine(modes=2, weights=0.5), "weights=0.5: expected one factor for each of the 2 modes"),  # type: ignore[arg-type]
+        (lambda: families.Sine(active=1.5), "active=1.5: expected between 1 and the 3"),  # type: ignore[arg-type]
+        (lambda: families.Sine(decay="1"), r"Sine\(decay='1'\): expected a finite number"),  # type: ignore[arg-type]
+        (lambda: families.Fourier(period=0.0), r"Fourier\(period=0.0\): expected a positive, finite number"),
+        (
+            lambda: families.Fourier(amplitude=70.0, constant=300.0),
+            r"Fourier\(constant=300.0\): expected a factor on amplitude=70.0, from 0 to 10; for a known value say mean=",
+        ),
+        (lambda: families.Fourier(constant=-1.0), r"Fourier\(constant=-1.0\): expected a factor on amplitude=1.0"),
+        (lambda: families.Fourier(decay=math.nan), r"Fourier\(decay=nan\): expected a finite number"),
+        (lambda: families.Chebyshev(degree=1.0), r"Chebyshev\(degree=1.0\): expected a whole number from 0"),  # type: ignore[arg-type]
+        (lambda: families.Chebyshev(decay=math.inf), r"Chebyshev\(decay=inf\): expected a finite number"),
+        (lambda: families.Bump(width=0.0), r"Bump\(width=0.0\): expected a positive, finite number"),
+        (lambda: families.Bump(width=(0.2, 0.1)), r"Bump\(width=\(0.2, 0.1\)\): expected the smaller end first, \(0.1, 0.2\)"),
+        (lambda: families.Bump(width=(0.1,)), r"Bump\(width=\(0.1,\)\): expected a number, or the two ends"),  # type: ignore[arg-type]
+        (lambda: families.Bump(center=(0.5, 1.5)), r"Bump\(center=\(0.5, 1.5\)\): expected places within \[0, 1\]"),
+        (lambda: families.GaussianProcess(size=2.0), r"GaussianProcess\(size=2.0\): expected a whole number"),  # type: ignore[arg-type]
+        (lambda: families.Tied("left", factor=math.nan), r"Tied\(factor=nan\): expected a finite number"),
+        (lambda: families.Sum(families.Sine(), families.Bump()), r"Sum\(second=Bump\(.*expected a family that is linear"),  # type: ignore[arg-type]
+        (lambda: families.Product(families.Bump(), families.Sine()), r"Product\(first=Bump\(.*that is linear"),  # type: ignore[arg-type]
+        (lambda: families.Along(0, 3.0), r"Along\(family=3.0\): expected a family that is linear"),  # type: ignore[arg-type]
+        (lambda: families.Along(-1, families.Sine()), r"Along\(axis=-1\): expected the number of a local coordinate"),
         (lambda: families.GaussianProcess(size=1000), "size from 1 to 128"),
         (lambda: families.GaussianProcess(pinned=True, periodic=True), "pinned and periodic exclude each other"),
     ],

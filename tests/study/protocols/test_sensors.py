@@ -21,6 +21,7 @@ from pinndd.study.protocols.sensors.baselines import (
     modes_of,
     pivots,
     proportional,
+    qr_sensors,
     tune,
 )
 from pinndd.study.protocols.sensors.selection import Candidates, eliminate, exchange, removable
@@ -46,6 +47,25 @@ def cold(poisson):
 @pytest.fixture(scope="module")
 def bench(opened, poisson):
     return opened("sensors", poisson, size={"sensors": (8,), "points": 60}).benches(0)[0]
+
+
+def test_known_means_need_no_sensors(opened, poisson):
+    """Where sensors are put by modes, and how many each edge gets, follows from what varies alone."""
+    found = {}
+    for mean in (1e-3, 300.0):
+        conditions = [dataclasses.replace(c, values=dataclasses.replace(c.values, mean=mean)) for c in poisson.conditions]
+        warm = dataclasses.replace(poisson, name="warm", conditions=conditions, shifts={})
+        bench = opened("sensors", warm, size={"sensors": (8,), "points": 60}).benches(0)[0]
+        found[mean] = proportional(bench, 8), qr_sensors(bench, "qr-boundary-modes", 8)
+    assert found[1e-3][0] == found[300.0][0]
+    for name, places in found[1e-3][1].items():
+        torch.testing.assert_close(found[300.0][1][name], places)
+
+
+def test_fixed_values_are_known(poisson):
+    conditions = [dataclasses.replace(poisson.conditions[0], values=families.Fixed(300.0)), *poisson.conditions[1:]]
+    pde = dataclasses.replace(poisson, conditions=conditions, shifts={})
+    assert known_conditions(pde) == (conditions[0].name,)
 
 
 @pytest.fixture(scope="module")

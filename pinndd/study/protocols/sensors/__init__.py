@@ -33,7 +33,7 @@ INTERIOR_POINTS = {"ridge": 400, "gauss-newton": 196}
 """Interior points by learner; they carry no label, so they are plentiful."""
 
 KNOWN_POINTS = 16
-"""Points along each coordinate of a condition whose values are known to be zero: nothing is measured there."""
+"""Points along each coordinate of a condition whose values are known: nothing is measured there."""
 
 RECIPES = {
     **ON_POINTS,

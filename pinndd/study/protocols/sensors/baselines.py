@@ -46,6 +46,11 @@ def measurements(bench: SensorBench, places: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([bench.conditions.training.values[name](places[name]) for name in bench.measured], -1)
 
 
+def about_their_mean(bench: SensorBench, snapshots: Tensor) -> Tensor:
+    """Subtract the mean over the conditions, ``(E, M)``, where families have known means: only what varies has to be measured."""
+    return snapshots - snapshots.mean(0) if bench.pde.ensemble().has_mean else snapshots
+
+
 def proportional(bench: SensorBench, count: int) -> dict[str, int]:
     """Share sensors in proportion to how many degrees of freedom the values of a condition have in training.
 
@@ -54,7 +59,8 @@ def proportional(bench: SensorBench, count: int) -> dict[str, int]:
     """
     freedom = []
     for name, places in candidate_sensors(bench).items():
-        squares = torch.linalg.svdvals(bench.conditions.training.values[name](places)).square()
+        varying = about_their_mean(bench, bench.conditions.training.values[name](places))
+        squares = torch.linalg.svdvals(varying).square()
         freedom.append(float(squares.sum() ** 2 / squares.square().sum().clamp_min(1e-300)))
     return dict(zip(bench.measured, apportion(freedom, count), strict=True))
 
@@ -110,10 +116,10 @@ def qr_sensors(bench: SensorBench, method: str, count: int) -> dict[str, Tensor]
         count: number of sensors.
     """
     places = candidate_sensors(bench)
-    values = measurements(bench, places).T
+    values = about_their_mean(bench, measurements(bench, places)).T
     if method == QR_SOLUTIONS:
         training = bench.conditions.training
-        field = training.compared(training.truth).flatten(1).T
+        field = about_their_mean(bench, training.compared(training.truth).flatten(1)).T
         # both as means of squares: neither counts more for having more points
         snapshots = torch.cat((values / len(values) ** 0.5, field / len(field) ** 0.5))
         modes = modes_of(snapshots)[: len(values)]

@@ -41,7 +41,7 @@ class SensorBench(Bench[SensorSettings]):
 
     Attributes:
         interior: the fixed interior points, ``(N, d)``.
-        known: points of the conditions that are known to be zero, in local coordinates.
+        known: points of the conditions whose values are known, in local coordinates.
     """
 
     conditions: FreshConditions

@@ -44,7 +44,7 @@ class SensorSettings:
 
 
 def known_conditions(pde: PDE) -> tuple[str, ...]:
-    """Return the conditions whose values are zero in training and under every shift: their families have no coefficients."""
+    """Return the conditions whose values are known in training and under every shift: their families have no coefficients."""
     ensembles = [pde.ensemble(shift) for shift in (NO_SHIFT, *pde.shifts)]
 
     def is_known(name: str) -> bool:
@@ -59,7 +59,7 @@ def nonsense(pde: PDE, size: SensorSettings) -> str:
     known = known_conditions(pde)
     measured = [c.name for c in pde.valued if c.name not in known]
     if not measured:
-        return f"PDE {pde.name!r}: every condition is known to be zero, so there is nothing to measure"
+        return f"PDE {pde.name!r}: the values of every condition are known, so there is nothing to measure"
     least = min(size.sensors)
     if least < len(measured):
         return (
