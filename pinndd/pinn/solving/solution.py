@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.solutions import output_names
+from pinndd.pinn.solving.writing import CASE, write_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 NODES = {1: 401, 2: 101, 3: 41, 4: 17}
 """Nodes along every axis of the grid of a saved or drawn solution, by the number of coordinates."""
@@ -85,6 +91,46 @@ class Solution:
         u = np.full((len(self), len(mesh), self.pde.outputs), np.nan)
         u[:, inside] = self(mesh[inside])
         return axes, u.reshape(len(self), *[count] * box.dimension, self.pde.outputs)
+
+    def dataset(self, nodes: int | None = None) -> xr.Dataset:
+        """Return u on a grid as an xarray data set, with coordinates, units and the estimated errors.
+
+        Args:
+            nodes: along every axis (None: as `on_grid`).
+        """
+        # xarray takes half a second to import, and only files need it
+        import xarray as xr
+
+        axes, u = self.on_grid(nodes)
+        names, units = self.pde.box.names, self.pde.units
+        dims = (CASE, *names)
+        data: dict[str, Any] = {
+            name: (dims, u[..., k], {"units": units.get(name, "1")}) for k, name in enumerate(output_names(self.pde))
+        }
+        said = {"long_name": "estimated relative error, root mean square over the domain", "units": "1"}
+        data["estimated_error"] = (CASE, self.error, said)
+        data["relative_residual"] = (CASE, self.residual, {"long_name": "residual relative to the size of its terms", "units": "1"})
+        if self.uncertainty is not None:
+            what = "relative standard deviation that the measured boundary values leave"
+            data["uncertainty"] = (CASE, self.uncertainty, {"long_name": what, "units": "1"})
+        coords = {n: (n, a, {"units": units.get(n, "1")}) for n, a in zip(names, axes, strict=True)}
+        about = {"title": self.pde.title or self.pde.name, "source": "pinndd", "notes": " ".join(self.notes)}
+        return xr.Dataset(data, {CASE: np.arange(len(self)), **coords}, about)
+
+    def save(self, path: Path | str, nodes: int | None = None) -> tuple[Path, ...]:
+        """Write the solution on a grid: ``.nc`` (NetCDF), ``.csv``, or ``.vtu`` for two or three coordinates of space.
+
+        Args:
+            path: of the file, which is replaced.
+            nodes: along every axis (None: as `on_grid`).
+
+        Returns:
+            The files that were written; a VTK series has several.
+
+        Raises:
+            ValueError: the ending is unknown, or the format cannot hold this solution.
+        """
+        return write_dataset(self.pde, self.dataset(nodes), Path(path))
 
     def _none(self) -> np.ndarray[Any, Any]:
         return np.zeros((len(self), 0, self.pde.outputs))
