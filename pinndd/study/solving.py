@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from pinndd.data import SyntheticData
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.ridge import Ridge
+from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.features import FittedFeatures
@@ -19,12 +21,23 @@ from pinndd.pinn.solving.given import Given, GivenValueError, GivenValues, given
 from pinndd.pinn.solving.measured import Samples
 from pinndd.pinn.solving.reading import read_values
 from pinndd.pinn.solving.solution import Solution
-from pinndd.pinn.solving.solver import Progress, corner_notes, difference, relative_residual, sample_notes, solve_given, spread
+from pinndd.pinn.solving.solver import (
+    DRAWS,
+    Progress,
+    corner_notes,
+    difference,
+    relative_residual,
+    sample_notes,
+    solve_given,
+    spread,
+)
 from pinndd.pinn.tasks.episodes import Trainings
+from pinndd.study.protocols.learners import ON_POINTS, recipe_of
 
 Values = Mapping[str, Given] | Path | str | Sequence[Path | str]
 
-_DRAWS = 16
+_AT_SENSOR = 1e-3
+"""Distance from a sensor, relative to the size of the domain, at which a sample is its reading."""
 
 
 def solve(
@@ -73,3 +86,81 @@ def solve(
         raise ValueError("a tolerance needs more points than a set has: leave out either the tolerance or the set")
     chosen = data if isinstance(data, SyntheticData) else SyntheticData.load(data)
     return _on_set(equation, parsed, given, chosen, device)
+
+
+def _listed(values: Path | str | Sequence[Path | str]) -> Sequence[Path | str]:
+    return [values] if isinstance(values, Path | str) else values
+
+
+def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: SyntheticData, device: str) -> Solution:
+    """Train the learner of a distilled set on its points; a second draw of the features estimates the error."""
+    start = time.perf_counter()
+    learner = _learner_of(pde, data)
+    if data.header["protocol"] == "sensors":
+        _require_readings(pde, given, data)
+    data = data.to(device)
+    seed = int(data.header.get("seed", 0))
+    other = replace(learner, model=replace(learner.model, width=round(0.95 * learner.model.width)))
+    with torch.no_grad():
+        fits: list[FittedFeatures] = [
+            learner.fit(data, Trainings(values, seed)),
+            other.fit(data, Trainings(values, seed + 1)),
+        ]
+        uncertainty = None
+        if values.measured:
+            drawn = values.drawn(DRAWS, 0, {c.name: data[c.name] for c in pde.valued})
+            uncertainty = spread(pde, learner.fit(data, Trainings(drawn, seed)), fits[0])
+    return Solution(
+        pde,
+        fits[0].__call__,
+        difference(pde, *fits).numpy(),
+        relative_residual(pde, fits[0]).numpy(),
+        uncertainty,
+        learner.model.width,
+        point_counts(pde, data),
+        time.perf_counter() - start,
+        (*corner_notes(pde, values), *sample_notes(values)),
+    )
+
+
+def _learner_of(pde: PDE, data: SyntheticData) -> Ridge | GaussNewton:
+    """Return the learner that a set of points was distilled with.
+
+    Raises:
+        ValueError: the set is of another PDE, holds no points for a fresh training, or was distilled with another kind of learner.
+    """
+    protocol, name = data.header.get("protocol"), data.header.get("pde")
+    if name != pde.name:
+        raise ValueError(f"the set was distilled for the PDE {name!r}, not for {pde.name!r}: name the set of {pde.name!r}")
+    if protocol not in ("retrain", "sensors"):
+        raise ValueError(
+            f"the set is of the protocol {protocol}, which holds no points to train on for given values; distill one with "
+            "--protocol retrain or sensors, or leave the set out"
+        )
+    recipe = recipe_of(str(data.header.get("learner")), ON_POINTS)
+    learner = recipe.build(pde, data.header.get("learner_settings", {}))
+    if not isinstance(learner, Ridge | GaussNewton):
+        raise ValueError(
+            f"the set was distilled with {recipe.name}, whose training takes seconds for a condition: use 'pinndd evaluate', or a set "
+            "distilled with ridge or gauss-newton"
+        )
+    return learner
+
+
+def _require_readings(pde: PDE, given: Mapping[str, Given], data: SyntheticData) -> None:
+    """Make sure that there is a reading at every sensor of a condition that is given by samples.
+
+    Raises:
+        GivenValueError: one is missing; its place is named.
+    """
+    size = max(high - low for low, high in zip(pde.box.low, pde.box.high, strict=True))
+    for name, values in given.items():
+        if not isinstance(values, Samples):
+            continue
+        sensors = pde.patches[name].points(data[name].cpu())
+        gaps = torch.cdist(sensors, torch.as_tensor(values.places, dtype=torch.float64)).amin(1)
+        if float(gaps.max()) > _AT_SENSOR * size:
+            place = coordinates(sensors[int(gaps.argmax())].tolist())
+            raise GivenValueError(
+                f"samples of {name!r}: there is no reading of the sensor at {place}; 'pinndd export' lists the places of all of them"
+            )

@@ -11,7 +11,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Draws
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class FixedInterior:
     factor: Tensor
     offset: Tensor
 
-    def system(self, data: SyntheticData, episodes: BoundaryEpisodes) -> tuple[Tensor, Tensor]:
+    def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
         """Return the boundary rows ``(M, P)`` in φ, and their right-hand sides ``(E, M)``; the interior of ``data`` is not read."""
         # one interior point: its row is not used
         rows = self.model.prepare(data.with_fields({INTERIOR: data[INTERIOR][:1]}), episodes)
         return self.whiten(rows.boundary), rows.targets - rows.boundary @ self.offset
 
-    def fitted(self, weights: Tensor, episodes: BoundaryEpisodes) -> FittedFeatures:
+    def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with parameters φ, ``(E, P)``."""
         moved = torch.linalg.solve_triangular(self.factor, weights.T, upper=True).T
         return self.model.fitted(self.offset + moved, episodes)
@@ -54,7 +54,7 @@ class FixedInterior:
 
 
 def eliminate_interior(
-    model: FeatureModel, interior: Tensor, interior_weight: float, penalty: float, episodes: BoundaryEpisodes
+    model: FeatureModel, interior: Tensor, interior_weight: float, penalty: float, episodes: Draws
 ) -> FixedInterior:
     """Eliminate the interior rows of a linear PDE by QR of ``[A_I; √penalty 1]``.
 

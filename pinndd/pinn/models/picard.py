@@ -112,7 +112,7 @@ class PicardIterates:
                 continue
             drawn = values[condition.name]
             column = torch.randint(drawn.shape[1], (draws,), generator=generator).to(drawn.device)
-            jets[:, condition.component] = drawn.gather(1, column[:, None])[:, 0]
+            jets[:, condition.component_number] = drawn.gather(1, column[:, None])[:, 0]
         many = jets[:, None, :].expand(-1, rows.points.shape[0], -1)
         return rows.residual.linearise(rows.points, many)[1].detach().mean(0)
 

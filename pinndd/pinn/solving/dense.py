@@ -156,7 +156,7 @@ def solve_densely(pde: PDE, values: ConditionValues, settings: DenseSettings, de
 
 def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:
     """Draw the Sobol points of the least-squares problem."""
-    weights = settings.width * pde.outputs
+    weights = settings.width * pde.output_count
     interior = round(INTERIOR_ROWS * weights / pde.equation_count)
     boundary = max(len(pde.valued), round(BOUNDARY_ROWS * weights))
     return collocation_data(pde, *sample_points(pde, "sobol", interior, boundary, settings.seed + 1))

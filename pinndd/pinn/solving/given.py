@@ -157,7 +157,9 @@ def given_values(pde: PDE, values: Mapping[str, Given]) -> GivenValues:
             functions[name] = _of_family(pde, condition, coefficients, functions, values)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
-        raise GivenValueError(f"coefficients of different numbers of boundary conditions: {listed}; give as many of each, or one")
+        raise GivenValueError(
+            f"coefficients of different numbers of boundary conditions: {listed}; give as many of each, or one"
+        )
     return GivenValues(functions, max(counts.values(), default=1), measured)
 
 

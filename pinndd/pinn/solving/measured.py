@@ -119,9 +119,13 @@ def _check(name: str, places: Tensor, values: Any, noise: Any, patch: Patch) -> 
     off = ~patch.contains(places, TOLERANCE * size)
     if bool(off.any()):
         first = coordinates(places[int(off.nonzero()[0])].tolist())
-        raise SamplesError(f"{prefix}: the place {first} does not lie on it; correct the place, or the name of the condition")
+        raise SamplesError(
+            f"{prefix}: the place {first} does not lie on it; correct the place, or the name of the condition"
+        )
     if noise is not None and not ((noise > 0) & np.isfinite(noise)).all():
-        raise SamplesError(f"{prefix}: the noise of every sample must be a positive standard deviation; leave the column out if unknown")
+        raise SamplesError(
+            f"{prefix}: the noise of every sample must be a positive standard deviation; leave the column out if unknown"
+        )
     rounded = np.round(patch.local(places).numpy(), 9)
     _, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
     apart = np.abs(values - values[first][inverse.ravel()])

@@ -43,7 +43,9 @@ def read_values(pde: PDE, sources: Sequence[str | Path]) -> dict[str, Given]:
         read = _read_one(pde, source)
         twice = sorted(set(found) & set(read))
         if twice:
-            raise GivenValueError(f"values of {twice[0]!r} are given twice, the second time by {source}: leave one of them out")
+            raise GivenValueError(
+                f"values of {twice[0]!r} are given twice, the second time by {source}: leave one of them out"
+            )
         found |= read
     return found
 
@@ -86,7 +88,9 @@ def _from_csv(pde: PDE, path: Path) -> dict[str, Given]:
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True)
     except (ValueError, UnicodeDecodeError) as error:
-        raise GivenValueError(f"{path} is no CSV ({error}): expected a line of column names, then a line per sample") from error
+        raise GivenValueError(
+            f"{path} is no CSV ({error}): expected a line of column names, then a line per sample"
+        ) from error
     table.columns = table.columns.str.strip()
     if VALUE in table.columns:
         return _samples(pde, path, table)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.files.solutions import output_names
 from pinndd.pinn.solving.writing import CASE, write_dataset
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class Solution:
         outside = ~self.pde.box.inside(where, -1e-9 * size)
         if bool(outside.any()):
             raise ValueError(f"the point {where[int(outside.nonzero()[0])].tolist()} lies outside the domain")
-        step = max(1, _CHUNK // max(1, len(self) * self.pde.outputs))
+        step = max(1, _CHUNK // max(1, len(self) * self.pde.output_count))
         return np.concatenate([self.field(part).numpy() for part in where.split(step)], 1) if len(where) else self._none()
 
     def on_grid(self, nodes: int | None = None) -> tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]:
@@ -87,10 +86,12 @@ class Solution:
         count = nodes or NODES[box.dimension]
         axes = tuple(np.linspace(low, high, count) for low, high in zip(box.low, box.high, strict=True))
         mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, box.dimension)
-        inside = box.inside(torch.from_numpy(mesh), -1e-9 * max(h - low for low, h in zip(box.low, box.high, strict=True))).numpy()
-        u = np.full((len(self), len(mesh), self.pde.outputs), np.nan)
+        inside = box.inside(
+            torch.from_numpy(mesh), -1e-9 * max(h - low for low, h in zip(box.low, box.high, strict=True))
+        ).numpy()
+        u = np.full((len(self), len(mesh), self.pde.output_count), np.nan)
         u[:, inside] = self(mesh[inside])
-        return axes, u.reshape(len(self), *[count] * box.dimension, self.pde.outputs)
+        return axes, u.reshape(len(self), *[count] * box.dimension, self.pde.output_count)
 
     def dataset(self, nodes: int | None = None) -> xr.Dataset:
         """Return u on a grid as an xarray data set, with coordinates, units and the estimated errors.
@@ -105,11 +106,15 @@ class Solution:
         names, units = self.pde.box.names, self.pde.units
         dims = (CASE, *names)
         data: dict[str, Any] = {
-            name: (dims, u[..., k], {"units": units.get(name, "1")}) for k, name in enumerate(output_names(self.pde))
+            name: (dims, u[..., k], {"units": units.get(name, "1")}) for k, name in enumerate(self.pde.components)
         }
         said = {"long_name": "estimated relative error, root mean square over the domain", "units": "1"}
         data["estimated_error"] = (CASE, self.error, said)
-        data["relative_residual"] = (CASE, self.residual, {"long_name": "residual relative to the size of its terms", "units": "1"})
+        data["relative_residual"] = (
+            CASE,
+            self.residual,
+            {"long_name": "residual relative to the size of its terms", "units": "1"},
+        )
         if self.uncertainty is not None:
             what = "relative standard deviation that the measured boundary values leave"
             data["uncertainty"] = (CASE, self.uncertainty, {"long_name": what, "units": "1"})
@@ -133,4 +138,4 @@ class Solution:
         return write_dataset(self.pde, self.dataset(nodes), Path(path))
 
     def _none(self) -> np.ndarray[Any, Any]:
-        return np.zeros((len(self), 0, self.pde.outputs))
+        return np.zeros((len(self), 0, self.pde.output_count))

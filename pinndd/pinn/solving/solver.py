@@ -32,7 +32,7 @@ WEIGHTS = (1.0, 0.03)
 PROBES = 1000
 """Places where two fits are compared."""
 
-_DRAWS = 16
+DRAWS = 16
 _JUMP = 1e-2
 
 Progress = Callable[[str, int, int, float | None], None]
@@ -142,8 +142,8 @@ def solve_given(
     uncertainty = None
     if values.measured:
         places = {c.name: data[c.name] for c in pde.valued}
-        drawn = solve_densely(pde, values.drawn(_DRAWS, 0, places), best.settings, device)
-        uncertainty = _spread(pde, drawn, best.fitted)
+        drawn = solve_densely(pde, values.drawn(DRAWS, 0, places), best.settings, device)
+        uncertainty = spread(pde, drawn, best.fitted)
         notes += sample_notes(values)
     if tolerance is not None and float(best.error.max()) > tolerance:
         notes.append(
@@ -164,7 +164,7 @@ def solve_given(
     )
 
 
-def _spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarray[Any, Any]:
+def spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarray[Any, Any]:
     """Root mean square of the standard deviation of draws, relative to the solution, ``(1,)``."""
     where = probes(pde).to(fitted.weights)
     variance, size = drawn(where).var(0).mean(0), fitted(where).square().mean((0, 1))
@@ -175,7 +175,7 @@ def _spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarr
 def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
     """Return the residual at fresh points relative to the size of its terms, ``(B,)``: root mean square, the worst equation."""
     residual, where = pointwise_residual(pde), probes(pde, 18).to(fitted.weights)
-    blocks = fitted.weights.reshape(len(fitted.weights), pde.outputs, -1)
+    blocks = fitted.weights.reshape(len(fitted.weights), pde.output_count, -1)
     jets = torch.einsum("aqp,ecp->eaqc", torch.stack(fitted.features.jets(where, residual.axes)), blocks)
     terms = torch.stack([jets[:, residual.axes.index(axes), :, c] for c, axes in residual.terms], -1)
     found = []
@@ -190,11 +190,18 @@ def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
 def corner_notes(pde: PDE, values: ConditionValues) -> list[str]:
     """Say where values of u jump from one condition to the next."""
     notes, generator = [], torch.Generator().manual_seed(0)
-    scale = max((float(values[c.name](pde.patches[c.name].from_unit(_middle(pde, c.name))).abs().max()) for c in pde.valued if c.gives_value), default=0.0)
+    scale = max(
+        (
+            float(values[c.name](pde.patches[c.name].from_unit(_middle(pde, c.name))).abs().max())
+            for c in pde.valued
+            if c.gives_value
+        ),
+        default=0.0,
+    )
     conditions = [c for c in pde.valued if c.gives_value]
     for k, one in enumerate(conditions):
         for two in conditions[k + 1 :]:
-            if one.component != two.component:
+            if one.component_number != two.component_number:
                 continue
             shared = meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
             if shared is None:

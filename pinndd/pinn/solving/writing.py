@@ -29,9 +29,13 @@ def require_format(pde: PDE, conditions: int, path: Path) -> None:
         ValueError: the ending is unknown, or the format cannot hold this many coordinates or conditions.
     """
     if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: solutions are written as {', '.join(SUFFIXES)} (NetCDF, table, VTK); choose one of these endings")
+        raise ValueError(
+            f"{path}: solutions are written as {', '.join(SUFFIXES)} (NetCDF, table, VTK); choose one of these endings"
+        )
     if path.suffix == ".vtu" and pde.box.space_dimension not in (2, 3):
-        raise ValueError(f"{path}: VTK is for two or three coordinates of space, {pde.name!r} has {pde.box.space_dimension}; use .nc or .csv")
+        raise ValueError(
+            f"{path}: VTK is for two or three coordinates of space, {pde.name!r} has {pde.box.space_dimension}; use .nc or .csv"
+        )
     if path.suffix == ".vtu" and conditions > 1:
         raise ValueError(f"{path}: VTK holds one boundary condition, there are {conditions}; use .nc, which holds them all")
 

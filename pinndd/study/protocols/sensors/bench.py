@@ -19,7 +19,7 @@ from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.fixed_interior import FixedInterior, eliminate_interior
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR, INTERIOR_WEIGHT, collocation_data
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.problem import Episodes, Learner
 from pinndd.risks import Mean
 from pinndd.study.protocols.bench import Bench, Method
