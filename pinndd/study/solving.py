@@ -15,7 +15,7 @@ from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.models.features import FittedFeatures
+from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import point_counts
 from pinndd.pinn.solving.given import Given, GivenValueError, GivenValues, given_values
 from pinndd.pinn.solving.measured import Samples
@@ -95,12 +95,13 @@ def _listed(values: Path | str | Sequence[Path | str]) -> Sequence[Path | str]:
 def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: SyntheticData, device: str) -> Solution:
     """Train the learner of a distilled set on its points; a second draw of the features estimates the error."""
     start = time.perf_counter()
-    learner = _learner_of(pde, data)
+    learner, model = _learner_of(pde, data)
     if data.header["protocol"] == "sensors":
         _require_readings(pde, given, data)
     data = data.to(device)
     seed = int(data.header.get("seed", 0))
-    other = replace(learner, model=replace(learner.model, width=round(0.95 * learner.model.width)))
+    narrower = replace(model, width=round(0.95 * model.width))
+    other = replace(learner, model=narrower) if isinstance(learner, Ridge) else replace(learner, model=narrower)
     with torch.no_grad():
         fits: list[FittedFeatures] = [
             learner.fit(data, Trainings(values, seed)),
@@ -116,15 +117,15 @@ def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: Syn
         difference(pde, *fits).numpy(),
         relative_residual(pde, fits[0]).numpy(),
         uncertainty,
-        learner.model.width,
+        model.width,
         point_counts(pde, data),
         time.perf_counter() - start,
         (*corner_notes(pde, values), *sample_notes(values)),
     )
 
 
-def _learner_of(pde: PDE, data: SyntheticData) -> Ridge | GaussNewton:
-    """Return the learner that a set of points was distilled with.
+def _learner_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, FeatureModel]:
+    """Return the learner that a set of points was distilled with, and its model.
 
     Raises:
         ValueError: the set is of another PDE, holds no points for a fresh training, or was distilled with another kind of learner.
@@ -139,12 +140,12 @@ def _learner_of(pde: PDE, data: SyntheticData) -> Ridge | GaussNewton:
         )
     recipe = recipe_of(str(data.header.get("learner")), ON_POINTS)
     learner = recipe.build(pde, data.header.get("learner_settings", {}))
-    if not isinstance(learner, Ridge | GaussNewton):
+    if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, FeatureModel):
         raise ValueError(
             f"the set was distilled with {recipe.name}, whose training takes seconds for a condition: use 'pinndd evaluate', or a set "
             "distilled with ridge or gauss-newton"
         )
-    return learner
+    return learner, learner.model
 
 
 def _require_readings(pde: PDE, given: Mapping[str, Given], data: SyntheticData) -> None:

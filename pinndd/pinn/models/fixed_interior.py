@@ -63,10 +63,10 @@ def eliminate_interior(
         interior: ``(N, d)``.
         interior_weight: as in `pinndd.pinn.sets.collocation.collocation_data`.
         penalty: of the ridge fit, positive.
-        episodes: any; they tell the draw of the features.
+        episodes: one condition at least; they tell the draw of the features, and the rows of the interior are the same for all.
     """
     with torch.no_grad():
-        matrix, targets = model.system(_one_point_each(model.pde, interior, interior_weight), episodes[:1])
+        matrix, targets = model.system(_one_point_each(model.pde, interior, interior_weight), episodes)
         count = len(model.pde.valued)
         matrix, targets = matrix[:-count], targets[0, :-count]
         identity = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)

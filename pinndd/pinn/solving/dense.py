@@ -118,7 +118,7 @@ class DenseModel:
         weights = draw.to(rows.jets) * (self.size / rows.jets[0].square().sum(-1).mean().sqrt())
         _, slopes = rows.residual.linearise(rows.points, rows.jet_values(weights[None]))
         plain = replace(rows, interior_scale=torch.ones_like(rows.interior_scale))
-        equations = plain.interior(slopes)[0].unflatten(0, slopes.shape[1:3])
+        equations = plain.interior(slopes)[0].reshape(*slopes.shape[1:3], -1)
         return torch.stack([_unit(equations[:, e]) for e in range(equations.shape[1])])[None]
 
 

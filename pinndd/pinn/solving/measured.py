@@ -127,8 +127,8 @@ def _check(name: str, places: Tensor, values: Any, noise: Any, patch: Patch) -> 
             f"{prefix}: the noise of every sample must be a positive standard deviation; leave the column out if unknown"
         )
     rounded = np.round(patch.local(places).numpy(), 9)
-    _, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
-    apart = np.abs(values - values[first][inverse.ravel()])
+    _, earliest, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    apart = np.abs(values - values[earliest][inverse.ravel()])
     if noise is None and (apart > 1e-9 * np.abs(values).max()).any():
         k = int(apart.argmax())
         where = coordinates(places[k].tolist())

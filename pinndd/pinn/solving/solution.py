@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Solution:
     features: int
     points: tuple[int, int]
     seconds: float
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.error)
@@ -71,7 +71,7 @@ class Solution:
         if bool(outside.any()):
             raise ValueError(f"the point {where[int(outside.nonzero()[0])].tolist()} lies outside the domain")
         step = max(1, _CHUNK // max(1, len(self) * self.pde.output_count))
-        return np.concatenate([self.field(part).numpy() for part in where.split(step)], 1) if len(where) else self._none()
+        return np.concatenate([self.field(part).numpy() for part in torch.split(where, step)], 1) if len(where) else self._none()
 
     def on_grid(self, nodes: int | None = None) -> tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]:
         """Evaluate u on a grid over the bounding box of the domain.

@@ -34,6 +34,7 @@ PROBES = 1000
 
 DRAWS = 16
 _JUMP = 1e-2
+_CHUNK = 20_000_000
 
 Progress = Callable[[str, int, int, float | None], None]
 
@@ -179,7 +180,7 @@ def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
     jets = torch.einsum("aqp,ecp->eaqc", torch.stack(fitted.features.jets(where, residual.axes)), blocks)
     terms = torch.stack([jets[:, residual.axes.index(axes), :, c] for c, axes in residual.terms], -1)
     found = []
-    for part in terms.split(max(1, 20_000_000 // terms[0].numel())):
+    for part in torch.split(terms, max(1, _CHUNK // terms[0].numel())):
         values, slopes = residual.linearise(where, part)
         size = (slopes * part[:, :, None]).square().sum(-1) + values.detach().square()
         ratio = values.detach().square().mean(1) / size.mean(1).clamp_min(torch.finfo(size.dtype).tiny)

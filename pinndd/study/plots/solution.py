@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from pinndd.pinn.solving.solution import Solution
 from pinndd.study.plots.panels import draw_map, tallness
 from pinndd.study.plots.style import label, new_figure
+from pinndd.study.results.intervals import Array
 from pinndd.study.results.words import percent
 
 MOMENTS = (0.1, 0.5, 1.0)
@@ -52,7 +53,7 @@ def draw_solution(solution: Solution, which: int = 0) -> Figure:
     return figure
 
 
-def _sections(solution: Solution, u: np.ndarray) -> list[tuple[str, np.ndarray]]:  # type: ignore[type-arg]
+def _sections(solution: Solution, u: Array) -> list[tuple[str, Array]]:
     """What is shown, with a title each: all of it, or a plane at three places along the last coordinate."""
     pde = solution.pde
     if pde.box.dimension < 3:
