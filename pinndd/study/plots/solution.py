@@ -28,7 +28,7 @@ def draw_solution(solution: Solution, which: int = 0) -> Figure:
     sections = _sections(solution, u)
     rows, columns = len(pde.components), len(sections)
     height = 2.9 * min(tallness(pde), 1.6) if pde.box.dimension > 1 else 2.6
-    figure = new_figure(min(4.4 * columns + 0.8, 12.0), height * rows + 1.1)
+    figure = new_figure(min(4.4 * columns + 0.8, 12.0), height * rows + 1.3)
     panels = figure.subplots(rows, columns, squeeze=False)
     for row, name in enumerate(pde.components):
         low, high = float(np.nanmin(u[..., row])), float(np.nanmax(u[..., row]))
@@ -48,7 +48,7 @@ def draw_solution(solution: Solution, which: int = 0) -> Figure:
     of = f", condition {which + 1} of {len(solution)}" if len(solution) > 1 else ""
     about = f"{pde.title or pde.name}{of}\nestimated error {percent(float(solution.error[which]))}"
     if solution.uncertainty is not None:
-        about += f"; the measurements leave it open by {percent(float(solution.uncertainty[0]))}"
+        about += f"\nthe measurements leave it open by {percent(float(solution.uncertainty[0]))}"
     figure.suptitle(about)
     return figure
 
