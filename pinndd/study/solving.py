@@ -101,7 +101,7 @@ def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: Syn
     data = data.to(device)
     seed = int(data.header.get("seed", 0))
     narrower = replace(model, width=round(0.95 * model.width))
-    other = replace(learner, model=narrower) if isinstance(learner, Ridge) else replace(learner, model=narrower)
+    other = Ridge(narrower, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=narrower)
     with torch.no_grad():
         fits: list[FittedFeatures] = [
             learner.fit(data, Trainings(values, seed)),
