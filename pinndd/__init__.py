@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pinndd.pinn.declare.conditions import Dirichlet, Initial, Neumann, Operator, Periodic, Robin
     from pinndd.pinn.declare.loading import load_pde
     from pinndd.pinn.declare.pde import PDE, BoundaryValues
+    from pinndd.pinn.solving.measured import Samples
+    from pinndd.pinn.solving.solution import Solution
     from pinndd.problem import DistillationProblem
     from pinndd.study.protocols.amortised import AmortisedSettings
     from pinndd.study.protocols.retrain import RetrainSettings
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pinndd.study.protocols.settings import StudySettings
     from pinndd.study.protocols.solved import SolvedSettings
     from pinndd.study.results.summary import summarise
+    from pinndd.study.solving import solve
     from pinndd.study.verbs import distill_set, evaluate, run_study
 
 __all__ = [
@@ -47,8 +50,10 @@ __all__ = [
     "Positive",
     "RetrainSettings",
     "Robin",
+    "Samples",
     "SensorSettings",
     "Simplex",
+    "Solution",
     "SolvedSettings",
     "StudySettings",
     "SyntheticData",
@@ -59,6 +64,7 @@ __all__ = [
     "load_pde",
     "optimality",
     "run_study",
+    "solve",
     "summarise",
     "unrolled_norms",
     "vacuity",
@@ -95,6 +101,9 @@ __getattr__ = importer(
         "AmortisedSettings": "pinndd.study.protocols.amortised",
         "SolvedSettings": "pinndd.study.protocols.solved",
         "SensorSettings": "pinndd.study.protocols.sensors.settings",
+        "Samples": "pinndd.pinn.solving.measured",
+        "Solution": "pinndd.pinn.solving.solution",
+        "solve": "pinndd.study.solving",
         "distill_set": "pinndd.study.verbs",
         "evaluate": "pinndd.study.verbs",
         "run_study": "pinndd.study.verbs",

@@ -269,6 +269,36 @@ def evaluate(
     run(data, pde, judge, shift or (), solutions, out, options)
 
 
+@app.command(epilog="Example: pinndd solve heat --values mine.csv --plot field.png --out field.nc")
+def solve(
+    pde: PDEArgument,
+    values: Annotated[
+        list[str],
+        typer.Option(
+            metavar="VALUES",
+            help="Boundary values: a .csv of samples (condition, coordinates, value) or of coefficients, a .py file with a function "
+            "or number per condition, or NAME=NUMBER. Repeat it for other conditions.",
+        ),
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="Train on the points of this distilled set. Default: as many as needed.")
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(metavar="X", help="Add points and features until the estimated relative error is X.")
+    ] = None,
+    device: Device = "cpu",
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the solution, a .png file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the solution on a grid: .nc (NetCDF), .csv, .vtu (ParaView).")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Solve a PDE for boundary values of your own, with an estimate of the error; no reference is needed."""
+    from pinndd.terminal.solving import solve as run
+
+    run(pde, values, data, tolerance, device, plot, out, overwrite)
+
+
 @app.command(epilog="Example: pinndd export heat-retrain.npz --out points.csv")
 def export(
     data: DataArgument,

@@ -17,6 +17,7 @@ ROOMS = (
     {"declare"},
     {"sets", "tasks"},
     {"models"},
+    {"solving"},
     {"adaptive", "checks", "deepxde", "files"},
 )
 
@@ -26,7 +27,7 @@ STUDY_ROOMS = (
     {"protocols", "classification", "medical"},
     {"plots"},
     {"report"},
-    {"run", "run_many", "verbs", "cross_table"},
+    {"run", "run_many", "verbs", "solving", "cross_table"},
 )
 
 # packages that functions of a file import when they are called, so that nobody waits for them who does not need them
@@ -42,6 +43,10 @@ WHEN_CALLED = {
     "vision/datasets/finding.py": {"pooch"},
     "vision/datasets/loading.py": {"sklearn"},
     "study/classification/baselines.py": {"sklearn"},
+    "pinn/solving/measured.py": {"sklearn"},
+    "pinn/solving/solution.py": {"xarray"},
+    "pinn/solving/writing.py": {"meshio"},
+    "terminal/solving.py": {"pinndd"},
     "pinn/reference/finite_elements.py": {"scipy", "skfem"},
     "pinn/jets/residual.py": {"deepxde"},
     "pinn/jets/deepxde.py": {"deepxde"},

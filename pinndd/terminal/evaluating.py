@@ -10,7 +10,7 @@ from pathlib import Path
 from pandas import DataFrame
 from rich.console import Console
 
-from pinndd.pinn.tasks.scales_in_words import scale_in_words
+from pinndd.pinn.solving.in_words import scale_in_words
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.learners import recipe_of

@@ -14,7 +14,7 @@ from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
 from pinndd.pinn.families import Family, LinearFamily
-from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.geometry.meeting import meeting_points
 from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError
 
 __all__ = ["Finding", "check_pde"]
@@ -132,7 +132,7 @@ def _amplitude_ratio(family: Family, base: Family) -> float | None:
 def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
     """Conditions that meet should agree there."""
     for one, two in itertools.combinations(pde.valued, 2):
-        points = _meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
+        points = meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
         if points is None or one.component != two.component or not (one.gives_value and two.gives_value):
             continue
         jumps = {shift: _jump(pde.ensemble(shift), one.name, two.name, points, generator) for shift in ("none", *pde.shifts)}
@@ -149,22 +149,6 @@ def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", subject, f"agree where they meet, at {place}")
-
-
-def _meeting_points(one: Patch, two: Patch, generator: torch.Generator) -> Tensor | None:
-    """Points that belong to both patches: of the rim of one, those which lie on the other."""
-    for patch, other in ((one, two), (two, one)):
-        inner = torch.rand((_PROBES, patch.dimension), generator=generator, dtype=torch.float64)
-        rims = [patch.points(inner)] if patch.dimension == 0 else []
-        for axis, end in itertools.product(range(patch.dimension), (0.0, 1.0)):
-            rim = inner.clone()
-            rim[:, axis] = end
-            rims.append(patch.points(rim))
-        for points in rims:
-            shared = points[other.contains(points)]
-            if len(shared):
-                return shared
-    return None
 
 
 def _jump(ensemble: Ensemble, one: str, two: str, points: Tensor, generator: torch.Generator) -> float:

@@ -19,7 +19,7 @@ class Rows:
         outputs: components of u; the weights of a model are ``(outputs · P)``.
         points: interior points ``(N, d)``.
         jets: features and their derivatives there, ``(A, N, P)``, one for each of ``residual.axes``.
-        interior_scale: square root of the weight of each interior row, ``(N,)``.
+        interior_scale: square root of the weight of each interior row, ``(N, equations)``, or ``(N, 1)`` for all equations.
         boundary: derivative of the boundary rows in the weights, scaled, ``(M, outputs · P)``.
         targets: boundary values less those of the offset, scaled, ``(E, M)``.
         offset: jet of the offset in the interior, ``(N, K)`` (None: zero).
@@ -43,19 +43,19 @@ class Rows:
         at = self.points.new_zeros((self.points.shape[0], len(self.residual.terms))) if self.offset is None else self.offset
         values, own = self.residual.linearise(self.points, at, create_graph=torch.is_grad_enabled())
         matrix = torch.cat((self.interior(own if slopes is None else slopes), self.boundary))
-        right = -(self.interior_scale[:, None] * values).flatten()
+        right = -(self.interior_scale * values).flatten()
         return matrix, torch.cat((right.expand(self.targets.shape[0], -1), self.targets), -1)
 
     def residuals(self, weights: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
         interior = self.residual(self.points, self.jet_values(weights))
-        interior = (self.interior_scale[:, None] * interior).flatten(1)
+        interior = (self.interior_scale * interior).flatten(1)
         return torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
 
     def linearise(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
         values, slopes = self.residual.linearise(self.points, self.jet_values(weights))
-        interior = (self.interior_scale[:, None] * values.detach()).flatten(1)
+        interior = (self.interior_scale * values.detach()).flatten(1)
         jacobian = torch.cat((self.interior(slopes), self.boundary.expand(weights.shape[0], -1, -1)), -2)
         return torch.cat((interior, weights @ self.boundary.T - self.targets), -1), jacobian
 
@@ -63,8 +63,8 @@ class Rows:
         """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
         at = self.jet_values(weights)
         values = self.residual(self.points, at).detach()
-        second = torch.einsum("enq,enqkl->enkl", values, self.residual.curvature(self.points, at))
-        second = second * self.interior_scale.square()[:, None, None]
+        weighted = values * self.interior_scale.square()
+        second = torch.einsum("enq,enqkl->enkl", weighted, self.residual.curvature(self.points, at))
         terms, axes, width = self.residual.terms, self.residual.axes, self.jets.shape[-1]
         result = weights.new_zeros((weights.shape[0], weights.shape[1], weights.shape[1]))
         for k, (left, left_axes) in enumerate(terms):
@@ -88,7 +88,7 @@ class Rows:
 
     def interior(self, slopes: Tensor) -> Tensor:
         """Return ``scale · Σ_k ∂r/∂jet_k · ∂jet_k/∂θ``, ``(..., N · equations, outputs · P)``, from slopes ``(..., N, eq, K)``."""
-        scaled = self.interior_scale[:, None, None] * slopes
+        scaled = self.interior_scale[..., None] * slopes
         blocks = []
         for component in range(self.outputs):
             # a sum over the few terms: a contraction would become a batch of N tiny products

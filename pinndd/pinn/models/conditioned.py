@@ -126,7 +126,7 @@ class ConditionedModel:
             self.pde.output_count,
             points,
             torch.stack(jets),
-            scales[INTERIOR],
+            scales[INTERIOR][:, None],
             torch.cat(rows),
             torch.cat(targets)[None],
             torch.stack([offsets[a][..., c] for a, c in terms], -1),

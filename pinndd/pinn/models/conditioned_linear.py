@@ -52,7 +52,7 @@ class LinearConditionedModel:
             self.pde.output_count,
             points,
             torch.stack(features.jets(points, residual.axes)),
-            scales[INTERIOR],
+            scales[INTERIOR][:, None],
             torch.cat(rows),
             torch.cat(targets)[None],
         ).system()

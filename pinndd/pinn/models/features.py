@@ -14,7 +14,7 @@ from pinndd.pinn.jets.features import Encoding, RandomFeatures, draw_features
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Draws
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FittedFeatures:
 
     features: RandomFeatures
     weights: Tensor
-    episodes: BoundaryEpisodes
+    episodes: Draws
     outputs: int
 
     def __call__(self, points: Tensor, derivatives: int = 0) -> Tensor:
@@ -70,7 +70,7 @@ class FeatureModel:
         encoding = Encoding(self.pde.box, self.pde.periodic_axes)
         return draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
 
-    def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Rows:
+    def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
         points, scales = data[INTERIOR], row_scales(self.pde, data)
         features = self.features(episodes.seed, points)
@@ -85,12 +85,12 @@ class FeatureModel:
             self.pde.output_count,
             points,
             torch.stack(features.jets(points, self.residual.axes)),
-            scales[INTERIOR],
+            scales[INTERIOR][:, None],
             torch.cat(rows),
             torch.cat(targets, -1),
         )
 
-    def system(self, data: SyntheticData, episodes: BoundaryEpisodes) -> tuple[Tensor, Tensor]:
+    def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
         """Return the rows of a linear PDE: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``."""
         return self.prepare(data, episodes).system()
 
@@ -106,7 +106,7 @@ class FeatureModel:
         """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
         return prepared.curvature(weights)
 
-    def fitted(self, weights: Tensor, episodes: BoundaryEpisodes) -> FittedFeatures:
+    def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with output weights ``(E, outputs · P)``."""
         return FittedFeatures(self.features(episodes.seed, weights), weights, episodes, self.pde.output_count)
 

@@ -11,7 +11,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Draws
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class FixedInterior:
     factor: Tensor
     offset: Tensor
 
-    def system(self, data: SyntheticData, episodes: BoundaryEpisodes) -> tuple[Tensor, Tensor]:
+    def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
         """Return the boundary rows ``(M, P)`` in φ, and their right-hand sides ``(E, M)``; the interior of ``data`` is not read."""
         # one interior point: its row is not used
         rows = self.model.prepare(data.with_fields({INTERIOR: data[INTERIOR][:1]}), episodes)
         return self.whiten(rows.boundary), rows.targets - rows.boundary @ self.offset
 
-    def fitted(self, weights: Tensor, episodes: BoundaryEpisodes) -> FittedFeatures:
+    def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with parameters φ, ``(E, P)``."""
         moved = torch.linalg.solve_triangular(self.factor, weights.T, upper=True).T
         return self.model.fitted(self.offset + moved, episodes)
@@ -54,7 +54,7 @@ class FixedInterior:
 
 
 def eliminate_interior(
-    model: FeatureModel, interior: Tensor, interior_weight: float, penalty: float, episodes: BoundaryEpisodes
+    model: FeatureModel, interior: Tensor, interior_weight: float, penalty: float, episodes: Draws
 ) -> FixedInterior:
     """Eliminate the interior rows of a linear PDE by QR of ``[A_I; √penalty 1]``.
 
@@ -63,10 +63,10 @@ def eliminate_interior(
         interior: ``(N, d)``.
         interior_weight: as in `pinndd.pinn.sets.collocation.collocation_data`.
         penalty: of the ridge fit, positive.
-        episodes: any; they tell the draw of the features.
+        episodes: one condition at least; they tell the draw of the features, and the rows of the interior are the same for all.
     """
     with torch.no_grad():
-        matrix, targets = model.system(_one_point_each(model.pde, interior, interior_weight), episodes[:1])
+        matrix, targets = model.system(_one_point_each(model.pde, interior, interior_weight), episodes)
         count = len(model.pde.valued)
         matrix, targets = matrix[:-count], targets[0, :-count]
         identity = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)

@@ -16,7 +16,7 @@ from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.condition_code import grid_values
 from pinndd.pinn.sets.samplers import sample_points
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Trainings
 
 _SEED = 20250
 _PENALTY = 1e-9
@@ -90,15 +90,14 @@ class PicardIterates:
         interior, boundary = sample_points(self.pde, "sobol", self.points, self.boundary_points, _SEED)
         data = collocation_data(self.pde, interior, boundary, _BOUNDARY_WEIGHT).to(like.device, like.dtype)
         identity = torch.eye(training.size, dtype=like.dtype, device=like.device)
-        every = torch.cat((torch.zeros_like(identity[:1]), identity))
-        units, nowhere = BoundaryValues(training, every), data.fields["interior"][:0]
-        rows = self._model.prepare(data, BoundaryEpisodes.unasked(units, nowhere, self.pde.output_count, _SEED))
+        units = BoundaryValues(training, torch.cat((torch.zeros_like(identity[:1]), identity)))
+        rows = self._model.prepare(data, Trainings(units, _SEED))
         slopes = self._average_slopes(rows)
         matrix, _ = rows.system(slopes)
         inverse = ridge_solve(matrix, torch.eye(matrix.shape[0], dtype=like.dtype, device=like.device), _PENALTY)
         split = matrix.shape[0] - rows.targets.shape[-1]
         rest = -(
-            rows.interior_scale[:, None] * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1]))
+            rows.interior_scale * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1]))
         )
         means, targets = rows.targets[0], rows.targets[1:] - rows.targets[0]
         return _Operator(
@@ -150,4 +149,4 @@ class _Operator:
         """Return the whole step from ``weights``, ``(E, outputs · width)`` each."""
         jets = self.rows.jet_values(weights)
         source = torch.einsum("nqk,enk->enq", self.slopes, jets) - self.rows.residual(self.rows.points, jets)
-        return boundary + (self.rows.interior_scale[:, None] * source).flatten(1) @ self.from_source
+        return boundary + (self.rows.interior_scale * source).flatten(1) @ self.from_source

@@ -12,7 +12,7 @@ from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Trainings
 
 _STEP = 1e-3
 _SEED = 4711
@@ -110,11 +110,11 @@ class FeatureStandIn:
         """Solve: ``(B, Q, outputs)``."""
         with torch.no_grad():
             detached = BoundaryValues(values.ensemble, values.coefficients.detach())
-            fitted = self.learner.fit(self.data, BoundaryEpisodes.unasked(detached, points[:0], self.pde.output_count, _SEED))
+            fitted = self.learner.fit(self.data, Trainings(detached, _SEED))
         if not (torch.is_grad_enabled() and values.coefficients.requires_grad):
             found: Tensor = fitted(points)
             return found
-        episodes = BoundaryEpisodes.unasked(values, points[:0], self.pde.output_count, _SEED)
+        episodes = Trainings(values, _SEED)
         theta = fitted.weights.detach().requires_grad_()
         loss = self.learner.training_loss(theta, self.data, episodes).sum()
         (slope,) = torch.autograd.grad(loss, theta, create_graph=True)

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.tasks.scales import AnswerScale
+
+
+class ConditionValues(Protocol):
+    """The values of B boundary conditions as functions, wherever they come from."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
+        """Return condition ``name`` as a function of local coordinates: ``(N, k)`` to ``(B, N)``."""
+
+
+class Draws(Protocol):
+    """What a batch of B trainings of a PINN differs in."""
+
+    @property
+    def values(self) -> ConditionValues:
+        """The boundary conditions."""
+
+    @property
+    def seed(self) -> int:
+        """Of the network's initial weights or random features, shared by the batch."""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Boundary conditions to train for, whose models are asked nothing.
+
+    Attributes:
+        values: the boundary conditions.
+        seed: of the network.
+    """
+
+    values: ConditionValues
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -30,18 +71,6 @@ class BoundaryEpisodes:
     seed: int
     slope: Tensor | None = None
     scale: AnswerScale | None = None
-
-    @classmethod
-    def unasked(cls, values: BoundaryValues, nowhere: Tensor, outputs: int, seed: int) -> BoundaryEpisodes:
-        """Return conditions to train for whose models are asked nothing.
-
-        Args:
-            values: the boundary conditions.
-            nowhere: no points, ``(0, d)``; its dtype and device are those of the training.
-            outputs: of the PDE.
-            seed: of the network.
-        """
-        return cls(values, nowhere, nowhere.new_zeros((len(values), 0, outputs)), seed)
 
     def __len__(self) -> int:
         return len(self.values)

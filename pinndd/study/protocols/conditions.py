@@ -19,9 +19,9 @@ from pinndd.pinn.sets.broadened import broadened_sample
 from pinndd.pinn.sets.condition_code import encode
 from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sobol
+from pinndd.pinn.solving.truth import answer_scale, boundary_episodes, solutions
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import answer_scale, boundary_episodes, solutions
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.table import NO_SHIFT

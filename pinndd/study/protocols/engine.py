@@ -14,7 +14,7 @@ import torch
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
-from pinndd.pinn.tasks.scales_in_words import scale_in_words
+from pinndd.pinn.solving.in_words import scale_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, recipe_of
 from pinndd.study.protocols.parts import distance_name

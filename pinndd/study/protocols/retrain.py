@@ -15,9 +15,9 @@ from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
+from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
-from pinndd.pinn.tasks.solutions import boundary_episodes
 from pinndd.problem import Episodes
 from pinndd.study.protocols.adaptive import tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study

@@ -25,8 +25,8 @@ from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
 from pinndd.pinn.sets.samplers import sample_points, sobol
+from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
-from pinndd.pinn.tasks.solutions import boundary_episodes
 
 SQUARE = domain_from(dde.geometry.Rectangle([-1, 0], [1, 2]))
 DISK = domain_from(dde.geometry.Disk([0, 0], 1))

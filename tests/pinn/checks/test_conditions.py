@@ -12,7 +12,7 @@ from pinndd.pinn.checks.pde import Finding, check_pde
 from pinndd.pinn.geometry.domain import domain_from
 from pinndd.pinn.jets.cloud_fit import CloudFit
 from pinndd.pinn.jets.deepxde import import_deepxde
-from pinndd.pinn.tasks.solutions import solutions
+from pinndd.pinn.solving.truth import solutions
 
 dde = import_deepxde()
 DISK = dde.geometry.Disk([0, 0], 1)

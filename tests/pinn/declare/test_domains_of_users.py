@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from pinndd.pinn.tasks.solutions import boundary_episodes
 from torch import Tensor
 
 from pinndd import PDE, BoundaryValues, Dirichlet, Initial, Neumann, SyntheticData, families
@@ -18,7 +19,6 @@ from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.reference import solve_dirichlet
 from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
 from pinndd.pinn.sets.samplers import sample_points
-from pinndd.pinn.tasks.solutions import boundary_episodes
 
 dde = import_deepxde()
 SMALL, LARGE = 0.4, 1.0

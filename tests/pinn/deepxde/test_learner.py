@@ -13,7 +13,7 @@ from pinndd.pinn.deepxde.training import DeepXDETraining
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
-from pinndd.pinn.tasks.solutions import boundary_episodes
+from pinndd.pinn.solving.truth import boundary_episodes
 
 
 @pytest.fixture(scope="module")

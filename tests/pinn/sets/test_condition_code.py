@@ -18,8 +18,8 @@ from pinndd.pinn.models.picard import PicardIterates
 from pinndd.pinn.sets.condition_code import encode
 from pinndd.pinn.sets.samplers import sobol
 from pinndd.pinn.sets.tuples import sample_tuples, tuple_data
+from pinndd.pinn.solving.truth import solutions
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import solutions
 
 
 def _asked(pde, count: int, seed: int = 0) -> Questions:

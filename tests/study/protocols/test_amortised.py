@@ -14,8 +14,8 @@ from pinndd.pinn.models.conditioned import ConditionedModel
 from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.pinn.sets.samplers import sobol
 from pinndd.pinn.sets.tuples import sample_tuples, tuple_data
+from pinndd.pinn.solving.truth import solutions
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import solutions
 from pinndd.study.protocols import amortised, engine, protocol_named
 from pinndd.study.protocols.amortised import DESIGNS, TEST_FAMILY
 from pinndd.study.protocols.parts import UnknownNameError

@@ -19,7 +19,7 @@ from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.fixed_interior import FixedInterior, eliminate_interior
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR, INTERIOR_WEIGHT, collocation_data
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.problem import Episodes, Learner
 from pinndd.risks import Mean
 from pinndd.study.protocols.bench import Bench, Method
@@ -108,9 +108,9 @@ class SensorBench(Bench[SensorSettings]):
         if interior_weight not in self._eliminated:
             ensemble = self.pde.ensemble()
             zero = self.interior.new_zeros((1, ensemble.size))
-            unasked = BoundaryEpisodes.unasked(BoundaryValues(ensemble, zero), self.interior[:0], self.pde.output_count, self.seed)
+            trainings = Trainings(BoundaryValues(ensemble, zero), self.seed)
             self._eliminated[interior_weight] = eliminate_interior(
-                self.learner.model, self.interior, interior_weight, self.learner.penalty, unasked
+                self.learner.model, self.interior, interior_weight, self.learner.penalty, trainings
             )
         return self._eliminated[interior_weight]
 

@@ -17,8 +17,8 @@ from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.solutions import Solutions, read_solutions, write_conditions
 from pinndd.pinn.models.solved_conditions import ConditionToField
 from pinndd.pinn.sets.condition_code import require_linear
+from pinndd.pinn.solving.truth import answer_scale, superposes
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import answer_scale, superposes
 from pinndd.problem import Learner
 from pinndd.study.protocols.bench import Bench, Method, Study, error_columns
 from pinndd.study.protocols.conditions import HeldOutConditions

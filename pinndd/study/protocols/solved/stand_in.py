@@ -13,8 +13,8 @@ from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.models.solved_conditions import field_points, sensitivity_metric
 from pinndd.pinn.models.stand_in import stand_in_for
 from pinndd.pinn.sets.broadened import broadened_sample
+from pinndd.pinn.solving.truth import answer_scale
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import answer_scale
 from pinndd.study.protocols.solved.tuning import solve
 
 _POINTS = 225

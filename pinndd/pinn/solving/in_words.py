@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.tasks.solutions import typical_sizes
+from pinndd.pinn.solving.truth import typical_sizes
 
 
 def scale_in_words(pde: PDE) -> str:

@@ -10,7 +10,7 @@ import torch
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.sets.samplers import sobol
-from pinndd.pinn.tasks.solutions import boundary_episodes, solutions, superposes
+from pinndd.pinn.solving.truth import boundary_episodes, solutions, superposes
 
 
 def test_linear_equations_superpose_and_others_do_not():

@@ -1,0 +1,180 @@
+"""The fast solver: as many random features and collocation points as the accuracy needs, in closed form or by Gauss-Newton."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.ridge import Ridge
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.jets.rows import Rows
+from pinndd.pinn.models.features import FeatureModel, FittedFeatures
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.solving.given import SomeValues
+from pinndd.pinn.tasks.episodes import ConditionValues, Draws, Trainings
+
+INTERIOR_ROWS, BOUNDARY_ROWS = 3.0, 1.0
+"""Rows of the least-squares problem for each weight of the model."""
+
+FLUX_WEIGHT = 9.0
+"""Weight of a condition on derivatives against one on u: a flux that is missed is felt everywhere."""
+
+TOGETHER = 8
+"""Conditions of a nonlinear PDE in one batch: more of them need more memory, and are no faster."""
+
+
+@dataclass(frozen=True)
+class DenseSettings:
+    """How densely a solution is computed.
+
+    Attributes:
+        width: random features per output P.
+        seed: of features and points.
+        weight: of the conditions against the equations, where the rows of both have unit size.
+        scale: standard deviation of the inner weights of the features.
+        penalty: of the output weights, relative to the mean square of the columns of the least-squares matrix.
+        iterations: most Gauss-Newton steps of a nonlinear equation.
+    """
+
+    width: int
+    seed: int
+    weight: float = 1.0
+    scale: float = 2.0
+    penalty: float = 1e-14
+    iterations: int = 40
+
+
+@dataclass(frozen=True)
+class DenseModel:
+    """Random features whose least-squares problem has rows of unit size, whatever the units of measurement.
+
+    It is a linear model and a least-squares model (`pinndd.learners`). Every equation has the same weight, and every condition.
+
+    Args:
+        features: the model whose rows are scaled.
+        weight: of the conditions against the equations.
+        size: typical size of u, at which the terms of a nonlinear equation are compared.
+    """
+
+    features: FeatureModel
+    weight: float
+    size: float
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained weights."""
+        return self.features.parameter_count
+
+    def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
+        """Evaluate features and boundary values at the points of ``data``, and scale every row."""
+        rows, scales, start = self.features.prepare(data, episodes), [], 0
+        for name, operator in self.features.pde.operators.items():
+            block = rows.boundary[start : start + data[name].shape[0]]
+            weight = self.weight * (FLUX_WEIGHT if operator.differentiates else 1.0)
+            scales.append((weight**0.5 * _unit(block)).expand(len(block)))
+            start += len(block)
+        boundary = torch.cat(scales)
+        return replace(
+            rows,
+            interior_scale=self._equation_scales(rows),
+            boundary=boundary[:, None] * rows.boundary,
+            targets=boundary * rows.targets,
+        )
+
+    def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
+        """Return the rows of a linear PDE: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``."""
+        return self.prepare(data, episodes).system()
+
+    def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
+        """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
+        return prepared.residuals(weights)
+
+    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
+        return prepared.linearise(weights)
+
+    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
+        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
+        return prepared.curvature(weights)
+
+    def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
+        """Return the models with output weights ``(E, outputs · P)``."""
+        return self.features.fitted(weights, episodes)
+
+    def weights(self, fitted: FittedFeatures) -> Tensor:
+        """Return the output weights of trained models."""
+        return fitted.weights
+
+    def _equation_scales(self, rows: Rows) -> Tensor:
+        """Return the scale of the rows of every equation, ``(1, equations)``, linearised at a random u of typical size."""
+        draw = torch.randn(self.parameter_count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        weights = draw.to(rows.jets) * (self.size / rows.jets[0].square().sum(-1).mean().sqrt())
+        _, slopes = rows.residual.linearise(rows.points, rows.jet_values(weights[None]))
+        plain = replace(rows, interior_scale=torch.ones_like(rows.interior_scale))
+        equations = plain.interior(slopes)[0].reshape(*slopes.shape[1:3], -1)
+        return torch.stack([_unit(equations[:, e]) for e in range(equations.shape[1])])[None]
+
+
+def _unit(block: Tensor) -> Tensor:
+    """The factor that makes the sum of squares of a block of rows ``(n, P)`` the number of its columns."""
+    total = block.square().sum()
+    return (block.shape[-1] / total).sqrt() if float(total) > 0 else total.new_ones(())
+
+
+def solve_densely(pde: PDE, values: ConditionValues, settings: DenseSettings, device: str = "cpu") -> FittedFeatures:
+    """Solve for B boundary conditions; for a linear PDE one factorisation serves all.
+
+    Args:
+        pde: the equation.
+        values: the conditions, as functions of the local coordinates.
+        settings: how densely.
+        device: where.
+    """
+    data = dense_points(pde, settings).to(device)
+    features = FeatureModel(pde, settings.width, settings.scale)
+    model = DenseModel(features, settings.weight, typical_size(pde, values))
+    with torch.no_grad():
+        # the columns of the scaled rows of every equation and condition have a mean square of 1 in sum
+        blocks = features.residual.equations + sum(
+            settings.weight * (FLUX_WEIGHT if operator.differentiates else 1.0) for operator in pde.operators.values()
+        )
+        penalty = settings.penalty * blocks
+        if features.residual.is_linear():
+            fitted: FittedFeatures = Ridge(model, penalty).fit(data, Trainings(values, settings.seed))
+            return fitted
+        learner = GaussNewton(model, penalty, iterations=settings.iterations)
+        parts = [learner.fit(data, Trainings(part, settings.seed)).weights for part in batches(values, TOGETHER)]
+    return features.fitted(torch.cat(parts), Trainings(values, settings.seed))
+
+
+def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:
+    """Draw the Sobol points of the least-squares problem."""
+    weights = settings.width * pde.output_count
+    interior = round(INTERIOR_ROWS * weights / pde.equation_count)
+    boundary = max(len(pde.valued), round(BOUNDARY_ROWS * weights))
+    return collocation_data(pde, *sample_points(pde, "sobol", interior, boundary, settings.seed + 1))
+
+
+def batches(values: ConditionValues, count: int) -> Iterator[ConditionValues]:
+    """Cut a batch of boundary conditions into parts."""
+    for start in range(0, len(values), count):
+        yield SomeValues(values, slice(start, start + count))
+
+
+def typical_size(pde: PDE, values: ConditionValues) -> float:
+    """Return the root mean square of the given values of u, 1 where they are all zero or none is given."""
+    generator, squares = torch.Generator().manual_seed(0), []
+    for condition in pde.valued:
+        if condition.gives_value:
+            patch = pde.patches[condition.name]
+            unit = torch.rand((64, patch.dimension), generator=generator, dtype=torch.float64)
+            squares.append(values[condition.name](patch.from_unit(unit)).square().mean())
+    size = math.sqrt(float(torch.stack(squares).mean())) if squares else 0.0
+    return size or 1.0

@@ -1,0 +1,245 @@
+"""Boundary values that a person gives: functions, numbers, coefficients of the family, measured samples."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinndd.pinn.declare.conditions import Condition, Periodic
+from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.solving.measured import Interpolated, Samples, interpolate
+from pinndd.pinn.tasks.episodes import ConditionValues
+
+Given = Callable[..., Any] | float | Sequence[float] | np.ndarray[Any, Any] | Tensor | Samples
+"""What a person may give for one condition, see `given_values`."""
+
+
+class GivenValueError(ValueError):
+    """Boundary values that cannot be used."""
+
+
+@dataclass(frozen=True)
+class SomeValues:
+    """Some of a batch of boundary conditions.
+
+    Attributes:
+        of: the batch.
+        index: which of them.
+    """
+
+    of: ConditionValues
+    index: slice
+
+    def __len__(self) -> int:
+        return len(range(*self.index.indices(len(self.of))))
+
+    def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
+        function = self.of[name]
+        return lambda s: function(s)[self.index]
+
+
+@dataclass(frozen=True)
+class GivenValues:
+    """Boundary values of B conditions, each a function of the local coordinates.
+
+    Attributes:
+        functions: condition name to a function of local coordinates ``(N, k)`` that returns ``(B, N)`` or ``(1, N)``.
+        count: number of boundary conditions B.
+        measured: the interpolated samples of the conditions that were measured.
+    """
+
+    functions: Mapping[str, Callable[[Tensor], Tensor]]
+    count: int
+    measured: Mapping[str, Interpolated]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
+        function = self.functions[name]
+        return lambda s: function(s).expand(self.count, -1)
+
+    def drawn(self, draws: int, seed: int, s: Mapping[str, Tensor]) -> ConditionValues:
+        """Return one condition whose measured values are drawn ``draws`` times as the measurements allow, at given places alone.
+
+        Args:
+            draws: number of boundary conditions to draw.
+            seed: of the draws.
+            s: where each condition will be asked, ``(N, k)``.
+        """
+        tables = {name: found.draw(s[name], draws, seed + k) for k, (name, found) in enumerate(self.measured.items())}
+        return _Drawn(self, tables, draws)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Draws of measured values at the places of one set of points."""
+
+    given: GivenValues
+    tables: Mapping[str, Tensor]
+    draws: int
+
+    def __len__(self) -> int:
+        return self.draws
+
+    def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
+        if name not in self.tables:
+            return lambda s: self.given[name](s).expand(self.draws, -1)
+        table = self.tables[name]
+        return lambda s: table.to(s)
+
+
+def given_values(pde: PDE, values: Mapping[str, Given]) -> GivenValues:
+    """Turn what a person gives into boundary values.
+
+    Args:
+        pde: the equation.
+        values: for every condition one of
+
+            - a number: the same everywhere;
+            - a function of coordinates by their names, such as ``lambda t: np.sin(t)`` or ``def start(x): ...``; it takes float64
+              arrays ``(N,)`` and returns one, or a tensor or a number;
+            - coefficients of the condition's family, ``(C,)``, or ``(B, C)`` for B boundary conditions at once;
+            - measured `Samples`, which are interpolated by a Gaussian process.
+
+            A condition whose family has no coefficients may be left out: its known value is taken.
+
+    Returns:
+        The values of B boundary conditions; B is 1 unless coefficients say otherwise.
+
+    Raises:
+        GivenValueError: a condition is missing or unknown, or its values do not fit.
+    """
+    periodic = {c.name: c for c in pde.conditions if isinstance(c, Periodic)}
+    known = {c.name: c for c in pde.valued}
+    for name in values:
+        if name in periodic:
+            raise GivenValueError(
+                f"values of {name!r}: u is periodic along {periodic[name].axis}, which needs no values; leave them out"
+            )
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise GivenValueError(f"values of {name!r}: PDE {pde.name!r} has the conditions {', '.join(known)}{hint}")
+    missing = [name for name, c in known.items() if name not in values and c.values.size > 0]
+    if missing:
+        raise GivenValueError(
+            f"PDE {pde.name!r}: no values of {' and '.join(missing)}; give a number, a function, coefficients or samples for each "
+            f"of {', '.join(known)}"
+        )
+    functions: dict[str, Callable[[Tensor], Tensor]] = {}
+    measured: dict[str, Interpolated] = {}
+    counts: dict[str, int] = {}
+    for name, condition in known.items():
+        given = values.get(name, np.zeros(0))
+        patch = pde.patches[name]
+        if isinstance(given, Samples):
+            measured[name] = interpolate(name, given, patch, pde.periodic_axes)
+            functions[name] = measured[name].mean
+        elif callable(given):
+            functions[name] = _by_coordinates(name, given, patch)
+        elif isinstance(given, numbers.Real) and not isinstance(given, bool):
+            functions[name] = _constant(name, float(given))
+        else:
+            coefficients = _coefficients(name, given, condition)
+            if coefficients.shape[0] > 1:
+                counts[name] = coefficients.shape[0]
+            functions[name] = _of_family(pde, condition, coefficients, functions, values)
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise GivenValueError(
+            f"coefficients of different numbers of boundary conditions: {listed}; give as many of each, or one"
+        )
+    return GivenValues(functions, max(counts.values(), default=1), measured)
+
+
+def _constant(name: str, value: float) -> Callable[[Tensor], Tensor]:
+    if not np.isfinite(value):
+        raise GivenValueError(f"values of {name!r}: {value} is not finite; give a finite number")
+    return lambda s: s.new_full((1, s.shape[0]), value)
+
+
+def _by_coordinates(name: str, function: Callable[..., Any], patch: Patch) -> Callable[[Tensor], Tensor]:
+    """Return a function of the named coordinates as one of the local coordinates, after trying it."""
+    names = patch.domain.names
+    wanted = [p for p in inspect.signature(function).parameters.values() if p.default is inspect.Parameter.empty]
+    unknown = [p.name for p in wanted if p.name not in names]
+    if unknown:
+        raise GivenValueError(
+            f"values of {name!r}: the function takes {unknown[0]!r}; name its arguments after coordinates: {', '.join(names)}"
+        )
+    axes = [names.index(p.name) for p in wanted]
+
+    def evaluate(s: Tensor) -> Tensor:
+        places = patch.points(s.detach().cpu()).double().numpy()
+        try:
+            found = function(*(places[:, axis] for axis in axes))
+        except Exception as error:
+            raise GivenValueError(f"values of {name!r}: the function raised {type(error).__name__}: {error}") from error
+        array = np.asarray(found.detach().cpu() if isinstance(found, Tensor) else found, dtype=np.float64)
+        if array.shape not in ((), (len(places),)):
+            raise GivenValueError(
+                f"values of {name!r}: the function returned shape {array.shape} for {len(places)} places, expected "
+                f"({len(places)},)"
+            )
+        bad = ~np.isfinite(array)
+        if bad.any():
+            where = coordinates(places[int(np.flatnonzero(bad)[0]) if array.shape else 0].tolist())
+            raise GivenValueError(f"values of {name!r}: the function is not finite at {where}; correct it there")
+        return torch.from_numpy(np.broadcast_to(array, len(places)).copy()).to(s)[None]
+
+    ends = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64).expand(3, patch.dimension)
+    evaluate(ends)
+    return evaluate
+
+
+def _coefficients(name: str, given: Any, condition: Condition) -> Tensor:
+    size = condition.values.size
+    try:
+        array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise GivenValueError(
+            f"values of {name!r}: {given!r} is no number, function, list of coefficients or samples"
+        ) from error
+    if array.ndim not in (1, 2) or array.shape[-1] != size:
+        raise GivenValueError(
+            f"values of {name!r}: shape {array.shape}, expected the {size} coefficients of {type(condition.values).__name__} for one "
+            f"boundary condition, ({size},), or for B of them, (B, {size})"
+        )
+    if not np.isfinite(array).all():
+        raise GivenValueError(f"values of {name!r}: a coefficient is not finite; give finite numbers")
+    return torch.from_numpy(array.reshape(-1, size).copy())
+
+
+def _of_family(
+    pde: PDE,
+    condition: Condition,
+    coefficients: Tensor,
+    functions: Mapping[str, Callable[[Tensor], Tensor]],
+    values: Mapping[str, Given],
+) -> Callable[[Tensor], Tensor]:
+    """Return the functions of a family, with the line that joins the values of its neighbours."""
+    family = condition.values
+    patch = pde.patches[condition.name]
+
+    def evaluate(s: Tensor) -> Tensor:
+        found = family.evaluate(coefficients.to(s)[:, None], s)
+        if condition.joins is None:
+            return found
+        ends = s.new_tensor([[0.0], [1.0]])
+        for share, other, corner in zip((1 - s[:, 0], s[:, 0]), condition.joins, patch.points(ends), strict=True):
+            if other is not None:
+                found = found + share * functions[other](pde.patches[other].local(corner)[None])
+        return found
+
+    return evaluate

@@ -1,0 +1,236 @@
+"""Solve a PDE for given boundary values: two independent fits, whose difference estimates the error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.geometry.meeting import meeting_points
+from pinndd.pinn.models.features import FittedFeatures
+from pinndd.pinn.solving.dense import DenseSettings, dense_points, solve_densely
+from pinndd.pinn.solving.given import GivenValues
+from pinndd.pinn.solving.solution import Solution
+from pinndd.pinn.tasks.episodes import ConditionValues
+
+WIDTHS = {1: (200, 400, 800), 2: (500, 900, 1600), 3: (900, 1600, 2400), 4: (1200, 2400)}
+"""Random features per output, by the number of coordinates: the first, and what is added until a tolerance is met."""
+
+GOAL = 1e-3
+"""Estimated error above which another weighting is tried."""
+
+WEIGHTS = (1.0, 0.03)
+"""Weights of the conditions against the equations: the second helps where a corner keeps the equations from being met."""
+
+PROBES = 1000
+"""Places where two fits are compared."""
+
+DRAWS = 16
+_JUMP = 1e-2
+_CHUNK = 20_000_000
+
+Progress = Callable[[str, int, int, float | None], None]
+
+
+@dataclass(frozen=True)
+class DenseSolution:
+    """Two fits for the same boundary conditions that differ in size, draw and weights.
+
+    Attributes:
+        fitted: the larger one.
+        settings: of it.
+        error: estimated relative error of each condition, ``(B,)``.
+    """
+
+    fitted: FittedFeatures
+    settings: DenseSettings
+    error: Tensor
+
+
+def solve_with_estimate(
+    pde: PDE, values: ConditionValues, width: int, *, goal: float = GOAL, device: str = "cpu"
+) -> DenseSolution:
+    """Solve for B boundary conditions and estimate the errors.
+
+    A second fit has fewer features, other draws of features and points, and less weight on the conditions; what the two differ by
+    is about the error of the first. Where that is more than ``goal``, both are repeated with much less weight on the conditions,
+    and the pair that agrees better counts.
+
+    Args:
+        pde: the equation.
+        values: the conditions.
+        width: random features per output.
+        goal: estimated error that is good enough, for the median condition.
+        device: where.
+    """
+    found: list[DenseSolution] = []
+    for weight in WEIGHTS:
+        one = DenseSettings(width, seed=0, weight=weight)
+        other = replace(one, width=round(0.95 * width), seed=1, weight=weight / 3)
+        fits = [solve_densely(pde, values, settings, device) for settings in (one, other)]
+        found.append(DenseSolution(fits[0], one, difference(pde, fits[0], fits[1])))
+        if float(found[-1].error.median()) <= goal:
+            break
+    return min(found, key=lambda f: float(f.error.median()))
+
+
+def probes(pde: PDE, seed: int = 17) -> Tensor:
+    """Draw the places where fits are compared, ``(PROBES, d)``."""
+    unit = torch.rand((PROBES, pde.box.dimension), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return pde.box.scale(unit)
+
+
+def difference(pde: PDE, one: FittedFeatures, other: FittedFeatures) -> Tensor:
+    """Return the relative difference of two fits for every boundary condition, ``(B,)``.
+
+    It is the root mean square over the domain and over components, each component relative to its own size (at least a thousandth
+    of what it is in the other conditions).
+    """
+    where = probes(pde).to(one.weights)
+    u = one(where)
+    gap, size = ((v.square().mean(1)) for v in (u - other(where), u))
+    floor = 1e-6 * size.mean(0, keepdim=True)
+    relative = gap / torch.maximum(size, floor).clamp_min(torch.finfo(size.dtype).tiny)
+    return relative.mean(-1).sqrt().cpu()
+
+
+def solve_given(
+    pde: PDE,
+    values: GivenValues,
+    *,
+    tolerance: float | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Solution:
+    """Solve for given boundary values by the fast solver.
+
+    Args:
+        pde: the equation.
+        values: the boundary values.
+        tolerance: estimated error that every condition should reach, by more features and points (None: one size).
+        device: where.
+        progress: called for every size.
+
+    Raises:
+        ValueError: the tolerance is not positive.
+        ArithmeticError: the solution is not finite.
+    """
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise ValueError(f"tolerance {tolerance}: expected a relative error between 0 and 1, such as 1e-3")
+    start = time.perf_counter()
+    widths = WIDTHS[pde.box.dimension][: 1 if tolerance is None else None]
+    best: DenseSolution | None = None
+    for k, width in enumerate(widths):
+        if progress is not None:
+            progress(f"solving with {width} features", k, len(widths), None if best is None else float(best.error.max()))
+        found = solve_with_estimate(pde, values, width, goal=tolerance or GOAL, device=device)
+        if best is None or float(found.error.max()) < float(best.error.max()):
+            best = found
+        if tolerance is not None and float(best.error.max()) <= tolerance:
+            break
+    assert best is not None
+    if not bool(best.error.isfinite().all()):
+        raise ArithmeticError(f"PDE {pde.name!r}: the solution is not finite for these values; check their size")
+    data = dense_points(pde, best.settings)
+    notes = corner_notes(pde, values)
+    uncertainty = None
+    if values.measured:
+        places = {c.name: data[c.name] for c in pde.valued}
+        drawn = solve_densely(pde, values.drawn(DRAWS, 0, places), best.settings, device)
+        uncertainty = spread(pde, drawn, best.fitted)
+        notes += sample_notes(values)
+    if tolerance is not None and float(best.error.max()) > tolerance:
+        notes.append(
+            f"The tolerance {tolerance:g} was not reached: the estimated error is {float(best.error.max()):.1e} with "
+            f"{best.settings.width} features; a corner or a jump in the values may be why."
+        )
+    where = data["interior"].shape[0], sum(data[c.name].shape[0] for c in pde.valued)
+    return Solution(
+        pde,
+        best.fitted.__call__,
+        best.error.numpy(),
+        relative_residual(pde, best.fitted).numpy(),
+        uncertainty,
+        best.settings.width,
+        where,
+        time.perf_counter() - start,
+        tuple(notes),
+    )
+
+
+def spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarray[Any, Any]:
+    """Root mean square of the standard deviation of draws, relative to the solution, ``(1,)``."""
+    where = probes(pde).to(fitted.weights)
+    variance, size = drawn(where).var(0).mean(0), fitted(where).square().mean((0, 1))
+    ratio = (variance / size.clamp_min(torch.finfo(size.dtype).tiny)).mean().sqrt()
+    return np.array([float(ratio)])
+
+
+def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
+    """Return the residual at fresh points relative to the size of its terms, ``(B,)``: root mean square, the worst equation."""
+    residual, where = pointwise_residual(pde), probes(pde, 18).to(fitted.weights)
+    blocks = fitted.weights.reshape(len(fitted.weights), pde.output_count, -1)
+    jets = torch.einsum("aqp,ecp->eaqc", torch.stack(fitted.features.jets(where, residual.axes)), blocks)
+    terms = torch.stack([jets[:, residual.axes.index(axes), :, c] for c, axes in residual.terms], -1)
+    found = []
+    for part in torch.split(terms, max(1, _CHUNK // terms[0].numel())):
+        values, slopes = residual.linearise(where, part)
+        size = (slopes * part[:, :, None]).square().sum(-1) + values.detach().square()
+        ratio = values.detach().square().mean(1) / size.mean(1).clamp_min(torch.finfo(size.dtype).tiny)
+        found.append(ratio.amax(-1).sqrt())
+    return torch.cat(found).cpu()
+
+
+def corner_notes(pde: PDE, values: ConditionValues) -> list[str]:
+    """Say where values of u jump from one condition to the next."""
+    notes, generator = [], torch.Generator().manual_seed(0)
+    scale = max(
+        (
+            float(values[c.name](pde.patches[c.name].from_unit(_middle(pde, c.name))).abs().max())
+            for c in pde.valued
+            if c.gives_value
+        ),
+        default=0.0,
+    )
+    conditions = [c for c in pde.valued if c.gives_value]
+    for k, one in enumerate(conditions):
+        for two in conditions[k + 1 :]:
+            if one.component_number != two.component_number:
+                continue
+            shared = meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
+            if shared is None:
+                continue
+            ours, theirs = (values[c.name](pde.patches[c.name].local(shared)) for c in (one, two))
+            jump = (ours - theirs).abs().amax(0)
+            worst = int(jump.argmax())
+            if float(jump[worst]) > _JUMP * scale:
+                notes.append(
+                    f"{one.name} and {two.name} differ by {float(jump[worst]):.3g} where they meet, at "
+                    f"{coordinates(shared[worst].tolist())}: u jumps there, and the error is larger near it."
+                )
+    return notes
+
+
+def _middle(pde: PDE, name: str) -> Tensor:
+    unit = torch.rand((64, pde.patches[name].dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return unit
+
+
+def sample_notes(values: GivenValues) -> list[str]:
+    """Say which conditions the samples leave open."""
+    notes = []
+    for name, found in values.measured.items():
+        spread = max(found.size, abs(found.center) if found.size == 0 else 0.0)
+        if found.uncertainty > 0.02 * spread:
+            notes.append(
+                f"The {found.count} samples of {name} leave it open by {found.uncertainty:.2g} (standard deviation between samples): "
+                "measure at more places."
+            )
+    return notes

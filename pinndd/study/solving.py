@@ -1,0 +1,167 @@
+"""The verb ``solve``: the solution for boundary values of one's own, by dense points or by those of a distilled set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from pinndd.data import SyntheticData
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.ridge import Ridge
+from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.models.features import FeatureModel, FittedFeatures
+from pinndd.pinn.sets.collocation import point_counts
+from pinndd.pinn.solving.given import Given, GivenValueError, GivenValues, given_values
+from pinndd.pinn.solving.measured import Samples
+from pinndd.pinn.solving.reading import read_values
+from pinndd.pinn.solving.solution import Solution
+from pinndd.pinn.solving.solver import (
+    DRAWS,
+    Progress,
+    corner_notes,
+    difference,
+    relative_residual,
+    sample_notes,
+    solve_given,
+    spread,
+)
+from pinndd.pinn.tasks.episodes import Trainings
+from pinndd.study.protocols.learners import ON_POINTS, recipe_of
+
+Values = Mapping[str, Given] | Path | str | Sequence[Path | str]
+
+_AT_SENSOR = 1e-3
+"""Distance from a sensor, relative to the size of the domain, at which a sample is its reading."""
+
+
+def solve(
+    pde: PDE | str,
+    values: Values,
+    *,
+    data: SyntheticData | Path | str | None = None,
+    tolerance: float | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Solution:
+    """Solve a PDE for boundary values of one's own, with an estimate of the error; no reference is needed.
+
+    Args:
+        pde: the equation; the name of a packaged one or the path of a module is loaded.
+        values: for every condition a number, a function of coordinates by their names, coefficients of its family, or `Samples`
+            (see `pinndd.pinn.solving.given.given_values`); or files of such values
+            (see `pinndd.pinn.solving.reading.read_values`).
+        data: a distilled set of points to train on (None: as many points as needed).
+        tolerance: estimated relative error that is to be reached, by more features and points.
+        device: where.
+        progress: called for every size that is tried.
+
+    Returns:
+        The solution, for as many boundary conditions as there are rows of coefficients.
+
+    Raises:
+        ValueError: values or a set that cannot be used, or a tolerance together with a set.
+        FileNotFoundError: there is no such file.
+
+    Examples:
+        >>> import numpy as np
+        >>> import pinndd
+        >>> found = pinndd.solve("heat", {"left": 0.0, "right": 0.0, "start": lambda x: np.sin(np.pi * x)})
+        >>> float(found([[0.5, 0.5]])[0, 0, 0].round(3))
+        0.781
+        >>> bool(found.error[0] < 1e-3)
+        True
+    """
+    equation = load_pde(pde) if isinstance(pde, str) else pde
+    given = values if isinstance(values, Mapping) else read_values(equation, _listed(values))
+    parsed = given_values(equation, given)
+    if data is None:
+        return solve_given(equation, parsed, tolerance=tolerance, device=device, progress=progress)
+    if tolerance is not None:
+        raise ValueError("a tolerance needs more points than a set has: leave out either the tolerance or the set")
+    chosen = data if isinstance(data, SyntheticData) else SyntheticData.load(data)
+    return _on_set(equation, parsed, given, chosen, device)
+
+
+def _listed(values: Path | str | Sequence[Path | str]) -> Sequence[Path | str]:
+    return [values] if isinstance(values, Path | str) else values
+
+
+def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: SyntheticData, device: str) -> Solution:
+    """Train the learner of a distilled set on its points; a second draw of the features estimates the error."""
+    start = time.perf_counter()
+    learner, model = _learner_of(pde, data)
+    if data.header["protocol"] == "sensors":
+        _require_readings(pde, given, data)
+    data = data.to(device)
+    seed = int(data.header.get("seed", 0))
+    narrower = replace(model, width=round(0.95 * model.width))
+    other = Ridge(narrower, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=narrower)
+    with torch.no_grad():
+        fits: list[FittedFeatures] = [
+            learner.fit(data, Trainings(values, seed)),
+            other.fit(data, Trainings(values, seed + 1)),
+        ]
+        uncertainty = None
+        if values.measured:
+            drawn = values.drawn(DRAWS, 0, {c.name: data[c.name] for c in pde.valued})
+            uncertainty = spread(pde, learner.fit(data, Trainings(drawn, seed)), fits[0])
+    return Solution(
+        pde,
+        fits[0].__call__,
+        difference(pde, *fits).numpy(),
+        relative_residual(pde, fits[0]).numpy(),
+        uncertainty,
+        model.width,
+        point_counts(pde, data),
+        time.perf_counter() - start,
+        (*corner_notes(pde, values), *sample_notes(values)),
+    )
+
+
+def _learner_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, FeatureModel]:
+    """Return the learner that a set of points was distilled with, and its model.
+
+    Raises:
+        ValueError: the set is of another PDE, holds no points for a fresh training, or was distilled with another kind of learner.
+    """
+    protocol, name = data.header.get("protocol"), data.header.get("pde")
+    if name != pde.name:
+        raise ValueError(f"the set was distilled for the PDE {name!r}, not for {pde.name!r}: name the set of {pde.name!r}")
+    if protocol not in ("retrain", "sensors"):
+        raise ValueError(
+            f"the set is of the protocol {protocol}, which holds no points to train on for given values; distill one with "
+            "--protocol retrain or sensors, or leave the set out"
+        )
+    recipe = recipe_of(str(data.header.get("learner")), ON_POINTS)
+    learner = recipe.build(pde, data.header.get("learner_settings", {}))
+    if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, FeatureModel):
+        raise ValueError(
+            f"the set was distilled with {recipe.name}, whose training takes seconds for a condition: use 'pinndd evaluate', or a set "
+            "distilled with ridge or gauss-newton"
+        )
+    return learner, learner.model
+
+
+def _require_readings(pde: PDE, given: Mapping[str, Given], data: SyntheticData) -> None:
+    """Make sure that there is a reading at every sensor of a condition that is given by samples.
+
+    Raises:
+        GivenValueError: one is missing; its place is named.
+    """
+    size = max(high - low for low, high in zip(pde.box.low, pde.box.high, strict=True))
+    for name, values in given.items():
+        if not isinstance(values, Samples):
+            continue
+        sensors = pde.patches[name].points(data[name].cpu())
+        gaps = torch.cdist(sensors, torch.as_tensor(values.places, dtype=torch.float64)).amin(1)
+        if float(gaps.max()) > _AT_SENSOR * size:
+            place = coordinates(sensors[int(gaps.argmax())].tolist())
+            raise GivenValueError(
+                f"samples of {name!r}: there is no reading of the sensor at {place}; 'pinndd export' lists the places of all of them"
+            )

@@ -1,0 +1,79 @@
+"""``pinndd solve``: the solution for boundary values of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.solving.given import given_values
+from pinndd.pinn.solving.reading import read_values
+from pinndd.pinn.solving.solution import Solution
+from pinndd.pinn.solving.writing import require_format
+from pinndd.study.solving import solve as solve_values
+from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.settings import require_device
+
+
+def solve(
+    name: str,
+    values: Sequence[str],
+    data: Path | None,
+    tolerance: float | None,
+    device: str,
+    plot: Path | None,
+    out: Path | None,
+    overwrite: bool,
+) -> None:
+    """Solve, print how good the solution is, and write picture and file."""
+    with checking_input():
+        require_device(device)
+        for option, path in (("--plot", plot), ("--out", out)):
+            if path is not None and path.exists() and not overwrite:
+                raise ValueError(f"{option} {path} exists: choose another file, or add --overwrite")
+        if plot is not None and plot.suffix != ".png":
+            raise ValueError(f"--plot {plot}: pictures are written as .png; choose that ending")
+        pde = load_pde(name)
+        given = read_values(pde, list(values))
+        count = len(given_values(pde, given))
+        if out is not None:
+            require_format(pde, count, out)
+    with working("nothing was written"):
+        solution = solve_values(pde, given, data=data, tolerance=tolerance, device=device)
+        written = list(solution.save(out)) if out is not None else []
+        if plot is not None:
+            # matplotlib is slow to import, and only pictures need it
+            from pinndd.study.plots.solution import draw_solution
+            from pinndd.study.plots.style import house_style, save_figure
+
+            with house_style():
+                save_figure(draw_solution(solution), plot)
+            written.append(plot)
+    for line in summary(solution):
+        typer.echo(line)
+    for path in written:
+        typer.echo(f"written: {path}")
+
+
+def summary(solution: Solution) -> list[str]:
+    """Say how good a solution is, in lines."""
+    error, many = solution.error, len(solution) > 1
+    interior, boundary = solution.points
+    lines = [
+        f"{solution.pde.name}: {len(solution)} boundary condition{'s' * many} solved in {solution.seconds:.2g} s with "
+        f"{solution.features} features on {interior} interior and {boundary} boundary points"
+    ]
+    if many:
+        lines.append(
+            f"estimated relative error: median {np.median(error):.1e}, largest {error.max():.1e} (condition {error.argmax() + 1})"
+        )
+    else:
+        lines.append(
+            f"estimated relative error {error[0]:.1e}; residual at fresh points {solution.residual[0]:.1e} of its terms"
+        )
+    if solution.uncertainty is not None:
+        lines.append(f"the measured values leave the solution open by {solution.uncertainty[0]:.1e}, relative")
+    return [*lines, *solution.notes]
