@@ -1,7 +1,7 @@
 """Made-up outcomes of a study, for tests of tables, pictures and the report."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import pandas
@@ -136,3 +136,12 @@ def change():
         return results.assign(**{name: results[name].mask(mask(results), value) for name, value in values.items()})
 
     return changed
+
+
+@pytest.fixture(scope="session")
+def of_a_system(outcome):
+    """The outcome as that of components u and p: p is three times as far off as u, and zero in one condition."""
+    results = outcome.results
+    p = (3 * results["error"]).mask(results["episode"] == 4)
+    measured = "The error is that of all components together, each divided by its typical size: u 2 m/s, p 3 Pa."
+    return replace(outcome, results=as_table(results.assign(error_u=results["error"], error_p=p)), measured=measured)

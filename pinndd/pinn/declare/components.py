@@ -54,13 +54,15 @@ def require_known(names: Sequence[str], coordinates: Sequence[str], units: Mappi
     Raises:
         ValueError: one of these.
     """
-    known = f"the components are {', '.join(names)} and the coordinates {', '.join(coordinates)}"
     for name in names:
         if name in coordinates:
             raise ValueError(f"outputs: a component and a coordinate are both called {name!r}; call one of them something else")
     for name in units:
         if name not in (*names, *coordinates):
-            raise ValueError(f"units={dict(units)}: {name!r} is neither; {known}")
+            raise ValueError(
+                f"units={dict(units)}: {name!r} is neither a component ({', '.join(names)}) nor a coordinate "
+                f"({', '.join(coordinates)}); remove it, or name the components with outputs=(...)"
+            )
     if isinstance(free, str):
         raise ValueError(f"up_to_constant={free!r} is a text; one name is written ({free!r},)")
     for name in free:

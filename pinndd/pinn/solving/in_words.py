@@ -21,4 +21,6 @@ def scale_in_words(pde: PDE) -> str:
     if pde.up_to_constant:
         verb = "is" if len(pde.up_to_constant) == 1 else "are"
         said.append(f"{' and '.join(pde.up_to_constant)} {verb} judged up to a constant.")
+    if pde.ensemble().has_mean:
+        said.append("Errors are relative to the deviation from the solution for the mean conditions.")
     return " ".join(said)

@@ -41,40 +41,61 @@ def solutions(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
     return basis[0] + torch.einsum("bc,cqo->bqo", values.coefficients, basis[1:] - basis[0])
 
 
-def answer_scale(pde: PDE, points: Tensor) -> AnswerScale | None:
+def answer_scale(pde: PDE, points: Tensor, derivatives: int = 0) -> AnswerScale | None:
     """Return in which units answers at ``points`` ``(Q, d)`` are compared (None: as they are, a relative error needs no more).
+
+    Args:
+        pde: where its training family has a mean, answers are compared by their deviation from the solution for that mean.
+        points: where the solution is asked, float64.
+        derivatives: 1 if the distance takes gradients too.
 
     Raises:
         ValueError: the solution of the training family is zero everywhere.
     """
-    free = torch.tensor([name in pde.up_to_constant for name in pde.components])
-    if pde.output_count == 1 and not pde.up_to_constant:
+    if pde.output_count == 1 and not pde.up_to_constant and not pde.ensemble().has_mean:
         return None
-    return AnswerScale(typical_sizes(pde), free)
+    return AnswerScale(typical_sizes(pde), _free(pde), _rest(pde, points, derivatives))
+
+
+def _free(pde: PDE) -> Tensor:
+    return torch.tensor([name in pde.up_to_constant for name in pde.components])
+
+
+def _rest(pde: PDE, points: Tensor, derivatives: int = 0) -> Tensor | None:
+    """Return the solution for the mean of the training family, followed by its partial derivatives if they are wanted."""
+    if not pde.ensemble().has_mean:
+        return None
+    ensemble = pde.ensemble().rest()
+    values = BoundaryValues(ensemble, torch.zeros((1, ensemble.size), dtype=torch.float64))
+    fields = [solutions(pde, values, points)[0]]
+    if derivatives:
+        fields.append(_slopes(pde, values, points)[0].transpose(-1, -2).flatten(-2))
+    return torch.cat(fields, -1)
 
 
 @lru_cache(maxsize=32)
 def typical_sizes(pde: PDE) -> Tensor:
     """Return the root mean square of each component over the training family and the domain, ``(outputs,)``, float64.
 
-    The numbers are those of 16 fixed conditions at 256 fixed points, the same in every run. A component known up to a constant is
-    taken less its mean; one that is zero throughout the family is given the size of the largest. A single component has
-    size 1.
+    The numbers are those of 16 fixed conditions at 256 fixed points, the same in every run, less the solution for the mean of the
+    family. A component known up to a constant is taken less its mean; one that does not vary is given the size of the
+    largest. A single component has size 1.
 
     Raises:
-        ValueError: all components are zero throughout the family.
+        ValueError: no component varies.
     """
     if pde.output_count == 1:
         return torch.ones(1, dtype=torch.float64)
     ensemble, generator = pde.ensemble(), torch.Generator().manual_seed(_SEED)
     drawn = ensemble.sample(_CONDITIONS, generator)
     points = pde.box.scale(torch.rand((_POINTS, pde.box.dimension), generator=generator, dtype=torch.float64))
-    free = torch.tensor([name in pde.up_to_constant for name in pde.components])
-    plain = AnswerScale(torch.ones(pde.output_count, dtype=torch.float64), free)
+    plain = AnswerScale(torch.ones(pde.output_count, dtype=torch.float64), _free(pde), _rest(pde, points))
     sizes = plain.of(solutions(pde, BoundaryValues(ensemble, drawn), points)).square().mean((0, 1)).sqrt()
     largest = float(sizes.max())
     if largest == 0:
-        raise ValueError(f"PDE {pde.name!r}: the true solution is zero throughout the training family; give it other conditions")
+        raise ValueError(
+            f"PDE {pde.name!r}: the true solution is the same for the whole training family; give it conditions that vary"
+        )
     return torch.where(sizes > _ROUNDING * largest, sizes, largest)
 
 
@@ -94,7 +115,7 @@ def boundary_episodes(
     values = BoundaryValues(ensemble, coefficients)
     truth = solutions(pde, values, points)
     slope = _slopes(pde, values, points) if derivatives else None
-    return BoundaryEpisodes(values, points, truth, seed, slope, answer_scale(pde, points))
+    return BoundaryEpisodes(values, points, truth, seed, slope, answer_scale(pde, points, derivatives))
 
 
 def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:

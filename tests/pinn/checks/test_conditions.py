@@ -101,7 +101,7 @@ def test_edges_of_a_polygon_that_disagree_at_a_corner() -> None:
 def test_a_component_that_u_does_not_have(component: int, outputs: int) -> None:
     rim = Dirichlet("rim", at={"angle": (0, 2 * math.pi)}, values=WAVES, component=component)
     with pytest.raises(
-        ValueError, match=rf"condition 'rim' is about component {component}; the network has {outputs} output"
+        ValueError, match=rf"condition 'rim' is about component {component}; u has u.*: give one of these names, or a number"
     ):
         declare(conditions=[rim], outputs=outputs)
 

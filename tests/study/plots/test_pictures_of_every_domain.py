@@ -1,6 +1,7 @@
 """Pictures of disks, polygons, rods, boxes and systems: what is shown, where it is cut, and what lies outside."""
 
 import math
+from dataclasses import replace
 
 import deepxde as dde
 import matplotlib.pyplot as plt
@@ -46,15 +47,17 @@ def wave(points, component=0):
     return torch.sin((2 + component) * points.sum(-1) + component)
 
 
-def declare(name, domain, *conditions, outputs=1, names=None, units=None):
+def declare(name, domain, *conditions, outputs=1, units=None):
+    count = outputs if isinstance(outputs, int) else len(outputs)
+
     def residual(x, u):
-        return [dde.grad.hessian(u, x, component=c, i=0, j=0) for c in range(outputs)]
+        return [dde.grad.hessian(u, x, component=c, i=0, j=0) for c in range(count)]
 
     def reference(values, points):
-        fields = torch.stack([wave(points, c) for c in range(outputs)], -1)
+        fields = torch.stack([wave(points, c) for c in range(count)], -1)
         return fields.expand(len(values), *fields.shape)
 
-    return PDE(name, domain, residual, conditions, reference, outputs=names or outputs, units=units or {})
+    return PDE(name, domain, residual, conditions, reference, outputs=outputs, units=units or {})
 
 
 PDES = {
@@ -87,9 +90,8 @@ PDES = {
             "system",
             geometry.Rectangle([0, 0], [2, 1]),
             Dirichlet("left", at={"x": 0}, values=SINE),
-            Dirichlet("corner", at={"x": 2, "y": 0}, values=Number(), component=1),
-            outputs=2,
-            names=("p", "q"),
+            Dirichlet("corner", at={"x": 2, "y": 0}, values=Number(), component="q"),
+            outputs=("p", "q"),
             units={"p": "Pa", "q": "m/s", "x": "m"},
         ),
         declare(
@@ -209,16 +211,34 @@ def test_a_system_has_a_row_a_component_and_the_telling_one_stands_for_it():
     pde = PDES["system"]
     example = example_of(pde)
     assert titles(draw_fields(pde, example))[::5] == ["p: solution", "q: solution"]
-    flat = FieldExample("none", example.truth * torch.tensor([1.0, 0.01]), example.predictions)
+    flat = FieldExample("none", example.truth * torch.tensor([1.0, 0.01]) + torch.tensor([0.0, 1.0]), example.predictions)
     assert telling(components(pde, flat)).name == "p"
+    # the unit of a component does not matter
+    bars = FieldExample("none", flat.truth * torch.tensor([1e-5, 1.0]), flat.predictions)
+    assert telling(components(pde, bars)).name == "p"
     assert "component p" in draw_field_row(pde, flat).get_suptitle()
 
 
-def test_errors_in_the_title_are_those_of_all_components():
+def test_errors_in_the_title_are_those_of_each_component():
     pde = PDES["system"]
     example = example_of(pde)
-    off = float((example.predictions["sobol"] - example.truth).norm() / example.truth.norm())
-    assert f"sobol is off by {100 * off:.2g} %" in draw_fields(pde, example).get_suptitle()
+    factors = {name: 1 + torch.tensor(off) for name, off in {"distilled": [0.1, 0.02], "sobol": [0.3, 0.5]}.items()}
+    off = replace(example, predictions={name: example.truth * factor for name, factor in factors.items()})
+    said = "distilled is off by 10 % in p, 2.0 % in q;\nsobol is off by 30 % in p, 50 % in q"
+    assert said in draw_fields(pde, off).get_suptitle()
+
+
+def test_errors_in_the_title_are_relative_to_the_deviation_from_the_rest_and_the_mean():
+    pde = PDES["disk"]
+    example = example_of(pde)
+    rest = torch.full_like(example.truth, 300.0)
+    predictions = {"distilled": 300 + 1.25 * example.truth}
+    warm = replace(example, truth=example.truth + rest, rest=rest, predictions=predictions)
+    assert "distilled is off by 25 %" in draw_fields(pde, warm).get_suptitle()
+    free = replace(pde, up_to_constant=("u",))
+    (shown,) = components(free, replace(warm, rest=None))
+    varies = example.truth[~example.truth.isnan()]
+    assert shown.size == pytest.approx(float((varies - varies.mean()).square().mean().sqrt()))
 
 
 def test_a_rod_has_lines_and_points_in_a_row():
@@ -245,10 +265,11 @@ def test_a_diverged_prediction_does_not_drown_the_truth():
 
 
 def test_sections_survive_the_disk_and_older_runs_are_read(tmp_path):
-    example = example_of(PDES["drum"])
+    example = replace(example_of(PDES["drum"]), rest=torch.ones((4, 4, 2), dtype=torch.float64))
     save_outcome(Outcome("retrain", as_table(()), [], "sobol", None, [], [], [example]), tmp_path)
     (back,) = load_outcome(tmp_path).examples
     assert back.at == {"t": 0.5}
+    assert torch.equal(back.rest, example.rest)
     torch.testing.assert_close(back.truth, example.truth, equal_nan=True)
     text = (tmp_path / "outcome.json").read_text()
     (tmp_path / "outcome.json").write_text(text.replace(', "at": {"t": 0.5}, "why": ""', ""))

@@ -138,3 +138,14 @@ def test_percent(value, text):
 @pytest.mark.parametrize(("value", "text"), [(0.0034, "3.4 ms"), (12.3, "12 s"), (246.0, "4.1 min")])
 def test_seconds(value, text):
     assert words.seconds(value) == text
+
+
+def test_the_page_has_the_errors_of_components(heat, outcome, of_a_system, make_config, tmp_path):
+    pages = []
+    for each in (outcome, of_a_system):
+        write_report(heat, make_config(protocols=["retrain"]), [each], [], tmp_path / "report.html")
+        pages.append(re.sub(r"\s+", " ", (tmp_path / "report.html").read_text()))
+    assert "component" not in pages[0]
+    assert "outside the comparison. The error is that of all components together" in pages[1]
+    assert "<th>Error of u</th><th>Error of p</th>" in pages[1]
+    assert "<td>1.7 % / 6.5 %</td>" in pages[1]

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import as_table
-from pinndd.terminal.tables import comparison_table, error_table
+from pinndd.terminal.tables import comparison_table, component_table, error_table
 
 
 def printed(table):
@@ -46,3 +46,21 @@ def test_errors_have_a_row_per_method_and_shift(outcome):
     head, *rows = printed(error_table(summarise(outcome.results.query("method == 'distilled'"))))
     assert "mean error" in head
     assert len(rows) == 6
+
+
+def test_components_have_a_table_of_their_own(outcome, of_a_system):
+    assert component_table(summarise(outcome.results)) is None
+    head, *rows = printed(component_table(summarise(of_a_system.results)))
+    assert head.split() == ["trained", "by", "conditions", "error", "of", "u", "error", "of", "p"]
+    assert rows[0].split() == ["ridge", "in", "distribution", "1.7", "%", "/", "6.5", "%", "5.2", "%", "/", "20", "%"]
+    assert len(rows) == 6
+
+
+def test_components_of_several_sizes_and_of_a_set_alone(of_a_system):
+    results = of_a_system.results
+    sensors = [results.assign(protocol="sensors", boundary_points=n) for n in (9, 18)]
+    head, *rows = printed(component_table(summarise(as_table(pandas.concat(sensors)))))
+    assert head.split()[2] == "sensors"
+    assert len(rows) == 12
+    alone = summarise(as_table(results[results["method"] == "distilled"].assign(error_p=float("nan"))))
+    assert printed(component_table(alone))[1].split() == ["ridge", "in", "distribution", "1.7", "%", "–"]
