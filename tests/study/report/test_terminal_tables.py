@@ -5,6 +5,8 @@ from rich.console import Console
 
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import as_table
+from pinndd.terminal import studying
+from pinndd.terminal.evaluating import show
 from pinndd.terminal.tables import comparison_table, component_table, error_table
 
 
@@ -64,3 +66,19 @@ def test_components_of_several_sizes_and_of_a_set_alone(of_a_system):
     assert len(rows) == 12
     alone = summarise(as_table(results[results["method"] == "distilled"].assign(error_p=float("nan"))))
     assert printed(component_table(alone))[1].split() == ["ridge", "in", "distribution", "1.7", "%", "–"]
+
+
+def test_an_evaluation_says_what_is_measured_and_each_component(of_a_system, capsys):
+    show(of_a_system.results[of_a_system.results["method"] == "distilled"], of_a_system.measured)
+    said = capsys.readouterr().out
+    assert of_a_system.measured in said
+    assert "error of u" in said
+
+
+def test_a_study_says_what_is_measured_and_each_component(outcome, of_a_system, capsys, tmp_path):
+    studying.show([outcome], {}, tmp_path)
+    assert "component" not in capsys.readouterr().out
+    studying.show([of_a_system], {}, tmp_path)
+    said = capsys.readouterr().out
+    assert of_a_system.measured in said
+    assert "retrain: error of each component alone, distilled / best baseline" in said
