@@ -82,7 +82,7 @@ def test_the_check_measures_a_small_component_by_its_own_size():
         ({"outputs": ()}, r"PDE 'pair': outputs=\(\) names no component"),
         ({"outputs": ("v", "2p")}, "'2p' is no name; expected letters, digits and _"),
         ({"outputs": ("v", "p", "v")}, "the name 'v' stands twice"),
-        ({"outputs": ("x", "p")}, "a component and a coordinate are both called 'x'; call the component something else"),
+        ({"outputs": ("x", "p")}, "a component and a coordinate are both called 'x'"),
         ({"units": {"q": "m"}}, r"'q' is neither a component \(v, p\) nor a coordinate \(x, y\); remove it"),
         ({"up_to_constant": "p"}, r"up_to_constant='p' is a text; one name is written \('p',\)"),
         ({"up_to_constant": ("q",)}, "'q' is no component; expected among v, p"),

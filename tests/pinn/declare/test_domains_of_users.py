@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from pinndd.pinn.tasks.solutions import boundary_episodes
 from torch import Tensor
 
 from pinndd import PDE, BoundaryValues, Dirichlet, Initial, Neumann, SyntheticData, families
@@ -19,6 +18,7 @@ from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.reference import solve_dirichlet
 from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
 from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.solving.truth import boundary_episodes
 
 dde = import_deepxde()
 SMALL, LARGE = 0.4, 1.0
@@ -159,8 +159,8 @@ def test_names_of_coordinates_are_used() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"units": {"x": "m"}}, "'x' is neither; the components are u and the coordinates r, time"),
-        ({"units": {"u0": "m"}}, "'u0' is neither; the components are u"),
+        ({"units": {"x": "m"}}, r"'x' is neither a component \(u\) nor a coordinate \(r, time\)"),
+        ({"units": {"u0": "m"}}, r"'u0' is neither a component \(u\)"),
         ({"coordinates": ("r", "u")}, "a component and a coordinate are both called 'u'"),
         ({"coordinates": ("r", "t", "z")}, r"PDE 'shifted': coordinates=\('r', 't', 'z'\): expected 2 name\(s\) in place of x, t"),
         ({"domain": dde.geometry.Interval(1, 0), "coordinates": None}, "PDE 'shifted': domain: x from 1 to 0 is reversed"),

@@ -20,9 +20,9 @@ from pinndd.pinn.sets.condition_code import encode, require_linear
 from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sample_points, sobol
 from pinndd.pinn.sets.tuples import sample_tuples, tuple_data
+from pinndd.pinn.solving.truth import solutions
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.pinn.tasks.solutions import solutions
 
 MEANS = {"left": 3.0, "right": lambda s: 2 + s[:, 0], "start": lambda s: s[:, 0] * (1 - s[:, 0])}
 
