@@ -21,7 +21,7 @@ from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sample_points, sobol
 from pinndd.pinn.sets.tuples import sample_tuples, tuple_data
 from pinndd.pinn.solving.truth import solutions
-from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.pinn.tasks.questions import Questions
 
 MEANS = {"left": 3.0, "right": lambda s: 2 + s[:, 0], "start": lambda s: s[:, 0] * (1 - s[:, 0])}
@@ -92,7 +92,7 @@ def test_the_first_picard_iterate_is_the_ridge_fit_to_values_with_their_means(na
     interior, boundary = sample_points(pde, "sobol", 60, 30, _SEED)
     data = collocation_data(pde, interior, boundary, _BOUNDARY_WEIGHT)
     values = BoundaryValues(pde.ensemble(), codes)
-    rows = iterates._model.prepare(data, BoundaryEpisodes.unasked(values, interior[:0], 1, _SEED))
+    rows = iterates._model.prepare(data, Trainings(values, _SEED))
     matrix, right = rows.system(iterates._operator(codes).slopes)
     slow = ridge_solve(matrix, right, _PENALTY).detach()
     torch.testing.assert_close(iterates.weights(codes)[0], slow, atol=1e-7 * float(slow.abs().max()), rtol=0)
