@@ -10,9 +10,9 @@ from pathlib import Path
 from pandas import DataFrame
 from rich.console import Console
 
-from pinndd.pinn.solving.in_words import scale_in_words
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate as judge
+from pinndd.study.protocols.engine import measured_in_words
 from pinndd.study.protocols.learners import recipe_of
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results.summary import summarise
@@ -63,7 +63,7 @@ def evaluate(
         results = judge(study, protocol, file.data, learner)
         if out is not None:
             write_csv(results, out, distance_name(settings.distance))
-    show(results, scale_in_words(file.pde))
+    show(results, measured_in_words(study))
     if study.tests.outside:
         Console(highlight=False, soft_wrap=True).print(
             f"not tested, outside the span of the training family: {', '.join(study.tests.outside)}", markup=False

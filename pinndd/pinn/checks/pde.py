@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.checks.families import check_families
+from pinndd.pinn.checks.own import check_own_reference
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
@@ -45,7 +46,7 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     if unusable:
         return findings
     findings += _corners(pde, generator)
-    findings += check_reference(pde, residual, generator)
+    findings += check_reference(pde, residual, generator) if pde.reference is not None else check_own_reference(pde, generator)
     if pde.stand_in is not None:
         findings.append(check_stand_in(pde, pde.stand_in, generator))
     return findings

@@ -15,6 +15,7 @@ from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.jets.cloud_fit import CloudFit
 from pinndd.pinn.jets.differences import Stencil
 from pinndd.pinn.jets.residual import PointwiseResidual
+from pinndd.pinn.solving.truth import reference_of
 
 CONDITION_TOLERANCE = 1e-3
 """Largest violation of a condition on u by the reference, relative to the size of u."""
@@ -41,7 +42,7 @@ def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: tor
         pieces = [probe.points for probe in probes]
         pieces += _periodic_pairs(pde, generator)
         pieces += [stencil.points] if stencil else []
-        u = _solve(pde, pde.reference, "reference", values, torch.cat(pieces))
+        u = _solve(pde, reference_of(pde), "reference", values, torch.cat(pieces))
         if isinstance(u, str):
             yield Finding("error", f"reference, {where(shift)}", u)
             continue
@@ -226,7 +227,7 @@ def check_stand_in(pde: PDE, solver: Reference, generator: torch.Generator) -> F
             "stand-in",
             f"PDE {pde.name!r}: stand_in does not depend on the coefficients through torch; write it in torch",
         )
-    truth = _solve(pde, pde.reference, "reference", BoundaryValues(ensemble, coefficients.detach()), points)
+    truth = _solve(pde, reference_of(pde), "reference", BoundaryValues(ensemble, coefficients.detach()), points)
     if isinstance(truth, str):
         return Finding("error", "reference", truth)
     distance = float(((u.detach() - truth).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)).mean())

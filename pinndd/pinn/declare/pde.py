@@ -34,7 +34,7 @@ class PDE:
         conditions: boundary and initial conditions, each with the family its values are drawn from in training.
         shifts: families that no distillation ever sees, for testing: shift name to ``{condition name: family}``;
             conditions not named keep their training family.
-        reference: the true solution, exact or by a solver.
+        reference: the true solution, exact or by a solver (None: the fast solver of `pinndd.solve`, with its estimated error).
         stand_in: a cheap, coarse, differentiable solver for the outer loop of the solved protocol (None: finite differences
             of a coarse learner are used).
         outputs: names of the components of u, such as ``("u", "v", "p")``; or how many there are, which are then called ``u``,
@@ -52,7 +52,7 @@ class PDE:
     domain: Any
     residual: Callable[[Any, Any], Any]
     conditions: Sequence[Condition | Periodic]
-    reference: Reference
+    reference: Reference | None = None
     shifts: Mapping[str, Mapping[str, Family]] = field(default_factory=dict)
     stand_in: Reference | None = None
     outputs: int | Sequence[str] = 1

@@ -71,7 +71,11 @@ class Solution:
         if bool(outside.any()):
             raise ValueError(f"the point {where[int(outside.nonzero()[0])].tolist()} lies outside the domain")
         step = max(1, _CHUNK // max(1, len(self) * self.pde.output_count))
-        return np.concatenate([self.field(part).numpy() for part in torch.split(where, step)], 1) if len(where) else self._none()
+        return (
+            np.concatenate([self.field(part).numpy() for part in torch.split(where, step)], 1)
+            if len(where)
+            else self._none()
+        )
 
     def on_grid(self, nodes: int | None = None) -> tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]:
         """Evaluate u on a grid over the bounding box of the domain.

@@ -1,15 +1,21 @@
-"""True solutions of batches of boundary conditions."""
+"""True solutions of batches of boundary conditions: of the reference, or of the fast solver where none is declared."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.finding import coordinates
-from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, pointwise_residual
+from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, Reference, pointwise_residual
 from pinndd.pinn.geometry.patches import TOLERANCE
+from pinndd.pinn.models.features import FittedFeatures
+from pinndd.pinn.sets.condition_code import grid_values
+from pinndd.pinn.solving.dense import DenseSettings, solve_densely
+from pinndd.pinn.solving.solver import WIDTHS, probes, solve_with_estimate
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.scales import AnswerScale
 
@@ -18,6 +24,77 @@ _CONDITIONS, _POINTS, _SEED = 16, 256, 44
 
 _ROUNDING = 1e-15
 """Part of the largest component below which another one is zero, whatever their units."""
+
+
+_PROBED = 8
+"""Conditions by which the fast solver chooses its weights."""
+
+_NODES = 17
+"""Nodes along every coordinate of a patch by whose values conditions are told apart."""
+
+
+def reference_of(pde: PDE) -> Reference:
+    """Return the declared reference of a PDE, or the fast solver where none is declared."""
+    return pde.reference if pde.reference is not None else OwnReference(pde)
+
+
+@dataclass(frozen=True)
+class OwnReference:
+    """The fast solver as a reference."""
+
+    pde: PDE
+
+    def __call__(self, values: BoundaryValues, points: Tensor) -> Tensor:
+        """Solve: ``(B, Q, outputs)``, float64."""
+        return _solved(_Batch(self.pde, values, _fingerprint(values)), own_settings(self.pde))(points)
+
+
+def truth_errors(pde: PDE, values: BoundaryValues) -> Tensor | None:
+    """Return the estimated error of the truth for every boundary condition, ``(B,)``; None where a reference gives it.
+
+    It is relative, as errors in tables are: see `answer_scale`.
+    """
+    if pde.reference is not None:
+        return None
+    batch, settings, where = _Batch(pde, values, _fingerprint(values)), own_settings(pde), probes(pde)
+    u, other = (_solved(batch, each)(where) for each in (settings, settings.second))
+    scale = answer_scale(pde, where)
+    if scale is not None:
+        u, other = scale.of(u), scale.of(other)
+    return ((u - other).flatten(1).norm(dim=1) / u.flatten(1).norm(dim=1)).cpu()
+
+
+@lru_cache(maxsize=32)
+def own_settings(pde: PDE) -> DenseSettings:
+    """Return how densely the fast solver solves where it is the reference, the same for all conditions of a PDE."""
+    ensemble = pde.ensemble()
+    drawn = ensemble.sample(_PROBED, torch.Generator().manual_seed(_SEED))
+    width = WIDTHS[pde.box.dimension][1 if pointwise_residual(pde).is_linear() else 0]
+    return solve_with_estimate(pde, BoundaryValues(ensemble, drawn), width).settings
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Boundary conditions of a PDE, told apart by their values."""
+
+    pde: PDE
+    values: BoundaryValues = field(compare=False)
+    fingerprint: str
+
+
+@lru_cache(maxsize=16)
+def _solved(batch: _Batch, settings: DenseSettings) -> FittedFeatures:
+    """Solve a batch; the last few are remembered, since the same conditions are asked at several sets of points."""
+    return solve_densely(batch.pde, batch.values, settings)
+
+
+def _fingerprint(values: BoundaryValues) -> str:
+    """Return a name of the conditions that depends on their values and coefficients alone."""
+    digest = hashlib.sha256(values.coefficients.detach().cpu().double().numpy().tobytes())
+    for name, table in grid_values(values.ensemble, values.coefficients.detach().cpu().double(), _NODES).items():
+        digest.update(name.encode())
+        digest.update(table.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def superposes(pde: PDE, ensemble: Ensemble) -> bool:
@@ -34,7 +111,7 @@ def solutions(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
         ValueError: the reference returns another shape, or values that are not finite.
     """
     size = values.ensemble.size
-    if len(values) <= size + 1 or not superposes(pde, values.ensemble):
+    if pde.reference is None or len(values) <= size + 1 or not superposes(pde, values.ensemble):
         return _reference(pde, values, points)
     unit = torch.cat((torch.zeros((1, size), dtype=torch.float64), torch.eye(size, dtype=torch.float64)))
     basis = _reference(pde, BoundaryValues(values.ensemble, unit), points)
@@ -124,7 +201,7 @@ def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
         first = coordinates(points[int(outside.nonzero()[0])].tolist())
         raise ValueError(f"PDE {pde.name!r}: the reference is asked at {first}, outside the domain; ask inside it")
     with torch.no_grad():
-        u = pde.reference(values, points)
+        u = reference_of(pde)(values, points)
     u = u[..., None] if u.dim() == 2 else u
     expected = (len(values), points.shape[0], pde.output_count)
     if tuple(u.shape) != expected:

@@ -62,6 +62,7 @@ class BoundaryEpisodes:
         truth: the solution there, ``(B, Q, outputs)``.
         seed: of the network's initial weights or random features, shared by the batch.
         slope: the gradient of the solution, ``(B, Q, outputs, d)``, where the distance needs it.
+        truth_error: estimated relative error of the solution, ``(B,)``, where it is not that of a reference.
         scale: in which units answers are compared with the truth (None: as they are).
     """
 
@@ -71,6 +72,7 @@ class BoundaryEpisodes:
     seed: int
     slope: Tensor | None = None
     scale: AnswerScale | None = None
+    truth_error: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -81,6 +83,7 @@ class BoundaryEpisodes:
             values=BoundaryValues(self.values.ensemble, self.values.coefficients[index]),
             truth=self.truth[index],
             slope=None if self.slope is None else self.slope[index],
+            truth_error=None if self.truth_error is None else self.truth_error[index],
         )
 
     def compared(self, fields: Tensor) -> Tensor:

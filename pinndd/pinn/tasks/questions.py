@@ -20,6 +20,7 @@ class Questions:
         truth: the solution there, ``(B, Q, outputs)``.
         seed: of the network's initial weights or random features.
         scale: in which units answers are compared with the truth (None: as they are).
+        truth_error: estimated relative error of the truth, ``(B,)``, where it is not that of a reference.
     """
 
     codes: Tensor
@@ -27,6 +28,7 @@ class Questions:
     truth: Tensor
     seed: int
     scale: AnswerScale | None = None
+    truth_error: Tensor | None = None
 
     @classmethod
     def none(cls, size: int, dimension: int, seed: int) -> Questions:
@@ -56,6 +58,7 @@ class Questions:
             points=self.points[points],
             truth=self.truth[conditions][:, points],
             scale=None if self.scale is None else self.scale.at(points),
+            truth_error=None if self.truth_error is None else self.truth_error[conditions],
         )
 
     def compared(self, fields: Tensor) -> Tensor:

@@ -30,13 +30,18 @@ from pinndd.study.protocols.conditions import HeldOutConditions
 from pinndd.study.protocols.learners import Recipe, Recipes
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.outcome import Progress
-from pinndd.study.results.table import DISTILLED, as_table, component_column
+from pinndd.study.results.table import DISTILLED, TRUTH_ERROR, as_table, component_column
 
 S = TypeVar("S")
 
 
 def quiet(what: str, done: int, total: int, error: float | None) -> None:
     """Report nothing."""
+
+
+def truth_column(episodes: Any, k: int) -> dict[str, float]:
+    """Return the column of the estimated error of the truth of condition ``k``; none where a reference gives the truth."""
+    return {} if episodes.truth_error is None else {TRUTH_ERROR: float(episodes.truth_error[k])}
 
 
 def error_columns(components: Sequence[str], distance: Distance, answer: Tensor, truth: Tensor) -> list[dict[str, float]]:
@@ -237,7 +242,7 @@ class Bench(ABC, Generic[S]):
             errors = {shift: self.errors(fitted, episodes) for shift, episodes in group.items()}
             each = (seconds + self.shared_seconds) / sum(map(len, errors.values()))
             rows += [
-                {**common, "shift": shift, "episode": k, **columns, "seconds": each}
+                {**common, "shift": shift, "episode": k, **columns, "seconds": each} | truth_column(group[shift], k)
                 for shift, episodes in errors.items()
                 for k, columns in enumerate(episodes)
             ]

@@ -19,7 +19,7 @@ from pinndd.pinn.sets.broadened import broadened_sample
 from pinndd.pinn.sets.condition_code import encode
 from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sobol
-from pinndd.pinn.solving.truth import answer_scale, boundary_episodes, solutions
+from pinndd.pinn.solving.truth import answer_scale, boundary_episodes, solutions, truth_errors
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.questions import Questions
 from pinndd.study.protocols.allowance import Allowance
@@ -71,9 +71,11 @@ def fresh_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
         ensemble = pde.ensemble(shift)
         generator = torch.Generator().manual_seed(10_000 + _TEST * 100 + _number(pde, shift))
         drawn = ensemble.sample(settings.test_conditions, generator)
-        episodes[shift] = boundary_episodes(
+        solved = boundary_episodes(
             pde, ensemble, drawn, points, seed=settings.seed, derivatives=settings.measure.derivatives
-        ).to(settings.device)
+        )
+        errors = truth_errors(pde, solved.values)
+        episodes[shift] = replace(solved, truth_error=errors).to(settings.device)
     return HeldOutConditions(episodes)
 
 
@@ -107,7 +109,8 @@ def _in_span(pde: PDE, settings: StudySettings, points: Tensor, first_seed: int,
         ensemble = pde.ensemble(shift)
         drawn = ensemble.sample(count, torch.Generator().manual_seed(first_seed + _number(pde, shift)))
         if encode(pde.ensemble(), ensemble, drawn).in_span:
-            episodes[shift] = ask(pde, ensemble, drawn, points, settings.seed).to(settings.device)
+            errors = truth_errors(pde, BoundaryValues(ensemble, drawn))
+            episodes[shift] = replace(ask(pde, ensemble, drawn, points, settings.seed), truth_error=errors).to(settings.device)
         else:
             outside.append(shift)
     return HeldOutConditions(episodes, outside)

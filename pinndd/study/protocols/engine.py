@@ -14,7 +14,7 @@ import torch
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
-from pinndd.pinn.solving.in_words import scale_in_words
+from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, recipe_of
 from pinndd.study.protocols.parts import distance_name
@@ -158,7 +158,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         settings=_tuned(trials),
         notes=[*study.notes(first.bench), *_dropped(study)],
         distance=distance_name(study.settings.distance),
-        measured=scale_in_words(study.pde),
+        measured=measured_in_words(study),
     )
 
 
@@ -193,6 +193,12 @@ def evaluate(study: Study[S], protocol: Protocol[S], data: SyntheticData, learne
         found.append(bench.rows(replace(method, shifts=[shift]), study.tests, distilled_with=made_with))
         study.progress(f"{study.name}: training {bench.recipe.name}", k + 1, len(shifts), None)
     return as_table(pd.concat(found)) if found else as_table([])
+
+
+def measured_in_words(study: Study[Any]) -> str:
+    """Say in what errors are measured, and against what."""
+    truths = [episodes.truth_error for episodes in study.tests.episodes.values()]
+    return " ".join(filter(None, (scale_in_words(study.pde), truth_in_words(truths))))
 
 
 def _compared(trials: Sequence[Trial]) -> list[pd.DataFrame]:

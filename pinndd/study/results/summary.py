@@ -10,7 +10,7 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from pinndd.study.results.intervals import Array, Interval, mean_interval, ratio_interval
-from pinndd.study.results.table import DISTILLED, component_columns, rows_of
+from pinndd.study.results.table import DISTILLED, TRUTH_ERROR, component_columns, rows_of
 from pinndd.study.results.writing import json_records
 
 TERMS = ["pde", "protocol", "learner", "shift", "points", "boundary_points"]
@@ -55,7 +55,8 @@ its 95 % interval; NaN where nothing is compared. ``wins``: whether the distille
 that is not compared, or undecided.
 
 A system of several components has a column for the mean error of each alone behind these, ``mean_u``: over the conditions where
-it has one.
+it has one. Where the truth is estimated, ``truth_error`` is how far off it is by estimate, and ``wins`` is missing where the means
+differ by no more than that.
 """
 
 
@@ -85,7 +86,7 @@ def summarise(results: DataFrame) -> DataFrame:
     """
     groups = [group for _, group in results.groupby(_GROUP, sort=False)]
     rows = [_means(group) for group in groups]
-    own = [component_mean(name) for name in component_columns(results)]
+    own = [component_mean(name) for name in component_columns(results)] + [TRUTH_ERROR] * (TRUTH_ERROR in results)
     summary = DataFrame(rows, columns=[*(c for c in SUMMARY_COLUMNS if c not in (*_RATIO, "wins")), *own])
     rivals = _rivals(summary)
     compared = [
@@ -151,7 +152,18 @@ def _completed(rows: DataFrame) -> DataFrame:
     typed = rows.astype({name: kind for name, kind in SUMMARY_COLUMNS.items() if name != "wins"})
     wins: Series[Any] = Series(None, index=typed.index, dtype="boolean")
     wins = wins.mask(typed["ratio_low"] > 1, True).mask(typed["ratio_high"] < 1, False)
-    return typed.assign(wins=wins)[[*SUMMARY_COLUMNS, *component_means(rows).values()]]
+    optional = [TRUTH_ERROR] if TRUTH_ERROR in rows else []
+    if optional:
+        wins = wins.mask(_within_the_truth(typed), None)
+    return typed.assign(wins=wins)[[*SUMMARY_COLUMNS, *component_means(rows).values(), *optional]]
+
+
+def _within_the_truth(rows: DataFrame) -> Series[bool]:
+    """Whether a distilled set and its baseline differ by less than the truth may be off, which decides nothing."""
+    others = rows[rows["method"] != DISTILLED].drop_duplicates([*TERMS, "method"])
+    means = others[[*TERMS, "method", "mean"]].rename(columns={"method": "baseline", "mean": "of_baseline"})
+    beside = rows.merge(means, on=[*TERMS, "baseline"], how="left").set_axis(rows.index)
+    return (beside["of_baseline"] - beside["mean"]).abs() <= beside[TRUTH_ERROR]
 
 
 def _rivals(summary: DataFrame) -> dict[tuple[Any, ...], list[int]]:
@@ -176,7 +188,7 @@ def _means(group: DataFrame) -> dict[str, Any]:
         interval = Interval(math.inf, math.inf, math.inf)
     else:
         interval = mean_interval(_matrix(group, np.unique(group["seed"]), np.unique(group["episode"])))
-    return {
+    row = {
         **group.iloc[0][[*_GROUP, "ceiling"]],
         "mean": interval.value,
         "low": interval.low,
@@ -185,7 +197,9 @@ def _means(group: DataFrame) -> dict[str, Any]:
         "models": len(group),
         "failed": failed,
         "seconds": float(np.mean(group["seconds"].to_numpy())),
-    } | {component_mean(name): float(group[column].mean()) for name, column in component_columns(group).items()}
+    }
+    own = {component_mean(name): float(group[column].mean()) for name, column in component_columns(group).items()}
+    return row | own | ({TRUTH_ERROR: float(group[TRUTH_ERROR].mean())} if TRUTH_ERROR in group else {})
 
 
 def _ratio(groups: Sequence[DataFrame], distilled: int, rivals: Sequence[int]) -> tuple[str, float, float, float]:

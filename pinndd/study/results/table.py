@@ -43,8 +43,11 @@ set was distilled with; empty for other methods. ``ceiling``: whether the method
 terms, since it sees more data.
 
 A system of several components has a column for the error of each alone behind these, ``error_u``: in the same distance, NaN where
-the true component is zero everywhere.
+the true component is zero everywhere. Where no reference is declared, `TRUTH_ERROR` says how far off the truth is by estimate.
 """
+
+TRUTH_ERROR = "truth_error"
+"""Column of the estimated relative error of the truth, there only where it does not come from a reference."""
 
 _COMPONENT = "error_"
 
@@ -82,7 +85,8 @@ def as_table(rows: Iterable[Mapping[str, object]] | DataFrame) -> DataFrame:
     if frame.empty:
         frame = frame.reindex(columns=list(COLUMNS))
     frame = frame.assign(**{name: value for name, value in _OPTIONAL.items() if name not in frame})
-    known = dict(COLUMNS) | dict.fromkeys(component_columns(frame).values(), "float64")
+    optional = [TRUTH_ERROR] if TRUTH_ERROR in frame else []
+    known = dict(COLUMNS) | dict.fromkeys([*component_columns(frame).values(), *optional], "float64")
     missing, unknown = ([n for n in a if n not in b] for a, b in ((COLUMNS, frame.columns), (frame.columns, known)))
     if missing or unknown:
         said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unknown {', '.join(unknown)}"] * bool(unknown)

@@ -17,7 +17,7 @@ from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.solutions import Solutions, read_solutions, write_conditions
 from pinndd.pinn.models.solved_conditions import ConditionToField
 from pinndd.pinn.sets.condition_code import require_linear
-from pinndd.pinn.solving.truth import answer_scale, superposes
+from pinndd.pinn.solving.truth import answer_scale, reference_of, superposes
 from pinndd.pinn.tasks.questions import Questions
 from pinndd.problem import Learner
 from pinndd.study.protocols.bench import Bench, Method, Study, error_columns
@@ -157,7 +157,7 @@ class SolvedStudy(Study[SolvedSettings]):
         section, tests = section_of(self.pde), self.tests.episodes[shift]
         assert isinstance(tests, Questions)
         codes = tests.codes[index : index + 1]
-        truth = solve(self.pde, self.pde.reference, codes, section.points)
+        truth = solve(self.pde, reference_of(self.pde), codes, section.points)
         return Questions(codes, section.points, truth, 0, answer_scale(self.pde, section.points)), section
 
     def notes(self, bench: Bench[Any]) -> Sequence[str]:

@@ -12,6 +12,7 @@ from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.files.solutions import Solutions
 from pinndd.pinn.models.solved_conditions import Base, field_points
 from pinndd.pinn.models.stand_in import solve_each
+from pinndd.pinn.solving.truth import reference_of
 from pinndd.pinn.tasks.questions import Questions
 from pinndd.study.protocols.conditions import HeldOutConditions, field_tests, field_validation
 from pinndd.study.protocols.settings import StudySettings
@@ -53,7 +54,7 @@ class Materials:
     def fine(self) -> Reference:
         """The expensive solver, which solves nothing twice, or the solutions that were brought."""
         if self.solutions is None:
-            return remembered(solve_each(self.pde.reference))
+            return remembered(solve_each(reference_of(self.pde)))
         fields = self.solutions.fields
         return lambda values, points: fields
 
