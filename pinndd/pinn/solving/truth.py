@@ -61,7 +61,8 @@ def truth_errors(pde: PDE, values: BoundaryValues) -> Tensor | None:
     scale = answer_scale(pde, where)
     if scale is not None:
         u, other = scale.of(u), scale.of(other)
-    return ((u - other).flatten(1).norm(dim=1) / u.flatten(1).norm(dim=1)).cpu()
+    errors: Tensor = (u - other).flatten(1).norm(dim=1) / u.flatten(1).norm(dim=1)
+    return errors.cpu()
 
 
 @lru_cache(maxsize=32)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from pinndd.pinn.tasks.solutions import solutions
 
 from pinndd import families
 from pinndd.learners.product_ridge import ProductRidge
