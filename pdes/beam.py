@@ -39,7 +39,7 @@ def reference(values: BoundaryValues, points: Tensor) -> Tensor:
     return vibrating_beam(
         values["start"],
         values["velocity"],
-        (lambda t: values["left moment"](t) / STIFFNESS, lambda t: values["right moment"](t) / STIFFNESS),
+        (lambda t: values["left-moment"](t) / STIFFNESS, lambda t: values["right-moment"](t) / STIFFNESS),
         points,
         stiffness=STIFFNESS / MASS,
     )
@@ -58,8 +58,8 @@ pde = PDE(
     conditions=[
         Dirichlet("left", at={"x": 0}, values=families.Zero()),
         Dirichlet("right", at={"x": 1}, values=families.Zero()),
-        Operator("left moment", at={"x": 0}, operator=moment, values=MOMENT),
-        Operator("right moment", at={"x": 1}, operator=moment, values=MOMENT),
+        Operator("left-moment", at={"x": 0}, operator=moment, values=MOMENT),
+        Operator("right-moment", at={"x": 1}, operator=moment, values=MOMENT),
         Initial("start", values=START),
         Initial("velocity", values=VELOCITY, order=1),
     ],
@@ -68,20 +68,20 @@ pde = PDE(
         "frequency": {
             "start": replace(START, weights=HIGH),
             "velocity": replace(VELOCITY, weights=HIGH),
-            "left moment": replace(MOMENT, weights=(0.3, 1.0)),
-            "right moment": replace(MOMENT, weights=(0.3, 1.0)),
+            "left-moment": replace(MOMENT, weights=(0.3, 1.0)),
+            "right-moment": replace(MOMENT, weights=(0.3, 1.0)),
         },
         "sparse": {
             "start": replace(START, active=1),
             "velocity": replace(VELOCITY, active=1),
-            "left moment": replace(MOMENT, active=1),
-            "right moment": replace(MOMENT, active=1),
+            "left-moment": replace(MOMENT, active=1),
+            "right-moment": replace(MOMENT, active=1),
         },
-        "correlated": {"right moment": families.Tied(to="left moment")},
+        "correlated": {"right-moment": families.Tied(to="left-moment")},
         "modes": {"start": families.Sine(modes=(1, 4), weights=(1.0, 0.3))},
         "pulse": {
-            "left moment": families.Bump(amplitude=0.5, width=(0.1, 0.12), center=(0.45, 0.55)),
-            "right moment": families.Bump(amplitude=0.5, width=(0.1, 0.12), center=(0.45, 0.55)),
+            "left-moment": families.Bump(amplitude=0.5, width=(0.1, 0.12), center=(0.45, 0.55)),
+            "right-moment": families.Bump(amplitude=0.5, width=(0.1, 0.12), center=(0.45, 0.55)),
         },
     },
     budget=(80, 42),

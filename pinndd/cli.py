@@ -256,7 +256,7 @@ def evaluate(
     solutions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Solved fields of the exported conditions (protocol solved).")
     ] = None,
-    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved.")] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
     distance: Distance = None,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the results as CSV.")] = None,
@@ -302,7 +302,7 @@ def solve(
 @app.command(epilog="Example: pinndd export heat-retrain.npz --out points.csv")
 def export(
     data: DataArgument,
-    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved.")] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write. Default: DATA with .csv.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -313,11 +313,14 @@ def export(
 
 
 @app.command(epilog="Example: pinndd plot runs/heat")
-def plot(run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]) -> None:
+def plot(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
+) -> None:
     """Draw the pictures of a run anew, and write its report anew."""
     from pinndd.terminal.studying import plot as draw
 
-    draw(run)
+    draw(run, pde)
 
 
 def main() -> None:

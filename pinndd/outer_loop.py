@@ -251,7 +251,9 @@ class _Loop:
     def _configuration(self) -> dict[str, Any]:
         shapes = {n: list(v.shape) for n, v in self.data.fields.items()}
         settings = {**vars(self.settings), "rates": dict(self.settings.rates)}
-        return {"settings": settings, "shapes": shapes, "header": dict(self.data.header)}
+        # where a module lies does not matter to the state; which text it has does, and its checksum is in the header
+        header = {name: value for name, value in self.data.header.items() if name != "module"}
+        return {"settings": settings, "shapes": shapes, "header": header}
 
     def _save(self) -> None:
         if self.checkpoint is None:

@@ -36,6 +36,7 @@ WHEN_CALLED = {
     "cli.py": {"pinndd"},
     "terminal/errors.py": {"pinndd"},
     "terminal/catalogue.py": {"pinndd"},
+    "terminal/describing.py": {"pinndd"},
     "study/protocols/__init__.py": {"pinndd"},
     "study/cross_table.py": {"pinndd"},
     "learners/compiled.py": {"torch"},

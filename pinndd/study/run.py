@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.declare.pde import PDE, ModuleSource, pointwise_residual
 from pinndd.study.plots.gallery import Picture, draw_gallery
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
@@ -114,8 +114,6 @@ def run_study(
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
-    module: str = "",
-    source: str = "",
     runners: Mapping[str, Runner] | None = None,
 ) -> RunFolder:
     """Run protocols one after the other and write tables, pictures and the report after each.
@@ -130,8 +128,6 @@ def run_study(
         resume: continue the run in ``path``; finished protocols are not computed again.
         overwrite: replace the run in ``path``.
         command: how to repeat the run, for the report.
-        module: name or path of the PDE module, to find it again when the run is redrawn.
-        source: checksum of the PDE module.
         runners: functions in place of the engine, by protocol.
 
     Returns:
@@ -148,7 +144,8 @@ def run_study(
     if not chosen:
         raise ValueError("; ".join(f"protocol {name}: {why}" for name, why in skipped.items()))
     sizes = {name: sizes.get(name) or protocol_named(name).default_size(pde) for name in chosen}
-    config = RunConfig.of(pde.name, chosen, settings, command, module, source, skipped, sizes)
+    made_by = pde.source or ModuleSource("", "")
+    config = RunConfig.of(pde.name, chosen, settings, command, made_by.module, made_by.checksum, skipped, sizes)
     folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
     allowance = Allowance(settings.seconds)
     drawn: dict[str, list[Picture]] = {}

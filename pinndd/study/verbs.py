@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
@@ -81,7 +81,8 @@ def distill_set(
     """Distill one set for a PDE.
 
     Args:
-        pde: the equation; the name of a packaged one or the path of a module is loaded, and the set remembers it.
+        pde: the equation; the name of a packaged one or the path of a module is loaded. The set remembers the module, also that of
+            a PDE which `load_pde` returned.
         protocol: how a PINN meets a new boundary condition, by name or as an object.
         size: the protocol's own settings, such as `RetrainSettings` (None: as usual for the PDE).
         settings: those that all protocols have; ``settings.seed`` is the seed of the distillation.
@@ -106,12 +107,10 @@ def distill_set(
         torch.Size([12, 2])
     """
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
-    module = {"module": pde} if isinstance(pde, str) else {}
     equation = load_pde(pde) if isinstance(pde, str) else pde
     settings = settings or StudySettings()
     bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
-    found = distill_on(bench, checkpoint, resume)
-    return Distillation(found.data.with_header(**module), found.risk, found.history, found.seconds)
+    return distill_on(bench, checkpoint, resume)
 
 
 def evaluate(
@@ -127,7 +126,8 @@ def evaluate(
 
     Args:
         data: the set, or the file that holds it.
-        pde: the equation that it was distilled for, or its name or module (None: what the set says).
+        pde: the equation that it was distilled for, or its name or module, which is executed (None: the module that the set
+            remembers, if it lies there unchanged).
         protocol: by name or as an object (None: what the set says).
         learner: any learner of the protocol (None: the one that it was distilled with).
         settings: number of test conditions, shifts, distance and device.
@@ -139,7 +139,8 @@ def evaluate(
     Raises:
         DataFileError: the file is damaged.
         UnknownNameError: there is no such protocol or learner.
-        ValueError: the set does not say for which PDE it was distilled, or it was another one.
+        PDEModuleError: the set does not say which module, or that has moved or was edited.
+        ValueError: the set was distilled for another PDE.
 
     Examples:
         >>> import pinndd
@@ -149,12 +150,10 @@ def evaluate(
         >>> len(table), float(table["error"].mean()) < 3
         (2, True)
     """
+    file = Path(data) if isinstance(data, Path | str) else None
     data = SyntheticData.load(Path(data)) if isinstance(data, Path | str) else data
     named = str(data.header.get("pde", ""))
-    source = pde if pde is not None else str(data.header.get("module", named))
-    if not source:
-        raise ValueError("the set does not say for which PDE it was distilled: pass pde")
-    equation = load_pde(source) if isinstance(source, str) else source
+    equation = load_remembered(data.header, file, "pde=") if pde is None else load_pde(pde) if isinstance(pde, str) else pde
     if named and equation.name != named:
         raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol

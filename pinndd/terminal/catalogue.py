@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
-from pinndd.pinn.declare.modules import PDEModuleError, module_files
+from pinndd.pinn.declare.modules import PDEModuleError, checksum_of, module_files
 
 FILE = "index.json"
 
@@ -17,7 +16,7 @@ FILE = "index.json"
 def line_of(path: Path) -> tuple[str, str]:
     """Return kind and conditions of a PDE in a few words, from the file beside its module or from the module itself."""
     known = _index(path.parent).get(path.stem, {})
-    if known.get("sha256") == _checksum(path):
+    if known.get("sha256") == checksum_of(path.read_bytes()):
         return known["kind"], known["conditions"]
     return loaded_line(path)
 
@@ -45,7 +44,7 @@ def write_index(folder: Path) -> None:
         kind, conditions = loaded_line(path)
         if kind == "does not load":
             raise PDEModuleError(f"PDE module {path} does not load: {conditions}")
-        found[path.stem] = {"sha256": _checksum(path), "kind": kind, "conditions": conditions}
+        found[path.stem] = {"sha256": checksum_of(path.read_bytes()), "kind": kind, "conditions": conditions}
     (folder / FILE).write_text(json.dumps(found, indent=1) + "\n")
 
 
@@ -55,11 +54,6 @@ def _index(folder: Path) -> dict[str, dict[str, str]]:
     except (OSError, ValueError):
         return {}
     return found
-
-
-def _checksum(path: Path) -> str:
-    # line ends differ between checkouts
-    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 if __name__ == "__main__":

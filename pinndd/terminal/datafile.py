@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
-
-MODULE = "module"
-"""Header entry: name or path of the PDE module, as it was typed."""
+from pinndd.terminal.errors import warn
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,13 @@ def open_data(path: Path, module: str | None) -> DataFile:
 
     Args:
         path: of the ``.npz``.
-        module: name or path of the PDE module (None: what the set itself says).
+        module: name or path of the PDE module, which is executed (None: what the set remembers, if that is safe, see
+            `pinndd.pinn.declare.loading.load_remembered`).
 
     Raises:
         FileNotFoundError: there is no such file.
         DataFileError: it is damaged or foreign.
-        PDEModuleError: the PDE is not found.
+        PDEModuleError: the PDE is not found, or its module has moved or was edited.
         ValueError: the set was distilled for another PDE, for classification, or does not say for which.
     """
     data = SyntheticData.load(path)
@@ -44,7 +43,9 @@ def open_data(path: Path, module: str | None) -> DataFile:
         )
     if protocol is None or name is None:
         raise ValueError(f"{path} does not say for which PDE and protocol it was distilled: distill it again")
-    pde = load_pde(module or str(data.header.get(MODULE, name)))
+    pde = load_remembered(data.header, path) if module is None else load_pde(module)
     if pde.name != name:
         raise ValueError(f"{path} was distilled for the PDE {name!r}, --pde gives {pde.name!r}: name the module of {name!r}")
+    if module is not None and (said := difference(pde, data.header, path)):
+        warn(said)
     return DataFile(data, pde, str(protocol))

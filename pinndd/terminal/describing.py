@@ -18,8 +18,6 @@ from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.families import Family, Fourier
 from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
-from pinndd.study.protocols import NAMES
-from pinndd.study.run import choose_protocols
 from pinndd.terminal.errors import BAD_INPUT, checking_input
 
 _SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
@@ -35,6 +33,9 @@ def kind(pde: PDE) -> str:
 
 def list_one(name: str) -> None:
     """Print one PDE in full: its docstring, kind, domain, conditions, shifts and protocols."""
+    from pinndd.study.protocols import NAMES
+    from pinndd.study.run import choose_protocols
+
     with checking_input():
         pde = load_pde(name)
         text = docstring_of(name)

@@ -22,7 +22,6 @@ from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
-from pinndd.terminal.datafile import MODULE
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
@@ -59,9 +58,9 @@ def distill_one(
         try:
             bench, found = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
         except DivergedError as error:
-            error.best.with_header(**{MODULE: module}).save(path)
+            error.best.save(path)
             raise RuntimeError(f"{error} It is saved as {path}.") from error
-        data = found.data.with_header(**{MODULE: module})
+        data = found.data
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
         files += _drawn(bench, data, path.with_suffix(".png"))

@@ -22,6 +22,11 @@ def report(message: object) -> None:
     typer.secho(f"pinndd: {' '.join(str(message).split())}", fg=typer.colors.RED, err=True)
 
 
+def warn(message: object) -> None:
+    """Print one line of warning to the standard error."""
+    typer.secho(f"pinndd: warning: {' '.join(str(message).split())}", fg=typer.colors.YELLOW, err=True)
+
+
 def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
     """Print one line to the standard error and exit."""
     report(message)

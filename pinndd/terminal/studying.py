@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from pinndd.pinn.declare.loading import find_pde, load_pde
+from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, record
 from pinndd.study.results.outcome import Outcome
@@ -17,7 +16,7 @@ from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
-from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
 from pinndd.terminal.tables import comparison_table, component_table
@@ -35,7 +34,6 @@ def study(
 ) -> None:
     """Run a study and print what came out; with ``results``, also put it into the results file in that folder."""
     with checking_input():
-        source = find_pde(module)
         pde = load_pde(module)
         settings = study_settings(pde, options)
         path = out or Path("runs") / pde.name
@@ -49,7 +47,6 @@ def study(
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
     resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
     with working(resume_by), ProgressBars() as bars:
-        checksum = hashlib.sha256(source.read_bytes()).hexdigest()
         folder = run_study(
             pde,
             path,
@@ -60,8 +57,6 @@ def study(
             resume=resume,
             overwrite=overwrite,
             command=command,
-            module=module,
-            source=checksum,
         )
         outcomes = folder.outcomes()
         if results is not None:
@@ -69,12 +64,17 @@ def study(
     show(outcomes, dict(folder.config.skipped), folder.path)
 
 
-def plot(path: Path) -> None:
-    """Draw the pictures of a run anew and write its report anew."""
+def plot(path: Path, module: str | None = None) -> None:
+    """Draw the pictures of a run anew and write its report anew; ``module`` is the PDE module where the run's own is not used."""
     with checking_input():
         folder = RunFolder.open(path)
         config: RunConfig = folder.config
-        pde = load_pde(config.module or config.pde)
+        stored = {"pde": config.pde, MODULE: config.module, SOURCE: config.source}
+        pde = load_remembered(stored, folder.config_file) if module is None else load_pde(module)
+        if pde.name != config.pde:
+            raise ValueError(f"run {path} is about {config.pde!r}, --pde gives {pde.name!r}: name the module of {config.pde!r}")
+        if module is not None and (said := difference(pde, stored, folder.config_file)):
+            warn(said)
         if not folder.outcomes():
             raise ValueError(f"run {path} has no finished protocol yet: go on with 'pinndd study {config.module} --resume'")
     with working(f"draw again with: pinndd plot {path}"), ProgressBars() as bars:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pinndd.pinn.declare.finding import Finding, coordinates, where
 from pinndd.pinn.declare.pde import PDE, Ensemble
 from pinndd.pinn.families import Family, LinearFamily, Tied
+from pinndd.user_code import place_of
 
 _PROBES = 65
 _DRAWS, _PLACES = 9, 17
@@ -45,8 +46,8 @@ def _problem(family: Family, dimension: int, generator: torch.Generator) -> str:
         return found
     try:
         return _behaviour_problem(family, dimension)
-    except Exception as error:
-        return f"raised {type(error).__name__}: {error}; it must draw any number of functions, and evaluate them at any places"
+    except (Exception, SystemExit) as error:
+        return f"raised {type(error).__name__}: {error}{place_of(error)}; it must draw any number of functions, and evaluate them at any places"
 
 
 def _values_problem(family: Family, dimension: int, generator: torch.Generator) -> str:
@@ -54,8 +55,11 @@ def _values_problem(family: Family, dimension: int, generator: torch.Generator) 
     try:
         coefficients = family.sample(_PROBES, generator)
         values = family.evaluate(coefficients[:, None], s)
-    except Exception as error:
-        return f"raised {type(error).__name__}: {error}; it must draw and evaluate functions of {dimension} coordinate(s)"
+    except (Exception, SystemExit) as error:
+        place = place_of(error, family.evaluate)
+        return f"raised {type(error).__name__}: {error}{place}; it must draw and evaluate functions of {dimension} coordinate(s)"
+    if not isinstance(coefficients, Tensor) or not isinstance(values, Tensor):
+        return f"gave {type(coefficients).__name__} and {type(values).__name__}; it must draw and evaluate in torch"
     if coefficients.shape != (_PROBES, family.size):
         return f"drew coefficients of shape {tuple(coefficients.shape)}, expected ({_PROBES}, {family.size})"
     if values.shape != (_PROBES, len(s)):
@@ -69,6 +73,8 @@ def _values_problem(family: Family, dimension: int, generator: torch.Generator) 
         return (
             f"gave {int(bad.sum())} values that are not finite, the first at s = {coordinates(first)}; change its settings"
         )
+    if family.size and not bool(coefficients.abs().max() > 0):
+        return "drew nothing but zeros; raise its amplitude, or say families.Zero() or families.Fixed(...)"
     return ""
 
 

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from pinndd.pinn.checks.families import check_families
 from pinndd.pinn.checks.own import check_own_reference
+from pinndd.pinn.checks.residual import residual_faults
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
 from pinndd.pinn.families import Family, LinearFamily
 from pinndd.pinn.geometry.meeting import meeting_points
-from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError
+from pinndd.pinn.jets.residual import PointwiseResidual
+from pinndd.user_code import UserCodeError
 
 __all__ = ["Finding", "check_pde"]
 
@@ -38,9 +40,11 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     """
     generator = torch.Generator().manual_seed(seed)
     findings: list[Finding] = []
-    residual = _residual(pde, findings)
+    families = list(check_families(pde, generator))
+    drawable = all(f.level != "error" for f in families)
+    residual = _residual(pde, findings, torch.Generator().manual_seed(seed) if drawable else None)
     findings += _operators(pde)
-    findings += check_families(pde, generator)
+    findings += families
     unusable = any(f.level == "error" and f.subject != "residual" for f in findings)
     findings += _shifts(pde, residual is not None and residual.is_linear())
     if unusable:
@@ -52,11 +56,12 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     return findings
 
 
-def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
+def _residual(pde: PDE, findings: list[Finding], generator: torch.Generator | None) -> PointwiseResidual | None:
+    """Look at the residual, on values of the families where they can be drawn (a generator is given)."""
     try:
         residual = pointwise_residual(pde)
         linear = residual.is_linear()
-    except ResidualError as error:
+    except UserCodeError as error:
         findings.append(Finding("error", "residual", str(error)))
         return None
     if residual.equations != pde.equation_count:
@@ -68,6 +73,10 @@ def _residual(pde: PDE, findings: list[Finding]) -> PointwiseResidual | None:
                 "many as the declaration says, or declare equations=...",
             )
         )
+        return None
+    faults = [] if generator is None else residual_faults(pde, residual, generator)
+    if faults:
+        findings += [Finding("error", "residual", fault) for fault in faults]
         return None
     terms = ", ".join(_term(pde, component, axes) for component, axes in residual.terms)
     kind = "linear" if linear else "nonlinear"
@@ -137,7 +146,7 @@ def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
         if points is None or one.component != two.component or not (one.gives_value and two.gives_value):
             continue
         jumps = {shift: _jump(pde.ensemble(shift), one.name, two.name, points, generator) for shift in ("none", *pde.shifts)}
-        apart = {where(shift): jump for shift, jump in jumps.items() if jump > _JUMP}
+        apart = {where(shift): jump for shift, jump in jumps.items() if not jump <= _JUMP}
         subject = f"conditions {one.name!r} and {two.name!r}"
         place = coordinates(points[0].tolist())
         if apart:

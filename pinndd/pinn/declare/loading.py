@@ -1,56 +1,191 @@
-"""Load PDE modules by name or path."""
+"""Load PDE modules: by name or path, or by what a file remembers of the module that it was made with."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from pinndd.pinn.declare.modules import PDEModuleError, checkout_of, docstring_of, find_pde, list_pdes, parse
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.modules import (
+    PDEModuleError,
+    checkout_of,
+    checksum_of,
+    docstring_of,
+    find_pde,
+    list_pdes,
+    module_files,
+    parse,
+)
+from pinndd.pinn.declare.pde import PDE, ModuleSource
 from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.user_code import place_of
 
-__all__ = ["PDEModuleError", "checkout_of", "docstring_of", "find_pde", "list_pdes", "load_pde"]
+__all__ = [
+    "PDEModuleError",
+    "checkout_of",
+    "difference",
+    "docstring_of",
+    "find_pde",
+    "list_pdes",
+    "load_pde",
+    "load_remembered",
+    "remembered",
+]
+
+MODULE, SOURCE = "module", "source"
+"""Header entries of a set: `ModuleSource.module` and `ModuleSource.checksum` of its PDE."""
+
+_beside: set[str] = set()
+"""Modules that lay beside a PDE module and were imported by it."""
 
 
 def load_pde(name_or_path: str | Path) -> PDE:
     """Load a PDE by packaged name or by the path of a module, which is executed.
 
+    Modules beside it can be imported from it, as from a script.
+
     Args:
         name_or_path: ``"heat"``, or ``"path/to/module.py"``.
 
     Returns:
-        The object that the module calls ``pde``.
+        The object that the module calls ``pde``; its `source` is this module.
 
     Raises:
-        PDEModuleError: no such name or file, a syntax error, an error while the module runs, or no ``pde`` in it.
+        PDEModuleError: no such name or file, a syntax error, an error or `SystemExit` while the module runs, or no ``pde`` in it.
     """
     path = find_pde(name_or_path)
+    return _run(path, path.read_bytes())
+
+
+def remembered(pde: PDE) -> dict[str, str]:
+    """Return the header entries by which a set finds its PDE again; none if it was made in another way than by a module."""
+    return {} if pde.source is None else {MODULE: pde.source.module, SOURCE: pde.source.checksum}
+
+
+def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = "--pde") -> PDE:
+    """Load the module that a file remembers, if that is safe: nothing else is executed.
+
+    That is a packaged module, or one that lies where the file says; its checksum must be that of the file.
+
+    Args:
+        header: with the entries of `remembered`.
+        file: that holds the header (None: none); where the module has moved, it is looked for beside it and in the current folder,
+            and named, but not executed.
+        remedy: how to give the module: ``"--pde"``, or an argument.
+
+    Raises:
+        PDEModuleError: the file does not say, or the module has moved or was edited; the message says which, and what to give.
+    """
+    who = "the set" if file is None else str(file)
+    module, checksum = header.get(MODULE), header.get(SOURCE)
+    if not isinstance(module, str) or not module or not isinstance(checksum, str) or not checksum:
+        raise PDEModuleError(
+            f"{who} does not say with which PDE module it was made, so none is executed: give the module of "
+            f"{header.get('pde', 'its PDE')!r} with {remedy}"
+        )
+    packaged = module_files().get(module)
+    path = packaged or Path(module)
+    found = packaged or (path if path.is_absolute() and path.is_file() else None)
+    if found is None:
+        raise PDEModuleError(f"{who}: its PDE module {module} is not there any more{_elsewhere(path, checksum, file, remedy)}")
+    text = found.read_bytes()
+    if checksum_of(text) != checksum:
+        why = "this version of pinndd has another one" if packaged else "it was edited"
+        raise PDEModuleError(
+            f"{who}: its PDE module {module} differs from the one it was made with ({why}: checksum {checksum[:8]} then, "
+            f"{checksum_of(text)[:8]} now); to use it as it is now, give {remedy} {module}"
+        )
+    return _run(found, text)
+
+
+def difference(pde: PDE, header: Mapping[str, Any], file: Path) -> str:
+    """Say how a PDE that was given differs from the module that a file remembers; empty if it does not."""
+    checksum, now = header.get(SOURCE), "" if pde.source is None else pde.source.checksum
+    if checksum == now:
+        return ""
+    if not checksum:
+        return f"{file} does not say with which PDE module it was made, so nobody can tell whether the one given is the same"
+    return (
+        f"the PDE module given is another than the one that {file} was made with (checksum {str(checksum)[:8]} then, {now[:8]} now); "
+        "the one given is used"
+    )
+
+
+def _elsewhere(path: Path, checksum: str, file: Path | None, remedy: str) -> str:
+    """Say where a module that has moved may be."""
+    folders = [Path.cwd()] if file is None else [file.resolve().parent, Path.cwd()]
+    for candidate in dict.fromkeys(folder / path.name for folder in folders):
+        if candidate.is_file() and candidate != path:
+            now = checksum_of(candidate.read_bytes())
+            same = "the same text" if now == checksum else f"another text (checksum {checksum[:8]} then, {now[:8]} now)"
+            return f"; {candidate} has its name and {same}: if you trust it, give {remedy} {candidate}"
+    return f": give it with {remedy}"
+
+
+def _run(path: Path, text: bytes) -> PDE:
+    """Execute exactly this text as the module at ``path``."""
     parse(path)
     import_deepxde()
+    if path.suffix != ".py":
+        raise PDEModuleError(f"PDE module {path}: not a Python module; expected a file whose name ends in .py")
     # unique by path, so that two modules of the same file name do not meet in sys.modules
     unique = f"pinndd_pde_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(unique, path)
-    if spec is None or spec.loader is None:
-        raise PDEModuleError(f"PDE module {path}: not a Python module; expected a file whose name ends in .py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with _importing_from(path.parent):
+            # not by the loader, which may take an older text from its cache
+            exec(compile(text, str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
         del sys.modules[unique]
-        remedy = "install what it imports" if isinstance(error, ImportError) else "correct the module and try again"
-        raise PDEModuleError(f"PDE module {path}{_line(error, path)}: {type(error).__name__}: {error}; {remedy}") from error
+        place = place_of(error) if not isinstance(error, SyntaxError) else ""
+        said = f"PDE module {path}{_line(error, path)}: {type(error).__name__}: {error}{place}"
+        raise PDEModuleError(f"{said}; {_remedy(error)}") from error
     pde = getattr(module, "pde", None)
     if not isinstance(pde, PDE):
         del sys.modules[unique]
         found = "no `pde`" if pde is None else f"`pde` of type {type(pde).__name__}"
         raise PDEModuleError(f"PDE module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level")
+    packaged = {file.resolve(): name for name, file in module_files().items()}
+    object.__setattr__(pde, "source", ModuleSource(packaged.get(path, str(path)), checksum_of(text)))
     return pde
 
 
-def _line(error: Exception, path: Path) -> str:
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let a module import what lies beside it, and nothing that lay beside another."""
+    for name in _beside:
+        sys.modules.pop(name, None)
+    _beside.clear()
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))  # for imports inside functions; behind all others, so that it hides nothing
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and Path(file).resolve().is_relative_to(folder) and not name.startswith("pinndd"):
+                _beside.add(name)
+
+
+def _remedy(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return "install what it imports, or put it beside the module"
+    if isinstance(error, ImportError):
+        return "a module beside this one is imported by its name, without a dot"
+    return "correct the module and try again"
+
+
+def _line(error: BaseException, path: Path) -> str:
     """Say which line of the module an error came from."""
     line, trace = None, error.__traceback__
     while trace is not None:

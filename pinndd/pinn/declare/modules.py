@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -11,6 +12,11 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 class PDEModuleError(ValueError):
     """A PDE module that cannot be found or loaded; the message says which, why, and what to do."""
+
+
+def checksum_of(text: bytes) -> str:
+    """Return the SHA-256 of the text of a module, with line ends as ``\\n``, since these differ between checkouts."""
+    return hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def checkout_of(folder: Path) -> Path | None:
@@ -71,8 +77,8 @@ def parse(path: Path) -> ast.Module:
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise PDEModuleError(f"PDE module {path}{line}: {error.msg}; correct it and try again") from error
-    except ValueError as error:
-        raise PDEModuleError(f"PDE module {path}: not a Python source file ({error})") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise PDEModuleError(f"PDE module {path}: not a Python source file ({error or type(error).__name__})") from error
 
 
 def find_pde(name_or_path: str | Path) -> Path:

@@ -13,6 +13,7 @@ from pinndd.pinn.geometry.patches import Face, Patch
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.jets.features import Axes
 from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError, Term
+from pinndd.user_code import Guarded
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,10 @@ def by_residual(
         outputs: components of u.
 
     Raises:
-        ValueError: the function fails, returns another shape, or is not linear in u and its derivatives.
+        UserCodeError: the function fails.
+        ValueError: it returns another shape, or is not linear in u and its derivatives.
     """
+    theirs = Guarded(function, f"condition {name!r}: operator")
 
     def normal(x: Tensor) -> Tensor:
         try:
@@ -147,14 +150,14 @@ def by_residual(
             return torch.zeros_like(x)
 
     try:
-        residual = PointwiseResidual(lambda x, u: function(x, u, normal(x)), patch.domain.dimension, outputs, name)
+        residual = PointwiseResidual(lambda x, u: theirs(x, u, normal(x)), patch.domain.dimension, outputs, name)
         linear = residual.is_linear()
     except ResidualError as error:
-        message = str(error).partition(": ")[2].replace("residual", "operator")
+        message = str(error).partition(": ")[2].replace("residual", "operator", 1)
         raise ValueError(f"condition {name!r}: {message}") from error
     probe = torch.rand((8, patch.domain.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     rest = residual(probe, probe.new_zeros((8, len(residual.terms))))
-    if not linear or residual.equations != 1 or bool(rest.detach().abs().max() > 0):
+    if not linear or residual.equations != 1 or not bool(rest.detach().abs().max() <= 0):
         raise ValueError(
             f"condition {name!r}: its operator must be one expression, linear in u and its derivatives, that vanishes for "
             "u = 0; put the rest into `values`, or another equation into another condition"

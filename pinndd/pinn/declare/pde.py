@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pinndd.pinn.declare.components import component_index, component_names, require_known
 from pinndd.pinn.declare.conditions import Condition, Periodic
+from pinndd.pinn.declare.naming import require_names
 from pinndd.pinn.declare.operators import BoundaryOperator
 from pinndd.pinn.families import Family, Fixed, LinearFamily, Tied, Zero
 from pinndd.pinn.geometry.domain import Domain, domain_from
 from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.geometry.places import written_numbers
 from pinndd.pinn.jets.residual import PointwiseResidual
+from pinndd.user_code import Guarded, UserCodeError, calling
 
 Reference = Callable[["BoundaryValues", Tensor], Tensor]
-"""A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row per boundary condition."""
+"""A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row per boundary condition. What a user writes
+may return a numpy array; as an attribute of a `PDE` it always returns a tensor in double precision."""
+
+
+@dataclass(frozen=True)
+class ModuleSource:
+    """The module that a PDE was loaded from.
+
+    Attributes:
+        module: name of a packaged one, or absolute path.
+        checksum: SHA-256 of its text, with line ends as ``\\n``.
+    """
+
+    module: str
+    checksum: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +52,10 @@ class PDE:
         conditions: boundary and initial conditions, each with the family its values are drawn from in training.
         shifts: families that no distillation ever sees, for testing: shift name to ``{condition name: family}``;
             conditions not named keep their training family.
-        reference: the true solution, exact or by a solver (None: the fast solver of `pinndd.solve`, with its estimated error).
-        stand_in: a cheap, coarse, differentiable solver for the outer loop of the solved protocol (None: finite differences
-            of a coarse learner are used).
+        reference: the true solution, exact or by a solver, in torch or in numpy (None: the fast solver of `pinndd.solve`, with its
+            estimated error).
+        stand_in: a cheap, coarse, differentiable solver, in torch, for the outer loop of the solved protocol (None: finite
+            differences of a coarse learner are used).
         outputs: names of the components of u, such as ``("u", "v", "p")``; or how many there are, which are then called ``u``,
             or ``u0``, ``u1``, … (see `components`).
         equations: number of equations that the residual returns (None: as many as outputs).
@@ -46,6 +65,15 @@ class PDE:
         title: one line for people.
         budget: interior and boundary points of a study where the user names no number.
         coordinates: what the coordinates are called, time last, such as ``("r", "t")`` (None: x, y, z, and t).
+
+    Attributes:
+        source: the module that it was loaded from, which the sets distilled for it remember; None if it was made or changed in
+            another way.
+
+    Raises:
+        ValueError: names that are no plain file names, or parts that do not fit together.
+        UserCodeError: only when `residual`, `reference`, `stand_in`, an operator or a family is called: it failed; the message says
+            in which line.
     """
 
     name: str
@@ -62,8 +90,11 @@ class PDE:
     budget: tuple[int, int] = (64, 30)
     up_to_constant: Sequence[str] = ()
     coordinates: Sequence[str] | None = None
+    source: ModuleSource | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        require_names(self.name, [c.name for c in self.conditions], self.shifts)
+        self._guard()
         names = [c.name for c in self.conditions]
         if len(set(names)) != len(names):
             raise ValueError(f"PDE {self.name!r}: condition names {names} must differ")
@@ -83,6 +114,50 @@ class PDE:
             )
         for condition in self.valued:
             self._check_joins(condition)
+
+    def _guard(self) -> None:
+        """Take care of what the user's functions raise and return."""
+        prefix = f"PDE {self.name!r}"
+        for role in ("residual", "reference", "stand_in"):
+            function = getattr(self, role)
+            if function is None and role != "residual":
+                continue
+            if not callable(function):
+                raise ValueError(f"{prefix}: {role} is {function!r}; expected a function")
+            accept = {"reference": self._solution, "stand_in": self._solution_in_torch}.get(role)
+            object.__setattr__(self, role, Guarded(function, f"{prefix}: {role}", accept))
+
+    def _solution_in_torch(self, what: str, arguments: tuple[Any, ...], result: Any) -> Tensor:
+        if isinstance(result, np.ndarray):
+            raise UserCodeError(
+                f"{what} returned a numpy array, through which no gradient passes; write it in torch, or leave it out"
+            )
+        return self._solution(what, arguments, result)
+
+    def _solution(self, what: str, arguments: tuple[Any, ...], result: Any) -> Tensor:
+        """Return what a reference answered as a tensor, float64, or say what is wrong with it."""
+        values, points = arguments
+        count = self.output_count
+        expected = (len(values), len(points), count) if count > 1 else (len(values), len(points))
+        if not isinstance(result, np.ndarray | Tensor):
+            raise UserCodeError(
+                f"{what} returned {type(result).__name__}, expected a tensor or a numpy array of shape {expected}"
+            )
+        real = result.dtype.kind in "fiu" if isinstance(result, np.ndarray) else not result.dtype.is_complex
+        if not real:
+            raise UserCodeError(
+                f"{what} returned numbers of type {result.dtype}, expected real ones; a complex solution has two components "
+                "(outputs=2)"
+            )
+        if isinstance(result, np.ndarray):
+            result = torch.from_numpy(np.array(result, dtype=np.float64)).to(points.device)
+        solution: Tensor = result
+        if tuple(result.shape) not in (expected, (*expected, 1)[:3]):
+            raise UserCodeError(
+                f"{what} returned shape {tuple(result.shape)}, expected {expected} for {len(values)} boundary conditions at "
+                f"{len(points)} points"
+            )
+        return solution.double()
 
     def _check_joins(self, condition: Condition) -> None:
         patch = self.patches[condition.name]
@@ -273,7 +348,11 @@ class Ensemble:
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw coefficients of ``count`` boundary conditions, shape ``(count, C)``, float64, on the CPU."""
-        return torch.cat([f.sample(count, generator) for f in self.families.values()], -1)
+        drawn = []
+        for name, family in self.families.items():
+            with calling(f"condition {name!r}: {type(family).__name__}", family.sample, part=family):
+                drawn.append(family.sample(count, generator))
+        return torch.cat(drawn, -1)
 
     def value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
         """Evaluate condition ``name``: coefficients ``(..., C)`` against local coordinates ``(..., k)`` give ``(...)``."""
@@ -291,10 +370,11 @@ class Ensemble:
     def _own_value(self, name: str, coefficients: Tensor, s: Tensor) -> Tensor:
         """Evaluate the family of condition ``name``, without what joins it to others."""
         family, own = self.families[name], coefficients[..., self.slices[name]]
+        source = self.families[family.to] if isinstance(family, Tied) else family
+        with calling(f"condition {name!r}: {type(source).__name__}", source.evaluate, part=source):
+            values = source.evaluate(own, s)
         if not isinstance(family, Tied):
-            return family.evaluate(own, s)
-        source = self.families[family.to]
-        values = source.evaluate(own, s)
+            return values
         deviation = values - source.mean_values(s) if source.has_mean else values
         return self.base[name].about_mean(family.factor * deviation, s)
 
@@ -326,6 +406,8 @@ class Ensemble:
 class BoundaryValues:
     """The values of B boundary conditions as functions: ``values["left"](s)`` is ``(B, N)``; s is ``(N,)`` or ``(N, k)``.
 
+    A tensor is answered by a tensor, a numpy array by a numpy array.
+
     Attributes:
         ensemble: the joint family.
         coefficients: ``(B, C)``.
@@ -337,15 +419,60 @@ class BoundaryValues:
     def __len__(self) -> int:
         return self.coefficients.shape[0]
 
-    def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
+    def __getitem__(self, name: str) -> BoundaryFunction:
         if name not in self.ensemble.families:
             raise KeyError(f"no condition {name!r}; expected one of {', '.join(self.ensemble.families)}")
+        return BoundaryFunction(self, name)
 
-        def evaluate(s: Tensor) -> Tensor:
-            local = s if s.dim() == 2 else s[:, None]
-            return self.ensemble.value(name, self.coefficients[:, None, :].to(local), local)
 
-        return evaluate
+@dataclass(frozen=True)
+class BoundaryFunction:
+    """The values of one condition, ``values[name]``, as a function of the local coordinates.
+
+    Attributes:
+        values: of all conditions.
+        name: of this one.
+    """
+
+    values: BoundaryValues
+    name: str
+
+    @overload
+    def __call__(self, s: Tensor) -> Tensor: ...
+
+    @overload
+    def __call__(self, s: NDArray[Any]) -> NDArray[Any]: ...
+
+    def __call__(self, s: Tensor | NDArray[Any]) -> Tensor | NDArray[Any]:
+        """Evaluate at ``s``, ``(N,)`` or ``(N, k)``.
+
+        Returns:
+            ``(B, N)``: a tensor for a tensor, a numpy array for a numpy array (float64 unless ``s`` is of another floating type).
+
+        Raises:
+            ValueError: ``s`` is neither, or of another shape; or an array is given where gradients are recorded.
+        """
+        if isinstance(s, Tensor):
+            return self._evaluate(s)
+        if not isinstance(s, np.ndarray) or s.dtype.kind not in "fiu":
+            found = f"an array of type {s.dtype}" if isinstance(s, np.ndarray) else type(s).__name__
+            raise ValueError(f"values[{self.name!r}] was asked at {found}; expected a tensor or a numpy array of real numbers")
+        if self.values.coefficients.requires_grad:
+            raise ValueError(
+                f"values[{self.name!r}] was asked at a numpy array where gradients are needed; a stand_in is written in torch"
+            )
+        single = s.dtype in (np.dtype(np.float16), np.dtype(np.float32))
+        # a copy: torch takes neither arrays that cannot be written to nor those that run backwards
+        answered: NDArray[Any] = self._evaluate(torch.from_numpy(np.array(s, dtype=np.float64))).numpy()
+        return answered.astype(s.dtype) if single else answered
+
+    def _evaluate(self, s: Tensor) -> Tensor:
+        if s.dim() not in (1, 2):
+            raise ValueError(
+                f"values[{self.name!r}] was asked at an array of shape {tuple(s.shape)}; expected (N,) or (N, k), local coordinates"
+            )
+        local = s if s.dim() == 2 else s[:, None]
+        return self.values.ensemble.value(self.name, self.values.coefficients[:, None, :].to(local), local)
 
 
 def pointwise_residual(pde: PDE) -> PointwiseResidual:

@@ -10,6 +10,11 @@ from types import ModuleType
 
 import torch
 
+from pinndd.pinn.jets.later import importing_later
+
+_RARELY_NEEDED = ("matplotlib", "mpl_toolkits", "scipy", "skopt", "sklearn")
+"""What DeepXDE imports for pictures, quasi-random points and operator learning: two seconds."""
+
 
 def import_deepxde() -> ModuleType:
     """Import DeepXDE with its PyTorch backend, quietly, leaving torch's default device and dtype as they were.
@@ -20,7 +25,8 @@ def import_deepxde() -> ModuleType:
     if "deepxde" not in sys.modules:
         os.environ["DDE_BACKEND"] = "pytorch"
         device, dtype = torch.get_default_device(), torch.get_default_dtype()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with quiet[0], quiet[1], importing_later(*_RARELY_NEEDED):
             import deepxde
         if torch.get_default_device() != device:
             # None switches the default device off; "cpu" would slow down every call of torch a little

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.user_code import Signal, UserCodeError, calling
 
 Term = tuple[int, tuple[int, ...]]
 """One derivative of one output: (component, axes), axes sorted; ``(0, ())`` is u itself, ``(0, (0, 1))`` is u_xt."""
 
 
-class ResidualError(ValueError):
+class ResidualError(UserCodeError):
     """A residual that cannot be evaluated, or that returns something of the wrong shape."""
 
 
@@ -138,13 +139,8 @@ class PointwiseResidual:
 
     def _evaluate(self, points: Tensor, jet: _Jet) -> Tensor:
         u = jet.values(self.outputs)
-        with _answer(jet):
-            try:
-                result = self.residual(jet.points, u)
-            except (ResidualError, _NeedsGraph):
-                raise
-            except Exception as error:
-                raise ResidualError(f"PDE {self.name!r}: residual raised {type(error).__name__}: {error}") from error
+        with _answer(jet), calling(f"PDE {self.name!r}: residual", self.residual, ResidualError):
+            result = self.residual(jet.points, u)
         parts = list(result) if isinstance(result, list | tuple) else [result]
         for part in parts:
             shape = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
@@ -205,7 +201,7 @@ class _Jet:
         return total
 
 
-class _NeedsGraph(Exception):
+class _NeedsGraph(Signal):
     """The residual differentiates an expression, for which the jet must be on the graph."""
 
 

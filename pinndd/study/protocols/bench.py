@@ -19,6 +19,7 @@ from pinndd.data import SyntheticData
 from pinndd.distances import Distance
 from pinndd.hypergradients import Hypergradient, fitting
 from pinndd.outer_loop import OuterSettings
+from pinndd.pinn.declare.loading import remembered
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.scales import component_errors
@@ -194,6 +195,7 @@ class Bench(ABC, Generic[S]):
         return {
             "pde": self.pde.name,
             "protocol": self.study.name,
+            **remembered(self.pde),
             "learner": self.recipe.name,
             "learner_settings": self.recipe.describe(self.learner),
             "seed": self.seed,

@@ -56,8 +56,8 @@ class RunConfig:
         protocols: those asked for.
         settings: those of the study, as plain values.
         command: the command line that repeats the run.
-        module: name or path of the PDE module; empty if the PDE did not come from a file.
-        source: checksum of that module.
+        module: name of a packaged PDE module, or the absolute path of another; empty if the PDE did not come from a file.
+        source: its checksum, see `pinndd.pinn.declare.pde.ModuleSource`.
         skipped: protocols that make no sense for this PDE, and why.
         versions: of Python and the packages.
     """
@@ -122,8 +122,8 @@ class RunConfig:
                 f"run {path} was written by pinndd {self.versions.get('pinndd', '0.1.0')}, whose settings have other names: "
                 "'pinndd plot' draws it again; to go on, start anew with --overwrite"
             )
-        mine = {"PDE": self.pde, "PDE module": self.source, **self.settings}
-        theirs = {"PDE": other.pde, "PDE module": other.source, **other.settings}
+        mine = {"PDE": self.pde, "checksum of the PDE module": self.source[:8], **self.settings}
+        theirs = {"PDE": other.pde, "checksum of the PDE module": other.source[:8], **other.settings}
         for name in dict.fromkeys((*mine, *theirs)):
             if mine.get(name) != theirs.get(name):
                 raise RunConfigError(

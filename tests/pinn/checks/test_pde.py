@@ -2,10 +2,12 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -85,7 +87,8 @@ def test_findings_of_a_good_module() -> None:
 
 
 def test_the_seed_decides() -> None:
-    assert check_pde(declare(), seed=3) == check_pde(declare(), seed=3)
+    one, two = ([f for f in check_pde(declare(), seed=3) if "time" not in f.subject] for _ in range(2))
+    assert one == two
 
 
 def test_nonlinear_and_several_outputs() -> None:
@@ -127,6 +130,53 @@ def test_a_faulty_residual(residual: Any, message: str) -> None:
     finding = only(declare(residual=residual))
     assert (finding.level, finding.subject) == ("error", "residual")
     _match(message, finding.message)
+
+
+@pytest.mark.parametrize(
+    ("residual", "message"),
+    [
+        (lambda x, u: transport(x, u) * float("nan"), "is not finite at 128 of 128 points whatever u, the first at"),
+        (lambda x, u: torch.where(x[:, :1] > 0.9, torch.nan, transport(x, u)), r"is not finite at \d+ of 128 points whatever u"),
+        (lambda x, u: 0 * transport(x, u), "does not depend on u: it is the same whatever u"),
+        (lambda x, u: transport(x, u).detach(), "does not depend on u: .* leaves torch's graph"),
+        (lambda x, u: transport(x, u) + torch.rand(1).double(), "gives other values for the same points and the same u"),
+        (lambda x, u: transport(x, u) + u.mean(), "depends at a point on the other points of the batch"),
+        (lambda x, u: transport(x, u) + len(x) * u, "depends at a point on the other points of the batch"),
+        (lambda x, u: transport(x, u) + np.sin(x[:, :1]), "torch.sin"),
+        (lambda x, u: sys.exit(0), r"residual raised SystemExit: 0 \(.*test_pde.py, line \d+, in <lambda>"),
+    ],
+)  # fmt: skip
+def test_a_residual_that_trains_to_something_else(residual: Any, message: str) -> None:
+    finding = only(declare(residual=residual))
+    assert (finding.level, finding.subject) == ("error", "residual")
+    _match(message, finding.message)
+
+
+def test_a_root_of_u_is_no_fault() -> None:
+    pde = declare(residual=lambda x, u: transport(x, u) + 1e-9 * u.sqrt())
+    assert not [f for f in complaints(pde) if f.subject == "residual"]
+
+
+def test_an_exact_solution_whose_terms_vanish() -> None:
+    constant = declare(
+        conditions=[RING[0], Initial("start", values=families.Constant())],
+        reference=lambda v, p: v["start"](p[:, 0]),
+        shifts={"other": {"start": families.Constant(distribution="uniform")}},
+    )
+    assert complaints(constant) == []
+
+
+def test_zero_amplitude_is_an_error() -> None:
+    found = complaints(declare(shifts={"silent": {"start": families.Fourier(modes=2, weights=(0.0, 0.0))}}))
+    assert any(f.level == "error" and "gave nothing but zeros" in f.message for f in found)
+
+
+def test_a_keyboard_interrupt_stays_one() -> None:
+    def stopped(values: BoundaryValues, points: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_pde(declare(reference=stopped))
 
 
 def _match(pattern: str, message: str) -> None:
@@ -229,31 +279,51 @@ class TestReference:
                 lambda v, p: carried(v, p).T,
                 r"PDE 'ring': reference returned shape \(\d+, 4\), expected \(4, \d+\) for 4 boundary",
             ),
-            (lambda v, p: carried(v, p).numpy(), "reference returned ndarray, expected a tensor of shape"),
-            (lambda v, p: carried(v, p) / 0.0, r"gave \d+ values that are not finite, the first at \("),
+            (lambda v, p: carried(v, p).tolist(), "reference returned list, expected a tensor or a numpy array of shape"),
+            (lambda v, p: carried(v, p) * (1 + 0j), "reference returned numbers of type torch.complex128, expected real ones"),
+            (lambda v, p: carried(v, p) / 0.0, r"gave values that are not finite, the first at \("),
+            (lambda v, p: sys.exit(0), r"reference raised SystemExit: 0 \(.*test_pde\.py, line \d+, in <lambda>: `.*sys\.exit"),
+            (lambda v: carried, r"reference raised TypeError: .* \(.*test_pde\.py, line \d+, where <lambda> is defined\)"),
             (lambda v, p: v["strat"](p[:, 0]), "reference raised KeyError: .*no condition 'strat'; expected one of start"),
         ],
     )
     def test_that_cannot_be_used(self, reference: Any, message: str) -> None:
-        found = complaints(declare(reference=reference))
-        assert {(f.level, f.subject) for f in found} == {
-            ("error", "reference, training family"),
-            ("error", "reference, shift 'sparse'"),
-        }
-        _match(message, found[0].message)
+        found = only(declare(reference=reference))
+        assert (found.level, found.subject) == ("error", "reference, training family and shift 'sparse'")
+        _match(message, found.message)
+        assert found.message.count("\n") == 0
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_in_numpy(self, dtype: str) -> None:
+        pde = declare(reference=lambda v, p: v["start"](((p[:, 0] - p[:, 1]) % 1).numpy()).astype(dtype))
+        assert [f for f in complaints(pde) if f.subject != "reference"] == []
+
+    def test_that_looks_at_coefficients_is_asked_one_ensemble_at_a_time(self) -> None:
+        pde = declare(reference=lambda v, p: carried(BoundaryValues(v.ensemble, v.coefficients), p))
+        assert complaints(pde) == []
+
+    def test_of_which_one_shift_fails_is_named_by_it(self) -> None:
+        def fails(values: BoundaryValues, points: Tensor) -> Tensor:
+            if len(values) != 4 or float((values.coefficients != 0).sum(-1).max()) == 1:
+                raise ArithmeticError("no convergence")
+            return carried(values, points)
+
+        finding = only(declare(reference=fails))
+        assert finding.subject == "reference, shift 'sparse'"
+        _match(r"reference raised ArithmeticError: no convergence \(.*in fails: `raise", finding.message)
 
     def test_a_trailing_axis_of_one_output_is_accepted(self) -> None:
         assert complaints(declare(reference=lambda v, p: carried(v, p)[..., None])) == []
 
     def test_that_violates_its_condition(self) -> None:
         """A solution of the PDE, but of values that are 1 % too large."""
-        found = complaints(declare(reference=lambda v, p: 1.01 * carried(v, p)))
-        assert {f.level for f in found} == {"error"}
-        assert len(found) == 2
+        found = only(declare(reference=lambda v, p: 1.01 * carried(v, p)))
+        assert (found.level, found.subject) == ("error", "reference, training family and shift 'sparse'")
         _match(
             r"violates the condition 'start' by 0\.0\d+ of the size of u, most at \(0\.\d+, 0\); it must take its boundary",
-            found[0].message,
+            found.message,
         )
+        assert found.message.count("the grid is too coarse: refine it") == 1
 
     def test_that_is_not_periodic(self) -> None:
         pde = declare(

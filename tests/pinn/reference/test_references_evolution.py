@@ -286,7 +286,7 @@ class TestBeam:
 
     def test_converges_in_modes(self) -> None:
         values, at = draws(PDES["beam"], 2, "pulse"), points(60)
-        data = values["start"], values["velocity"], (values["left moment"], values["right moment"])
+        data = values["start"], values["velocity"], (values["left-moment"], values["right-moment"])
         fine = vibrating_beam(*data, at, stiffness=0.005, modes=96, slabs=64)
         errors = [relative(vibrating_beam(*data, at, stiffness=0.005, modes=modes), fine) for modes in (6, 12, 24)]
         assert errors[1] < errors[0] / 8

@@ -41,7 +41,7 @@ def test_slopes_agree_with_those_of_a_polynomial_also_at_the_faces():
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        (lambda values, x: torch.zeros(3), r"returned shape \(3,\), expected \(2, 1, 1\)"),
+        (lambda values, x: torch.zeros(3), r"returned shape \(3,\), expected \(2, 1\)"),
         (lambda values, x: torch.full((len(values), len(x)), torch.nan), "not finite; run 'pinndd check'"),
     ],
 )

@@ -1,0 +1,41 @@
+"""Names that become names of files and fields: of PDEs, shifts and conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_PLAIN = re.compile(r"[\w-][\w.-]*")
+_LONGEST = 100
+
+RESERVED = ("interior", "interior_weight", "boundary_weight", "conditions", "family")
+"""Names of fields of distilled sets, which no condition can have."""
+
+
+def require_names(pde: object, conditions: Iterable[object], shifts: Iterable[object]) -> None:
+    """Make sure that all names are plain file names that mean nothing else.
+
+    Args:
+        pde: name of the PDE.
+        conditions: names of its conditions.
+        shifts: names of its shifts.
+
+    Raises:
+        ValueError: the first that is none; the message says which, and what is expected.
+    """
+    _require("PDE name", pde)
+    for name in conditions:
+        _require(f"PDE {pde!r}: condition name", name)
+        if name in RESERVED:
+            raise ValueError(f"PDE {pde!r}: condition name {name!r} is that of a field of every distilled set; choose another")
+    for name in shifts:
+        _require(f"PDE {pde!r}: shift name", name)
+        if name == "none":
+            raise ValueError(f"PDE {pde!r}: shift name 'none' stands for the training family; choose another")
+
+
+def _require(what: str, name: object) -> None:
+    if not isinstance(name, str) or not _PLAIN.fullmatch(name) or len(name) > _LONGEST:
+        raise ValueError(
+            f"{what} {name!r} is no plain file name; expected 1 to {_LONGEST} letters, digits, '_', '-' or '.' (not first)"
+        )
