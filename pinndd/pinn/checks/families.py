@@ -47,7 +47,8 @@ def _problem(family: Family, dimension: int, generator: torch.Generator) -> str:
     try:
         return _behaviour_problem(family, dimension)
     except (Exception, SystemExit) as error:
-        return f"raised {type(error).__name__}: {error}{place_of(error)}; it must draw any number of functions, and evaluate them at any places"
+        what = f"raised {type(error).__name__}: {error}{place_of(error)}"
+        return f"{what}; it must draw any number of functions, and evaluate them at any places"
 
 
 def _values_problem(family: Family, dimension: int, generator: torch.Generator) -> str:
