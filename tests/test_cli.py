@@ -15,7 +15,7 @@ import pinndd.study.run
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
-from pinndd.pinn.declare.loading import list_pdes, load_pde
+from pinndd.pinn.declare.loading import list_pdes, load_pde, remembered
 from pinndd.study.results.benchmark import load_benchmark
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.table import as_table
@@ -418,6 +418,11 @@ def test_plot_draws_a_run_again(run, quick_protocols, tmp_path):
     refused(run("plot", str(tmp_path)), "holds no run")
 
 
+def remembering(name):
+    """The header entries by which a set finds a packaged PDE again."""
+    return {"pde": name, **remembered(load_pde(name))}
+
+
 @pytest.fixture
 def fake_distiller(monkeypatch):
     """A distiller that returns two points at once; ``failure`` is raised instead."""
@@ -425,7 +430,7 @@ def fake_distiller(monkeypatch):
 
     from pinndd.constraints import Box
 
-    data = SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, {"pde": "heat"})
+    data = SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, remembering("heat"))
     found = {"data": data, "failure": None, "begun": True}
 
     def distill(study, checkpoint, resume):
@@ -498,12 +503,12 @@ def test_foreign_files_are_refused(run, tmp_path, command):
     refused(run(command, "anonymous.npz"), "does not say for which PDE")
     save_points(tmp_path / "digits.npz", evaluation={})
     refused(run(command, "digits.npz"), "for classification", "pinndd.study.classification.evaluate")
-    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    save_points(tmp_path / "heat.npz", protocol="retrain", **remembering("heat"))
     refused(run(command, "heat.npz", "--pde", "burgers"), "'heat'", "'burgers'")
 
 
 def test_evaluate_prints_and_writes(run, monkeypatch, tmp_path):
-    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    save_points(tmp_path / "heat.npz", protocol="retrain", **remembering("heat"))
     asked = []
 
     def evaluate(study, protocol, data, learner=None):
@@ -532,12 +537,12 @@ def test_evaluate_prints_and_writes(run, monkeypatch, tmp_path):
     ],
 )
 def test_bad_evaluations_are_refused(run, tmp_path, arguments, parts):
-    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    save_points(tmp_path / "heat.npz", protocol="retrain", **remembering("heat"))
     refused(run("evaluate", "heat.npz", *arguments), *parts)
 
 
 def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
-    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    save_points(tmp_path / "heat.npz", protocol="retrain", **remembering("heat"))
 
     def write(pde, data, target):
         target.write_text("x,t\n")

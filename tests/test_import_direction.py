@@ -48,6 +48,7 @@ WHEN_CALLED = {
     "pinn/solving/solution.py": {"xarray"},
     "pinn/solving/writing.py": {"meshio"},
     "terminal/solving.py": {"pinndd"},
+    "pinn/reference/cavity.py": {"scipy"},
     "pinn/reference/finite_elements.py": {"scipy", "skfem"},
     "pinn/jets/residual.py": {"deepxde"},
     "pinn/jets/deepxde.py": {"deepxde"},

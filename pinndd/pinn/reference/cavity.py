@@ -15,7 +15,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.special import roots_jacobi
 from torch import Tensor
 
 from pinndd.pinn.reference.interpolation import gauss_legendre
@@ -83,6 +82,8 @@ class CavityBasis:
 @lru_cache(maxsize=4)
 def cavity_basis(degree: int) -> CavityBasis:
     """Return the basis with ``degree`` polynomials along x and along y, float64, on the CPU."""
+    from scipy.special import roots_jacobi  # slow to import, and only cavities need it
+
     # cached: tensors made in inference mode would later refuse to be differentiated through
     with torch.inference_mode(False):
         nodes = torch.from_numpy((roots_jacobi(degree, 2, 2)[0] + 1) / 2)
