@@ -37,7 +37,7 @@ _DRAWS, _PROBES, _INTERIOR, _STEP = 4, 65, 24, 0.025
 _CLOUDS = 8
 _NARROW = 8
 """How many times smaller than usual the steps of differences may be, in narrow parts of a domain."""
-_VANISHED = 1e-4
+_VANISHED = 1e-6
 
 
 def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: torch.Generator) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -49,7 +50,7 @@ class Stencil:
             reaches = [range(-_REACH, _REACH + 1) if n else range(1) for n in orders]
             row: dict[int, float] = {}
             for places, factors in zip(itertools.product(*reaches), itertools.product(*weights), strict=True):
-                row[offsets.setdefault(places, len(offsets))] = scale * float(torch.tensor(factors).double().prod())
+                row[offsets.setdefault(places, len(offsets))] = scale * math.prod(factors)
             rows.append(row)
         shifts = torch.tensor(list(offsets), dtype=torch.float64) * steps
         self.points = (points[:, None] + shifts).flatten(0, 1)

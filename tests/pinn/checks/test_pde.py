@@ -369,6 +369,10 @@ class TestDifferences:
         moments = [float(central_weights(order) @ offsets**k) for k in range(9)]
         assert moments == pytest.approx(exact, abs=1e-9)
 
+    def test_the_weights_of_a_stencil_are_in_double_precision(self) -> None:
+        stencil = Stencil(torch.full((1, 1), 0.5, dtype=torch.float64), [(0, 0)], torch.tensor([0.025], dtype=torch.float64))
+        assert abs(float(stencil(torch.ones((1, len(stencil.points)), dtype=torch.float64)))) < 1e-10
+
     def test_first_and_second_derivatives_are_of_order_8(self) -> None:
         points = torch.rand((10, 2), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
