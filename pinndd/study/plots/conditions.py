@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
-from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure
+from pinndd.study.plots.scales import scale_axis, unit_of, with_unit
+from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, head, new_figure, title_height
 from pinndd.study.results.standing import Standing
 
 _NODES = 129
@@ -27,18 +30,35 @@ def draw_conditions(pde: PDE, distilled: Tensor, baseline: Tensor | None, standi
     """
     sets = [("distilled", distilled)] + ([(standing.shown, baseline)] if baseline is not None else [])
     shown = drawn_conditions(pde)
-    figure = new_figure(max(WIDTH, 2.1 * len(shown)), 0.9 + 2.2 * len(sets))
+    title = standing.titled(f"The {len(distilled)} boundary conditions to solve", baseline is not None)
+    width = max(WIDTH, 2.3 * len(shown))
+    figure = new_figure(width, 0.6 + 2.2 * len(sets) + title_height(title, width))
     axes = figure.subplots(len(sets), len(shown), squeeze=False, sharex="col", sharey="col")
     for row, (name, coefficients) in zip(axes, sets, strict=True):
         for k, (ax, condition) in enumerate(zip(row, shown, strict=True)):
             _functions(pde, ax, condition, coefficients, CONDITION_COLOURS[k % len(CONDITION_COLOURS)])
-            ax.set_title(f"{name}: {condition}")
-        row[0].set_ylabel(label(pde, pde.components[0]) if pde.output_count == 1 else "value")
-    for ax, condition in zip(axes[-1], shown, strict=True):
-        first, *others = pde.patches[condition].axis_names or ("condition",)
-        ax.set_xlabel(label(pde, first) + (f", at the middle of {' and '.join(others)}" if others else ""))
-    figure.suptitle(standing.titled(f"The {len(distilled)} boundary conditions to solve", baseline is not None))
+            ax.set_title(f"{name}:\n{condition}" if len(shown) > 3 else f"{name}: {condition}")
+    for column, condition in zip(axes.T, shown, strict=True):
+        _label(pde, column, condition, column[0] is axes[0, 0])
+    head(figure, title)
     return figure
+
+
+def _label(pde: PDE, column: Sequence[Axes], condition: str, first: bool) -> None:
+    """Label the axes of a condition; the name of its values stands at the first one alone, a power of ten at each."""
+    alone = pde.output_count == 1 and all(c.gives_value for c in pde.valued)
+    name, unit = (pde.components[0], unit_of(pde, pde.components[0])) if alone else ("value", "")
+    for ax in column:
+        power = scale_axis(ax.yaxis, *ax.get_ylim())
+        ax.set_ylabel(with_unit(name if first else "", unit if first else "", power))
+    run, *others = pde.patches[condition].axis_names or ("condition",)
+    last = column[-1]
+    if pde.patches[condition].dimension == 0:
+        last.set_xlabel(run)
+        return
+    power = scale_axis(last.xaxis, *last.get_xlim(), 4)
+    middle = f", at the middle of {' and '.join(others)}" if others else ""
+    last.set_xlabel(with_unit(run, unit_of(pde, run), power) + middle)
 
 
 def drawn_conditions(pde: PDE) -> list[str]:

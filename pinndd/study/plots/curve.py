@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from pandas import DataFrame
 
-from pinndd.study.plots.style import WIDTH, log_axis, marks, new_figure, wrap_axes
+from pinndd.study.plots.style import WIDTH, head, legend_below, log_axis, marks, new_figure, wrap_axes
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.selection import shifts_with_sizes
 from pinndd.study.results.table import DISTILLED, RELATIVE_L2, rows_of
@@ -56,9 +56,8 @@ def draw_curve(summary: DataFrame, said: ProtocolWords, distance: str = RELATIVE
     for ax in axes[-columns:]:
         ax.set_xlabel(said.axis)
         ax.tick_params(labelbottom=True)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
-    figure.suptitle(f"How many {said.unit} a method needs for an error: read along a horizontal line")
+    legend_below(figure, *axes[0].get_legend_handles_labels())
+    head(figure, f"How many {said.unit} a method needs for an error: read along a horizontal line")
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from pinndd.study.plots.style import WIDTH, Mark, log_axis, marks, new_figure, wrap_axes
+from pinndd.study.plots.style import WIDTH, Mark, head, legend_below, log_axis, marks, new_figure, wrap_axes
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import comparisons
 from pinndd.study.results.table import DISTILLED, RELATIVE_L2
@@ -32,11 +32,11 @@ def draw_errors(summary: DataFrame, distance: str = RELATIVE_L2) -> Figure:
     for ax, learner in zip(axes, learners, strict=True):
         mine = one_set_each(summary[summary["learner"] == learner])
         _panel(ax, mine, shifts, style)
-        ax.set_title(f"trained by {learner}\n{_verdict(mine)}")
+        verdict = _verdict(mine).replace(", ", ", " if panels == 1 else ",\n")
+        ax.set_title(f"trained by {learner}\n{verdict}")
         ax.set_xlabel(error_name(distance))
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
-    figure.suptitle("Further left is better: mean error on unseen conditions, 95 % interval")
+    legend_below(figure, *axes[0].get_legend_handles_labels())
+    head(figure, "Further left is better: mean error on unseen conditions, 95 % interval")
     return figure
 
 

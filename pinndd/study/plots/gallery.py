@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from pinndd.study.plots.conditions import draw_conditions, drawn_conditions
 from pinndd.study.plots.curve import draw_curve
 from pinndd.study.plots.errors import draw_errors
 from pinndd.study.plots.fields import draw_fields
-from pinndd.study.plots.history import draw_history
+from pinndd.study.plots.history import FEW_LOOKS, draw_history, looks_at
 from pinndd.study.plots.pareto import draw_pareto
 from pinndd.study.plots.points import draw_points
 from pinndd.study.plots.sensors import draw_placement, measured_conditions
@@ -103,7 +103,7 @@ def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
     if any(len(history) > 1 for history in outcome.histories):
         caption = (
             "Risk on held-out boundary conditions along the outer loop, one line per seed; dots are the risk of the batches "
-            "that the loop was trained on."
+            f"that the loop was trained on.{_settled(outcome.histories)}"
         )
         yield "history", "history", caption, lambda: draw_history(outcome.histories, outcome.distance)
     for example in outcome.examples:
@@ -128,6 +128,12 @@ def _tables(outcome: Outcome, summary: DataFrame, sizes: Sequence[tuple[int, int
     yield "pareto", "pareto", caption, lambda: draw_pareto(summary, distance=outcome.distance)
 
 
+def _settled(histories: Sequence[Sequence[Mapping[str, float]]]) -> str:
+    looks = looks_at(histories)
+    few = f" With {looks} looks at the validation risk, whether it has settled cannot be seen."
+    return few if looks < FEW_LOOKS else " Every line should end low and flat."
+
+
 def _has_points(pde: PDE, data: SyntheticData) -> bool:
     return INTERIOR in data and all(c.name in data for c in pde.valued)
 
@@ -150,10 +156,17 @@ def _points(pde: PDE, outcome: Outcome, table: DataFrame) -> Drawing:
         baseline = None
     found = standing(table, NO_SHIFT, outcome.best_baseline)
     caption = (
-        "The distilled points of the first seed; markers on the edges are the points of each condition, and the solution of "
-        f"one unseen condition stands behind them.{_beside(outcome, found, baseline is not None)}"
+        "The distilled points of the first seed; markers on the edges are the points of each condition"
+        f"{_behind(example)}. A marker beneath another one is larger; where points of one kind coincide, their number stands "
+        f"there.{_beside(outcome, found, baseline is not None)}"
     )
     return "points", "points", caption, lambda: draw_points(pde, outcome.data[0], baseline, found, example)
+
+
+def _behind(example: FieldExample | None) -> str:
+    if example is None:
+        return ""
+    return f", and the solution of one unseen condition stands behind them{f' ({example.why})' if example.why else ''}"
 
 
 def _conditions(pde: PDE, outcome: Outcome, table: DataFrame) -> Drawing:

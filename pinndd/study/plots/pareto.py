@@ -36,7 +36,8 @@ def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELAT
     for row in rows_of(drawn):
         own = row.method == DISTILLED
         keywords = style[row.method].keywords(11 if own else 8, markers[row.learner])
-        ax.plot([row.seconds], [row.mean], linestyle="none", zorder=4 if own else 3, **keywords)
+        # the larger marker lies beneath, so that it hides none
+        ax.plot([row.seconds], [row.mean], linestyle="none", zorder=3 if own else 4, **keywords)
     best = frontier(drawn)
     ax.plot(best["seconds"].to_numpy(), best["mean"].to_numpy(), color="#555555", linewidth=1.2, linestyle="--", zorder=2)
     ax.margins(0.08)

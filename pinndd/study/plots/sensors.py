@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
-from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, label, new_figure
+from pinndd.study.plots.markers import count_coincident, marker_sizes
+from pinndd.study.plots.panels import draw_outline, paired_panels
+from pinndd.study.plots.scales import coordinate_axis
+from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, head, legend_below, new_figure, title_height
+from pinndd.study.results.intervals import Array
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import DISTILLED
 
 _MARKERS = ("s", "^", "D", "P", "X", "v")
+_SMALLEST = 48.0
+"""Area of a marker that lies on no other, in square points."""
 
 
 def measured_conditions(pde: PDE, placement: SyntheticData) -> list[str]:
@@ -38,80 +45,79 @@ def draw_placement(
     title = standing.titled(f"Where {total} sensors should stand", baseline is not None)
     if pde.box.dimension != 2:
         return _by_condition(pde, measured, sets, title)
-    figure = new_figure(WIDTH, 4.7)
-    axes = figure.subplots(1, len(sets), squeeze=False, sharex=True, sharey=True)[0]
-    for ax, (name, data) in zip(axes, sets.items(), strict=True):
+    figure, axes = paired_panels(pde, len(sets), title, bar=False)
+    placed = [
+        {c: pde.patches[c].points(data[c].detach().cpu()).double().numpy() for c in measured} for data in sets.values()
+    ]
+    sides = np.subtract(pde.box.high, pde.box.low)
+    sizes = marker_sizes(placed, sides, _SMALLEST)
+    for ax, (name, data), places in zip(axes, sets.items(), placed, strict=True):
         _outline(pde, measured, ax)
-        for k, condition in enumerate(measured):
-            points = pde.patches[condition].points(data[condition].detach().cpu())
-            _scatter(ax, points, k, condition)
+        for k, (condition, points) in enumerate(places.items()):
+            _scatter(ax, points, k, condition, sizes[condition])
+            count_coincident(ax, points, sides)
         counts = " + ".join(str(data[condition].shape[0]) for condition in measured)
         ax.set_title(f"{name}: {counts}")
-        ax.set_xlabel(label(pde, pde.box.names[0]))
-        ax.spines[:].set_visible(False)
-        ax.margins(0.06)
-        if not pde.box.has_time:
-            ax.set_aspect("equal")
-    axes[0].set_ylabel(label(pde, pde.box.names[1]))
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6))
-    figure.suptitle(title)
+        coordinate_axis(pde, ax.xaxis, 0)
+    legend_below(figure, *axes[0].get_legend_handles_labels())
+    head(figure, title)
     return figure
 
 
 def _outline(pde: PDE, measured: Sequence[str], ax: Axes) -> None:
-    low, high = pde.box.low, pde.box.high
     line = torch.linspace(0, 1, 201, dtype=torch.float64)[:, None]
-    if pde.periodic_axes or pde.box.has_time:
-        x, y = [low[0], high[0], high[0], low[0], low[0]], [low[1], low[1], high[1], high[1], low[1]]
-        ax.plot(x, y, color="#BBBBBB", linewidth=0.8, zorder=1)
-    for loop in pde.box.region.outline() if pde.box.region is not None else ():
-        ax.plot(*loop.T.numpy(), color="#BBBBBB", linewidth=0.8, zorder=1)
+    draw_outline(pde, ax)
+    known = [c.name for c in pde.valued if c.name not in measured]
     for condition in pde.valued:
         patch = pde.patches[condition.name]
         if patch.dimension == 1:
-            points = patch.points(line)
-            known = condition.name not in measured
             ax.plot(
-                points[:, 0].numpy(),
-                points[:, 1].numpy(),
+                *patch.points(line)[:, :2].T.numpy(),
                 color="#777777",
                 linewidth=1.6,
-                linestyle=":" if known else "-",
-                label=f"{condition.name} (zero, not measured)" if known else None,
+                linestyle=":" if condition.name in known else "-",
+                label=f"known, not measured: {_listed(known)}" if known[:1] == [condition.name] else None,
                 zorder=2,
             )
 
 
-def _scatter(ax: Axes, points: torch.Tensor, k: int, name: str | None) -> None:
+def _listed(names: Sequence[str]) -> str:
+    """Names for a legend, at most four in a line."""
+    lines = [", ".join(names[k : k + 4]) for k in range(0, len(names), 4)]
+    return ",\n".join(lines)
+
+
+def _scatter(ax: Axes, points: Array, k: int, name: str | None, size: float = 64.0) -> None:
     ax.scatter(
-        points[:, 0].numpy(),
-        (points[:, 1] if points.shape[1] > 1 else torch.zeros(len(points))).numpy(),
-        s=64,
+        points[:, 0],
+        points[:, 1] if points.shape[1] > 1 else np.zeros(len(points)),
+        s=size,
         color=CONDITION_COLOURS[k % len(CONDITION_COLOURS)],
         marker=_MARKERS[k % len(_MARKERS)],
         edgecolor="black",
         linewidth=0.8,
         label=name,
         clip_on=False,
-        zorder=4,
+        zorder=4 + 0.1 * k,
     )
 
 
 def _by_condition(pde: PDE, measured: Sequence[str], sets: Mapping[str, SyntheticData], heading: str) -> Figure:
     """One column per condition, one row per set, in the coordinates of each condition scaled to [0, 1]."""
-    figure = new_figure(max(WIDTH, 2.1 * len(measured)), 5.2)
+    title = f"{heading}\nin the coordinates of each condition scaled to [0, 1]"
+    width = max(WIDTH, 2.1 * len(measured))
+    figure = new_figure(width, 4.6 + title_height(title, width))
     axes = figure.subplots(len(sets), len(measured), squeeze=False)
-    for row, (title, data) in zip(axes, sets.items(), strict=True):
+    for row, (method, data) in zip(axes, sets.items(), strict=True):
         for k, (ax, name) in enumerate(zip(row, measured, strict=True)):
             patch = pde.patches[name]
-            _scatter(ax, data[name].detach().cpu().reshape(-1, max(patch.dimension, 1)), k, None)
+            _scatter(ax, data[name].detach().cpu().reshape(-1, max(patch.dimension, 1)).numpy(), k, None)
             ax.set_xlim(-0.03, 1.03)
             ax.set_ylim((-0.03, 1.03) if patch.dimension > 1 else (-1, 1))
             if patch.dimension < 2:
                 ax.set_yticks([])
             ax.set_title(f"{name}: {data[name].shape[0]}")
             ax.set_xlabel("s₁")
-        row[0].set_ylabel(f"{title}\ns₂" if pde.patches[measured[0]].dimension > 1 else title)
-    figure.suptitle(f"{heading}\nin the coordinates of each condition scaled to [0, 1]")
+        row[0].set_ylabel(f"{method}\ns₂" if pde.patches[measured[0]].dimension > 1 else method)
+    head(figure, title)
     return figure

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pinndd.pinn.solving.solution import Solution
-from pinndd.study.plots.panels import draw_map, tallness
-from pinndd.study.plots.style import label, new_figure
+from pinndd.study.plots.panels import draw_map, tallness, to_scale
+from pinndd.study.plots.scales import colour_bar, coordinate_axis, quantity, unit_of, value_axis
+from pinndd.study.plots.style import head, new_figure, title_height
 from pinndd.study.results.intervals import Array
 from pinndd.study.results.words import percent
 
@@ -27,8 +28,12 @@ def draw_solution(solution: Solution, which: int = 0) -> Figure:
     u = grid[which]
     sections = _sections(solution, u)
     rows, columns = len(pde.components), len(sections)
-    height = 2.9 * min(tallness(pde), 1.6) if pde.box.dimension > 1 else 2.6
-    figure = new_figure(min(4.4 * columns + 0.8, 12.0), height * rows + 1.3)
+    about = _title(solution, which)
+    panel = 3.6 if columns == 1 else 3.0
+    height = panel * (min(tallness(pde), 1.6) if to_scale(pde) else 0.75)
+    panel = height / tallness(pde) if to_scale(pde) else panel
+    width = max(columns * panel + 1.7, 5.0)
+    figure = new_figure(width, (height + 0.7) * rows + 0.1 + title_height(about, width))
     panels = figure.subplots(rows, columns, squeeze=False)
     for row, name in enumerate(pde.components):
         low, high = float(np.nanmin(u[..., row])), float(np.nanmax(u[..., row]))
@@ -36,21 +41,26 @@ def draw_solution(solution: Solution, which: int = 0) -> Figure:
             panel = panels[row, column]
             if field.ndim == 2:
                 panel.plot(axes[0], field[:, row], color="#D55E00")
-                panel.set_xlabel(label(pde, pde.box.names[0]))
-                panel.set_ylabel(label(pde, name))
+                coordinate_axis(pde, panel.xaxis, 0)
+                value_axis(panel.yaxis, name, unit_of(pde, name))
                 continue
             mesh = draw_map(pde, panel, field[..., row], low, high)
             panel.set_title(text)
             if column == 0:
-                panel.set_ylabel(label(pde, pde.box.names[1]))
+                coordinate_axis(pde, panel.yaxis, 1, 4)
             if column == columns - 1:
-                figure.colorbar(mesh, ax=list(panels[row]), label=label(pde, name), shrink=0.9)
+                colour_bar(panel, mesh, name, unit_of(pde, name))
+    head(figure, about)
+    return figure
+
+
+def _title(solution: Solution, which: int) -> str:
+    pde = solution.pde
     of = f", condition {which + 1} of {len(solution)}" if len(solution) > 1 else ""
     about = f"{pde.title or pde.name}{of}\nestimated error {percent(float(solution.error[which]))}"
     if solution.uncertainty is not None:
         about += f"\nthe measurements leave it open by {percent(float(solution.uncertainty[0]))}"
-    figure.suptitle(about)
-    return figure
+    return about
 
 
 def _sections(solution: Solution, u: Array) -> list[tuple[str, Array]]:
@@ -64,5 +74,5 @@ def _sections(solution: Solution, u: Array) -> list[tuple[str, Array]]:
     for part in MOMENTS:
         k = round(part * (count - 1))
         value = pde.box.low[-1] + k / (count - 1) * (pde.box.high[-1] - pde.box.low[-1])
-        found.append((f"{name} = {value:.4g} {pde.units.get(name, '')}".rstrip(), middle[:, :, k]))
+        found.append((f"{name} = {quantity(value, unit_of(pde, name))}", middle[:, :, k]))
     return found

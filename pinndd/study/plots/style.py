@@ -1,23 +1,24 @@
-"""What all pictures share: size, colours, labels, and how they are written."""
+"""What all pictures share: size, colours, titles, legends, and how they are written."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pinndd.checkpoint import write_atomically
-from pinndd.pinn.declare.pde import PDE
 from pinndd.study.results.table import DISTILLED
 
 FIELD_MAP = "viridis"
@@ -99,7 +100,27 @@ def house_style() -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure that makes room for its own labels."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+
+
+def title_height(text: str, width: float) -> float:
+    """Return about how many inches `head` takes over a figure of so many inches: the longest of its fonts is 0.085 inches wide."""
+    lines = sum(max(1, math.ceil(0.085 * len(line) / width)) for line in text.splitlines())
+    return 0.1 + 0.2 * lines
+
+
+def head(figure: Figure, text: str) -> None:
+    """Put a title above everything, broken into lines where it is wider than the figure."""
+    figure.suptitle(text, wrap=True)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
+    """Put a legend below everything, in as many columns as the figure has room for, six at most."""
+    for columns in range(min(len(names), 6), 0, -1):
+        legend = figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        if columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
+            return
+        legend.remove()
 
 
 def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
@@ -125,11 +146,6 @@ def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, position: write(value)))
     axis.set_minor_formatter(NullFormatter())
-
-
-def label(pde: PDE, name: str) -> str:
-    """Label of a coordinate, or of a component of u, with its unit."""
-    return f"{name} ({pde.units[name]})" if name in pde.units else name
 
 
 def wrap_axes(figure: Figure, count: int, columns: int, **keywords: Any) -> list[Axes]:

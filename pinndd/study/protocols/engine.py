@@ -23,6 +23,7 @@ from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
+from pinndd.study.results.words import significant
 
 S = TypeVar("S")
 
@@ -295,16 +296,18 @@ def _shown(results: pd.DataFrame, trial: Trial, shift: str, rival: Method | None
     ]
     own = mine[(mine["method"] == DISTILLED) & (mine["distilled_with"] == trial.bench.recipe.name)]
     errors: pd.Series[float] = own.set_index("episode")["error"]
+    count = len(errors)
     if rival is None:
         middle = errors.rank(method="first").sub((len(errors) + 1) // 2).abs().idxmin()
-        return int(str(middle)), "the condition of median error"
+        return int(str(middle)), f"number {int(str(middle)) + 1} of {count}, the one of median error"
     other = mine[mine["method"] == rival.name].set_index("episode")["error"]
     ratios = (other / errors).replace([math.inf, 0.0], math.nan).dropna()
     if ratios.empty:
-        return int(errors.index[0]), "the first condition"
+        return int(errors.index[0]), f"the first of {count}, since no ratio of errors is defined"
     table = other.mean() / errors.mean()
-    nearest = (ratios / table).map(math.log).abs().idxmin()
-    return int(str(nearest)), "the condition whose ratio of errors is nearest to that of the means"
+    nearest = int(str((ratios / table).map(math.log).abs().idxmin()))
+    why = f"whose ratio of errors, {significant(ratios[nearest])}, is nearest to that of the means, {significant(table)}"
+    return nearest, f"number {nearest + 1} of {count}, {why}"
 
 
 def _prediction(bench: Bench[S], method: Method, episodes: Any) -> torch.Tensor:

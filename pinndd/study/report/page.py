@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -50,6 +50,21 @@ class LearnerSection:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A row of the table of what was tuned.
+
+    Attributes:
+        of: whose it is: learner and seed.
+        name: of the setting, behind that of the method it belongs to.
+        value: in words.
+    """
+
+    of: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
 class ProtocolSection:
     """What the page says about one protocol."""
 
@@ -65,7 +80,7 @@ class ProtocolSection:
     distill_seconds: Sequence[float]
     training: Sequence[Any]
     transfer: Sequence[Any]
-    settings: Sequence[tuple[str, str]]
+    settings: Sequence[Setting]
     notes: Sequence[str]
 
 
@@ -125,8 +140,8 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
         distill_seconds=outcome.distill_seconds,
         training=_training(single),
         transfer=[row for worst in (False, True) for row in rows_of(transfer_cells(rows, worst_shift=worst))],
-        settings=[(name, _plain(value)) for name, value in outcome.settings.items()],
-        notes=outcome.notes,
+        settings=[row for name, value in outcome.settings.items() for row in _settings(name, value)],
+        notes=[*outcome.notes, *_repeated(single)],
     )
 
 
@@ -166,10 +181,27 @@ def _data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _plain(value: Any) -> str:
-    """A setting for people: ``sobol: 10, grid: 3``."""
+def _settings(of: str, value: Any, *path: str) -> Iterator[Setting]:
+    """One row per plain value, however deep it stands: ``sobol: weight`` of ``ridge, seed 0``."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{k}: {_plain(v)}" for k, v in value.items())
+        for name, inner in value.items():
+            yield from _settings(of, inner, *path, str(name))
+    else:
+        yield Setting(of, ": ".join(path), _plain(value))
+
+
+def _repeated(summary: DataFrame) -> list[str]:
+    """Sentences on test conditions that are alike: the intervals know no more than those that differ."""
+    rows = [row for row in rows_of(summary) if row.method == DISTILLED and words.repeats(row)]
+    return [
+        f"{words.shift_name(row.shift).capitalize()}, trained by {row.learner}: the {row.conditions} test conditions give only "
+        f"{words.repeats(row)}, as those of families with one active coefficient do; the interval rests on no more than that."
+        for row in rows
+    ]
+
+
+def _plain(value: Any) -> str:
+    """A setting for people; several numbers are listed."""
     if isinstance(value, list | tuple):
         return ", ".join(_plain(v) for v in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)

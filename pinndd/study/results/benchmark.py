@@ -17,7 +17,7 @@ from pinndd.study.results.intervals import geometric_mean
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig, hardware
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.results.summary import SUMMARY_COLUMNS, summarise, summary_from_json
+from pinndd.study.results.summary import SUMMARY_COLUMNS, UNSTORED, summarise, summary_from_json
 from pinndd.study.results.table import DISTILLED
 from pinndd.study.results.writing import json_records
 
@@ -25,7 +25,7 @@ FILE = "benchmark.json"
 FORMAT = 1
 _DIGITS = 5
 _SIZES = ["learner", "method", "points", "shift", "distilled_with"]
-_STORED = [name for name in SUMMARY_COLUMNS if name not in ("pde", "protocol", "wins")]
+_STORED = [name for name in SUMMARY_COLUMNS if name not in ("pde", "protocol", *UNSTORED)]
 _LOCAL = {"--out": 1, "--results": 1, "--jobs": 1, "--resume": 0, "--overwrite": 0}
 """Options that say where a run was kept, not what it computed, with the number of their values."""
 

@@ -18,6 +18,8 @@ TERMS = ["pde", "protocol", "learner", "shift", "points", "boundary_points"]
 
 _GROUP = [*TERMS[:4], "method", *TERMS[4:], "distilled_with"]
 _RATIO = ["baseline", "ratio", "ratio_low", "ratio_high"]
+UNSTORED = ("conditions", "distinct", "wins")
+"""Columns that follow from others, or from the results, and are in no file."""
 _NOT_COMPARED = ("", math.nan, math.nan, math.nan)
 
 SUMMARY_COLUMNS: Mapping[str, str] = {
@@ -34,6 +36,8 @@ SUMMARY_COLUMNS: Mapping[str, str] = {
     "median": "float64",
     "models": "int64",
     "failed": "int64",
+    "conditions": "int64",
+    "distinct": "int64",
     "seconds": "float64",
     "distilled_with": "str",
     "ceiling": "bool",
@@ -48,10 +52,13 @@ SUMMARY_COLUMNS: Mapping[str, str] = {
 ``pde`` to ``boundary_points``, ``seconds``, ``distilled_with`` and ``ceiling`` are those of the results, the seconds a mean.
 ``mean, low, high``: mean error with its 95 % interval over seeds and episodes; infinite where one training failed.
 ``median``: a few bad runs rule a mean. ``models, failed``: number of trained models and boundary conditions behind the row,
-and how many of them ended without a finite error. ``baseline``: for the distilled set, the best baseline at equal terms, the
-lowest mean under this shift among the methods with as many points that are no ceilings; empty for other methods, or where
-nothing can be compared. ``ratio, ratio_low, ratio_high``: error of that baseline ÷ error of the distilled set, paired, with
-its 95 % interval; NaN where nothing is compared. ``wins``: whether the distilled set is better beyond doubt; missing where
+and how many of them ended without a finite error. ``conditions, distinct``: number of test conditions, and of distinct errors
+among them (to six digits, for the seed that has most): draws that are multiples of one another have the same relative error,
+and an interval rests on no more than those that differ. Files do not hold these two; a summary that was read has zeros.
+``baseline``: for the distilled set, the best baseline at equal terms, the lowest mean under this shift among the methods with
+as many points that are no ceilings; empty for other methods, or where nothing can be compared. ``ratio, ratio_low,
+ratio_high``: error of that baseline ÷ error of the distilled set, paired, with its 95 % interval; NaN where nothing is compared.
+``wins``: whether the distilled set is better beyond doubt; missing where
 that is not compared, or undecided.
 
 A system of several components has a column for the mean error of each alone behind these, ``mean_u``: over the conditions where
@@ -130,7 +137,7 @@ def summary_to_json(summary: DataFrame) -> list[dict[str, Any]]:
     dropped = (*_RATIO, "distilled_with")
     return [
         row if row["method"] == DISTILLED else {k: v for k, v in row.items() if k not in dropped}
-        for row in json_records(summary.drop(columns="wins"))
+        for row in json_records(summary.drop(columns=list(UNSTORED)))
     ]
 
 
@@ -141,7 +148,8 @@ def summary_from_json(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
         KeyError: a column is missing.
     """
     errors = ["mean", "low", "high", "median"]
-    frame = DataFrame([{"distilled_with": "", "baseline": "", "ceiling": False, **row} for row in rows])
+    missing = {"distilled_with": "", "baseline": "", "ceiling": False, "conditions": 0, "distinct": 0}
+    frame = DataFrame([{**missing, **row} for row in rows])
     frame = frame if len(frame) else DataFrame(columns=list(SUMMARY_COLUMNS))
     frame = frame.assign(**{name: math.nan for name in _RATIO if name not in frame})
     return _completed(frame.assign(**{name: frame[name].astype("float64").fillna(math.inf) for name in errors}))
@@ -196,10 +204,18 @@ def _means(group: DataFrame) -> dict[str, Any]:
         "median": float(np.median(np.where(np.isfinite(errors), errors, np.inf))),
         "models": len(group),
         "failed": failed,
+        "conditions": group["episode"].nunique(),
+        "distinct": _distinct(group),
         "seconds": float(np.mean(group["seconds"].to_numpy())),
     }
     own = {component_mean(name): float(group[column].mean()) for name, column in component_columns(group).items()}
     return row | own | ({TRUTH_ERROR: float(group[TRUTH_ERROR].mean())} if TRUTH_ERROR in group else {})
+
+
+def _distinct(group: DataFrame) -> int:
+    """Number of errors that differ in six digits, for the seed that has most."""
+    digits = group["error"].map(lambda error: f"{error:.5e}")
+    return int(digits.groupby(group["seed"]).nunique().max())
 
 
 def _ratio(groups: Sequence[DataFrame], distilled: int, rivals: Sequence[int]) -> tuple[str, float, float, float]:

@@ -12,6 +12,8 @@ _ERRORS = {
     "relative-maximum": "relative maximum error",
 }
 
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
 
 def error_name(distance: str) -> str:
     """What an error is called in a distance: ``relative L2 error``."""
@@ -42,8 +44,17 @@ def tick_seconds(value: float) -> str:
 
 
 def interval(row: Any) -> str:
-    """The interval of the error of a row of a summary: ``1.5 to 1.9 %``."""
-    return f"{significant(100 * row.low)} to {significant(100 * row.high)} %"
+    """The interval of the error of a row of a summary: ``1.5 to 1.9 %``, or with what it rests on where errors repeat."""
+    repeated = repeats(row)
+    return f"{significant(100 * row.low)} to {significant(100 * row.high)} %" + (f" ({repeated})" if repeated else "")
+
+
+def repeats(row: Any) -> str:
+    """``two distinct errors``, where the test conditions of a row give at most three quarters as many errors as they are."""
+    if not 0 < row.distinct <= 0.75 * row.conditions:
+        return ""
+    number = _NUMBERS[row.distinct - 1] if row.distinct <= len(_NUMBERS) else str(row.distinct)
+    return f"{number} distinct error{'s' if row.distinct > 1 else ''}"
 
 
 def significant(value: float, digits: int = 2) -> str:
@@ -62,10 +73,11 @@ def seconds(value: float) -> str:
 
 
 def ratio(row: Any) -> str:
-    """The ratio of a row of a summary with its interval: ``3.8 (3.5 to 4.1)``."""
+    """The ratio of a row of a summary with its interval: ``3.8 (3.5 to 4.1)``, or with what it rests on where errors repeat."""
     if row.ratio is None or row.ratio_low is None or row.ratio_high is None:
         return "not compared"
-    return f"{significant(row.ratio)} ({significant(row.ratio_low)} to {significant(row.ratio_high)})"
+    said = "; ".join(filter(None, (f"{significant(row.ratio_low)} to {significant(row.ratio_high)}", repeats(row))))
+    return f"{significant(row.ratio)} ({said})"
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

@@ -64,6 +64,7 @@ def test_titles_name_the_same_baseline_and_the_loss(heat, mixed):
 
 def test_only_the_caption_says_why_a_condition_is_shown(heat, mixed, captions):
     assert "the median of the errors" in captions["retrain-fields-none"]
+    assert "the solution of one unseen condition stands behind them (the median of the errors)" in captions["retrain-points"]
     assert "median" not in draw_fields(heat, mixed.examples[0]).get_suptitle()
 
 

@@ -210,7 +210,7 @@ def test_the_pictured_baseline_is_the_best_of_the_table(outcome_of, protocol, pd
     assert [example.shift for example in outcome.examples] == list(best)
     for example in outcome.examples:
         assert list(example.predictions) == [DISTILLED, best[example.shift]]
-        assert example.why
+        assert re.match(r"number \d+ of \d+, whose ratio of errors, \S+, is nearest to that of the means, \S+$", example.why)
     assert outcome.best_baseline == best[NO_SHIFT]
 
 

@@ -75,7 +75,8 @@ def test_losses_are_shown(page, read):
 def test_costs_notes_settings_and_repetition(page, read):
     assert "Distilling took 18 s, 19 s" in read.text
     assert "it has paid after" in read.text
-    assert "sobol: 10, midpoint-grid: 3" in read.text
+    for row in ("scale</th><td></td><td>2.5", "weights</th><td>sobol</td><td>10", '"></th><td>midpoint-grid</td><td>3'):
+        assert f"{row}</td></tr>" in page
     assert "<script>" not in page
     assert "pinndd study heat --out runs/heat" in read.text
     assert "Not finished yet: solved." in read.text
@@ -149,3 +150,15 @@ def test_the_page_has_the_errors_of_components(heat, outcome, of_a_system, make_
     assert "outside the comparison. The error is that of all components together" in pages[1]
     assert "<th>Error of u</th><th>Error of p</th>" in pages[1]
     assert "<td>1.7 % / 6.5 %</td>" in pages[1]
+
+
+def test_errors_that_repeat_are_counted_beside_the_interval_and_noted(heat, outcome, make_config, tmp_path):
+    """Four draws of one coefficient each out of two: multiples of each other have the same relative error."""
+    results = outcome.results[outcome.results["episode"] < 4].copy()
+    sparse = results["shift"] == "steps"
+    results.loc[sparse, "error"] = results["error"] * 0 + 0.1 + 0.02 * (results["episode"] % 2)
+    write_report(heat, make_config(), [replace(outcome, results=results)], [], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "10 to 12 % (two distinct errors)" in page
+    assert "Steps, trained by ridge: the 4 test conditions give only two distinct errors" in page
+    assert "frequency, trained by" not in page.lower()

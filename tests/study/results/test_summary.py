@@ -2,10 +2,12 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from pinndd.study.results import words
 from pinndd.study.results.intervals import mean_interval, ratio_interval
 from pinndd.study.results.summary import SUMMARY_COLUMNS, comparisons, summarise, summary_from_json, summary_to_json
 from pinndd.study.results.table import TableError, as_table, rows_of
@@ -180,3 +182,32 @@ def test_a_missing_column_is_named():
     (row,) = rows("sobol", np.ones((1, 1)))
     with pytest.raises(TableError, match="missing seed"):
         as_table([{name: value for name, value in row.items() if name != "seed"}])
+
+
+@pytest.mark.parametrize(
+    ("distinct", "conditions", "said"),
+    [
+        (2, 4, "two distinct errors"),
+        (1, 4, "one distinct error"),
+        (3, 4, "three distinct errors"),
+        (4, 4, ""),
+        (35, 40, ""),
+        (12, 40, "12 distinct errors"),
+        (0, 0, ""),
+    ],
+)
+def test_few_distinct_errors_are_said_in_intervals(distinct, conditions, said):
+    row = SimpleNamespace(
+        low=0.015, high=0.019, ratio=3.8, ratio_low=3.5, ratio_high=4.1, distinct=distinct, conditions=conditions
+    )
+    assert words.interval(row) == ("1.5 to 1.9 %" + (f" ({said})" if said else ""))
+    assert words.ratio(row) == f"3.8 (3.5 to 4.1{f'; {said}' if said else ''})"
+
+
+def test_distinct_errors_are_those_of_one_seed_to_six_digits():
+    common = dict(pde="p", protocol="retrain", learner="ridge", points=4, boundary_points=4, shift="none", seconds=1.0)
+    errors = {0: (0.1, 0.1 * (1 + 1e-9), 0.2, 0.1), 1: (0.3, 0.3, 0.3, math.inf)}
+    rows = [common | dict(method="sobol", seed=s, episode=k, error=e) for s, es in errors.items() for k, e in enumerate(es)]
+    (row,) = rows_of(summarise(as_table(rows)))
+    assert (row.conditions, row.distinct) == (4, 2)
+    assert not {"conditions", "distinct"} & set(summary_to_json(summarise(as_table(rows)))[0])
