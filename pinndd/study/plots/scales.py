@@ -84,7 +84,9 @@ class RoomyLocator(MaxNLocator):
         self.most = most
 
     def __call__(self) -> Sequence[float]:
-        room = self.axis.get_tick_space() * (0.7 if isinstance(self.axis, XAxis) else 1.0)
+        axis = self.axis
+        assert isinstance(axis, Axis)
+        room = axis.get_tick_space() * (0.7 if isinstance(axis, XAxis) else 1.0)
         self.set_params(nbins=max(1, min(self.most, round(room))))
         found: Sequence[float] = super().__call__()
         return found

@@ -12,16 +12,17 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.solving.solution import Solution
 from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.fields import draw_field_row, draw_fields
 from pinndd.study.plots.points import draw_points
 from pinndd.study.plots.sensors import draw_placement, measured_conditions
+from pinndd.study.plots.solution import draw_solution
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols.sections import section_of
 from pinndd.study.results.standing import Standing
 
 MODULES = ("wire", "plate", "mixture")
-KINDS = ("fields", "row", "points", "conditions", "placement")
 STANDING = Standing("none", "midpoint-grid", "midpoint-grid", "loss", "0.83 (0.71 to 0.94)")
 
 
@@ -48,6 +49,16 @@ def example_on():
     return make
 
 
+def exact_solution(pde):
+    """Two solutions by the reference, with made-up estimates."""
+    values = BoundaryValues(pde.ensemble(), pde.ensemble().sample(2, torch.Generator().manual_seed(3)))
+
+    def field(points):
+        return pde.reference(values, points).reshape(2, len(points), -1)
+
+    return Solution(pde, field, np.array([1e-3, 2e-3]), np.zeros(2), np.array([0.01, 0.01]), 100, (10, 10), 0.1)
+
+
 @pytest.fixture(scope="session")
 def picture_of(awkward, example_on):
     """Draw a picture of a kind for a module: ``picture_of("plate", "fields")``."""
@@ -65,6 +76,8 @@ def picture_of(awkward, example_on):
             if kind == "conditions":
                 codes = pde.ensemble().sample(4, torch.Generator().manual_seed(0))
                 return draw_conditions(pde, codes, codes.flip(0) * 0.8, STANDING)
+            if kind == "solution":
+                return draw_solution(exact_solution(pde), 1)
             return draw_placement(pde, measured_conditions(pde, data)[-3:], data, rival, STANDING)
 
     return draw

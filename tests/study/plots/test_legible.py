@@ -24,7 +24,7 @@ from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import as_table
 
 MODULES = ("wire", "plate", "mixture")
-KINDS = ("fields", "row", "points", "conditions", "placement")
+KINDS = ("fields", "row", "points", "conditions", "placement", "solution")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -98,8 +98,11 @@ def test_axes_have_scaled_ticks_and_the_factor_in_the_label(picture_of, awkward)
         (0.5, "s", "0.5 s"),
         (2.5e-4, "m", "2.5 × 10⁻⁴ m"),
         (1.234e6, "Pa", "1.23 × 10⁶ Pa"),
-    ]
-    + [(0.0, "m", "0 m"), (-0.0123456, "m", "-0.0123 m"), (66.666, "s", "66.7 s"), (9.999e-4, "m", "0.001 m")],
+        (0.0, "m", "0 m"),
+        (-0.0123456, "m", "-0.0123 m"),
+        (66.666, "s", "66.7 s"),
+        (9.999e-4, "m", "0.001 m"),
+    ],
 )
 def test_quantities_have_three_digits_and_their_unit(value, unit, written):
     assert quantity(value, unit) == written

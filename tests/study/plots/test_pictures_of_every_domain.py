@@ -210,7 +210,7 @@ def test_the_title_says_where_it_is_cut(name, at):
 def test_a_system_has_a_row_a_component_and_the_telling_one_stands_for_it():
     pde = PDES["system"]
     example = example_of(pde)
-    assert titles(draw_fields(pde, example))[::5] == ["p: solution", "q: solution"]
+    assert [t for t in titles(draw_fields(pde, example)) if "solution" in t] == ["p: solution", "q: solution"]
     flat = FieldExample("none", example.truth * torch.tensor([1.0, 0.01]) + torch.tensor([0.0, 1.0]), example.predictions)
     assert telling(components(pde, flat)).name == "p"
     # the unit of a component does not matter
