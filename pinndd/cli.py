@@ -303,13 +303,18 @@ def solve(
 def export(
     data: DataArgument,
     pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write. Default: DATA with .csv.")] = None,
+    to: Annotated[
+        str, typer.Option(metavar="FORM", help="csv; or a script that trains on the points: deepxde, torch.")
+    ] = "csv",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write. Default: DATA.csv, or DATA-FORM.py with its points.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a distilled set as plain CSV: points with their conditions and weights, or the conditions to be solved."""
+    """Write a distilled set as plain CSV: points with their conditions and weights, or the conditions to be solved; or as a script."""
     from pinndd.terminal.exporting import export as run
 
-    run(data, pde, out, overwrite)
+    run(data, pde, to, out, overwrite)
 
 
 @app.command(epilog="Example: pinndd plot runs/heat")

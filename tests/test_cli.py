@@ -555,6 +555,20 @@ def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
     assert run("export", "heat.npz", "--overwrite").code == 0
 
 
+def test_export_writes_a_script_and_its_points(run, tmp_path):
+    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    said = run("export", "heat.npz", "--to", "deepxde").out
+    assert "wrote heat-deepxde.py" in said
+    assert "wrote heat-deepxde.csv" in said
+    assert 'pinndd.load_pde("heat")' in (tmp_path / "heat-deepxde.py").read_text()
+    refused(run("export", "heat.npz", "--to", "deepxde"), "heat-deepxde.py exists", "--overwrite")
+    assert run("export", "heat.npz", "--to", "deepxde", "--overwrite").code == 0
+    refused(run("export", "heat.npz", "--to", "torch", "--out", "loop.csv"), "loop.py")
+    (tmp_path / "loop.csv").write_text("")
+    refused(run("export", "heat.npz", "--to", "torch", "--out", "loop.py"), "loop.csv exists")
+    refused(run("export", "heat.npz", "--to", "jax"), "--to jax", "csv, deepxde, torch")
+
+
 def test_a_distilled_set_remembers_its_module(distilled_file, tmp_path):
     assert SyntheticData.load(tmp_path / distilled_file).header["module"] == "heat"
 

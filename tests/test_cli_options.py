@@ -54,7 +54,7 @@ ELSEWHERE = {
     "distill": {"--device", "--resume", "--overwrite"},
     "study": {"--device", "--all", "--results", "--jobs"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
-    "export": {"--pde", "--out", "--overwrite"},
+    "export": {"--pde", "--to", "--out", "--overwrite"},
 }
 """Options that are refused below, or whose effect tests/test_cli.py shows."""
 

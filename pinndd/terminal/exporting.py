@@ -1,4 +1,4 @@
-"""``pinndd export``: a distilled set as plain CSV."""
+"""``pinndd export``: a distilled set as plain CSV, or as a script that trains on it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,35 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pinndd.pinn.files.scripts import FRAMEWORKS, require_script, write_script
 from pinndd.study.protocols import protocol_named
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 
+CSV = "csv"
+"""What a set is exported to unless something else is said."""
 
-def export(path: Path, module: str | None, out: Path | None, overwrite: bool) -> None:
-    """Write a distilled set as CSV."""
+
+def export(path: Path, module: str | None, to: str, out: Path | None, overwrite: bool) -> None:
+    """Write a distilled set as CSV, or as a script with its points beside it."""
     with checking_input():
+        if to != CSV and to not in FRAMEWORKS:
+            raise ValueError(f"--to {to}: a set cannot be exported to that; expected {', '.join((CSV, *FRAMEWORKS))}")
         file = open_data(path, module)
-        target = out or path.with_suffix(".csv")
-        if target.suffix != ".csv":
-            raise ValueError(f"--out {target}: the export is a CSV file; name it {target.with_suffix('.csv')}")
-        if target.exists() and not overwrite:
-            raise ValueError(f"{target} exists: replace it with --overwrite, or choose another file with --out")
+        suffix = ".csv" if to == CSV else ".py"
+        target = out or (path.with_suffix(suffix) if to == CSV else path.with_name(f"{path.stem}-{to}{suffix}"))
+        if target.suffix != suffix:
+            what = "a CSV file" if to == CSV else "a Python script"
+            raise ValueError(f"--out {target}: the export is {what}; name it {target.with_suffix(suffix)}")
+        for known in (target,) if to == CSV else (target, target.with_suffix(".csv")):
+            if known.exists() and not overwrite:
+                raise ValueError(f"{known} exists: replace it with --overwrite, or choose another file with --out")
+        if to != CSV:
+            require_script(file.pde, file.data, to)
     with working(f"begin again with: pinndd export {path}"):
-        written = protocol_named(file.protocol).export(file.pde, file.data, target)
+        if to == CSV:
+            written = protocol_named(file.protocol).export(file.pde, file.data, target)
+        else:
+            written = write_script(file.pde, file.data, target, to)
     for name in written:
         Console(highlight=False).print(f"wrote {name}", soft_wrap=True, markup=False)
-
