@@ -16,6 +16,8 @@ from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.pinn.declare.loading import list_pdes, load_pde, remembered
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.results.benchmark import load_benchmark
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.table import as_table
@@ -556,7 +558,9 @@ def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
 
 
 def test_export_writes_a_script_and_its_points(run, tmp_path):
-    save_points(tmp_path / "heat.npz", pde="heat", protocol="retrain")
+    pde = load_pde("heat")
+    data = collocation_data(pde, *sample_points(pde, "sobol", 8, 6, 1))
+    data.with_header(pde="heat", protocol="retrain", **remembered(pde)).save(tmp_path / "heat.npz")
     said = run("export", "heat.npz", "--to", "deepxde").out
     assert "wrote heat-deepxde.py" in said
     assert "wrote heat-deepxde.csv" in said

@@ -1,12 +1,17 @@
 """The module that docs/pde-modules.md writes is fit for use, with each of its variations."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from pinndd.pinn.checks.pde import check_pde
 from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.deepxde.training import deepxde_state
+from pinndd.pinn.files.scripts import FRAMEWORKS, write_script
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "pde-modules.md"
 
@@ -42,3 +47,28 @@ def test_module_of_the_guide_is_fit_for_use(tmp_path, name):
     findings = check_pde(load_pde(tmp_path / "fin.py"))
     assert {f.level for f in findings} == {"ok"}
     assert (f"{'nonlinear' if name == 'nonlinear' else 'linear'}, 1 equation") in findings[0].message
+
+
+def test_the_exported_scripts_of_the_guide_run_with_the_values_of_the_guide(tmp_path, monkeypatch):
+    """Every line of values that the guide shows takes the place of one in the scripts."""
+    (tmp_path / "fin.py").write_text(variations()["building block"])
+    pde = load_pde(tmp_path / "fin.py")
+    data = collocation_data(pde, *sample_points(pde, "sobol", 32, 15, 1), 5.0)
+    (lines,) = [text for text in re.findall(r"```py\n(.*?)```", GUIDE.read_text(), re.DOTALL) if "len(x)" in text]
+    for name in FRAMEWORKS:
+        script, _ = write_script(pde, data, tmp_path / f"fin-{name}.py", name)
+        text = script.read_text()
+        for line in lines.splitlines():
+            condition = line.partition(":")[0]
+            text, count = re.subn(rf"^{condition}: .*$", line, text, flags=re.MULTILINE)
+            assert count == 2  # its coefficients and its values
+        coefficients = ", ".join(f'"{n}": {[0.0] * f.size}' for n, f in pde.ensemble().families.items())
+        text = re.sub(r"COEFFICIENTS = {.*?}", f"COEFFICIENTS = {{{coefficients}}}", text, flags=re.DOTALL)
+        monkeypatch.setattr(sys, "argv", [str(script), "3"])
+        found = {"__name__": "__main__", "__file__": str(script)}
+        with deepxde_state("float64", 1, 0):
+            exec(compile(text, str(script), "exec"), found)
+        place = found["place"]
+        assert (found["VALUES"]["root"](place("root")) == 1.5).all()
+        assert found["VALUES"]["tip"](place("tip")).shape == (len(place("tip")), 1)
+        assert len(place("interior")) == 32

@@ -116,8 +116,10 @@ def module_of(pde: PDE) -> Path:
     Raises:
         ValueError: it was not loaded from a module.
     """
+    # the module may have been loaded again since, so that its pde is another object by now
+    home = getattr(pde.residual, "__module__", "")
     for name, module in list(sys.modules.items()):
-        if name.startswith("pinndd_pde_") and getattr(module, "pde", None) is pde:
+        if name.startswith("pinndd_pde_") and (getattr(module, "pde", None) is pde or name == home):
             return Path(str(module.__file__))
     raise ValueError(
         f"PDE {pde.name!r} was not loaded from a module; write it into a file, and load that with pinndd.load_pde"
@@ -137,7 +139,7 @@ def _module(pde: PDE, script: Path) -> str:
 def _lines(pde: PDE) -> list[_Line]:
     families = pde.ensemble().families
     drawn = pde.ensemble().sample(1, torch.Generator().manual_seed(_SEED))[0]
-    parts = dict(zip(families, drawn.split([f.size for f in families.values()]), strict=True))
+    parts = dict(zip(families, torch.split(drawn, [f.size for f in families.values()]), strict=True))
     return [
         _Line(
             c.name,
