@@ -62,7 +62,9 @@ class Page:
         self._found = _Found()
         self.choice: Choice = drawn_choice(pde)
         self.picture = Picture(frames)
-        self.panels = {c.name: ConditionPanel(pde, c, self._moved, partial(self._drawn, c.name)) for c in pde.valued}
+        # what has coefficients comes first
+        ordered = sorted(pde.valued, key=lambda c: c.values.size == 0)
+        self.panels = {c.name: ConditionPanel(pde, c, self._moved, partial(self._drawn, c.name)) for c in ordered}
         families: list[str | tuple[Any, str]] = [
             (NO_SHIFT, "training family"),
             *((shift, f"shift {shift_name(shift)}") for shift in pde.shifts),

@@ -17,7 +17,9 @@ from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.study.exploring.frames import Frames
 from pinndd.study.results.intervals import Array
 
-HEIGHT = 430
+HEIGHT, FRAME = 430, 370
+"""Pixels: height of a figure, and the longer side of one that is drawn to scale."""
+
 NEAR = 0.1
 """Part of the range of a held coordinate within which a point is shown."""
 
@@ -80,8 +82,7 @@ class _Map:
         self.figure = _figure(
             x_range=_range(box.low[0], box.high[0]),
             y_range=_range(box.low[1], box.high[1]),
-            match_aspect=to_scale,
-            aspect_scale=1,
+            **_sizes(sides, to_scale),
             tools="hover,box_zoom,reset,save",
             tooltips=[(box.names[0], "$x"), (box.names[1], "$y"), ("value", "@image")],
         )
@@ -122,7 +123,7 @@ class _Lines:
 
     def __init__(self, frames: Frames) -> None:
         (self._x,) = frames.axes
-        self.figure = _figure(tools="box_zoom,reset,save")
+        self.figure = _figure(height=HEIGHT, sizing_mode="stretch_width", tools="box_zoom,reset,save")
         self.source = ColumnDataSource({"x": self._x, "y": np.zeros_like(self._x)})
         self._line: Any = self.figure.line("x", "y", source=self.source, line_width=2, color="#0072B2")
         _dress(self.figure, frames.pde, "")
@@ -138,7 +139,15 @@ class _Lines:
 
 
 def _figure(**options: Any) -> Any:
-    return figure(height=HEIGHT, sizing_mode="stretch_width", toolbar_location="above", **options)
+    return figure(toolbar_location="above", **options)
+
+
+def _sizes(sides: list[float], to_scale: bool) -> dict[str, Any]:
+    """The size of a figure: as wide as there is room, unless its two axes have one scale."""
+    if not to_scale:
+        return {"height": HEIGHT, "sizing_mode": "stretch_width"}
+    scale = FRAME / max(sides)
+    return {"frame_width": round(scale * sides[0]), "frame_height": round(scale * sides[1])}
 
 
 def _range(low: float, high: float) -> Range1d:
