@@ -299,6 +299,21 @@ def solve(
     run(pde, values, data, tolerance, device, plot, out, overwrite)
 
 
+@app.command(epilog="Example: pinndd explore heat-retrain.npz")
+def explore(
+    what: Annotated[
+        str, typer.Argument(metavar="DATA|PDE", help="A distilled set, an .npz file; or a PDE, by name or path, on many points.")
+    ],
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module of the set, if it has moved.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Port to listen on. Default: a free one.")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address, open nothing.")] = False,
+) -> None:
+    """Move boundary values on a page and see the field at once; only this machine reaches the page. Ctrl-C ends it."""
+    from pinndd.terminal.exploring import explore as run
+
+    run(what, pde, port, not no_browser)
+
+
 @app.command(epilog="Example: pinndd export heat-retrain.npz --out points.csv")
 def export(
     data: DataArgument,

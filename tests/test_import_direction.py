@@ -28,6 +28,7 @@ STUDY_ROOMS = (
     {"plots"},
     {"report"},
     {"run", "run_many", "verbs", "solving", "cross_table"},
+    {"exploring"},
 )
 
 # packages that functions of a file import when they are called, so that nobody waits for them who does not need them
@@ -49,6 +50,7 @@ WHEN_CALLED = {
     "pinn/solving/writing.py": {"meshio"},
     "terminal/solving.py": {"pinndd"},
     "pinn/reference/cavity.py": {"scipy"},
+    "terminal/exploring.py": {"pinndd"},
     "pinn/reference/finite_elements.py": {"scipy", "skfem"},
     "pinn/jets/residual.py": {"deepxde"},
     "pinn/jets/deepxde.py": {"deepxde"},

@@ -77,13 +77,20 @@ class GaussNewton:
         """Training ends where the gradient of its loss vanishes."""
         return "implicit"
 
-    def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Fit one model per episode, from zero weights. The result is off the graph."""
+    def fit(self, data: SyntheticData, episodes: Episodes, start: Tensor | None = None) -> Any:
+        """Fit one model per episode. The result is off the graph.
+
+        Args:
+            data: the points.
+            episodes: what the models are fitted for.
+            start: weights to begin from, ``(E, P)``, such as those of a similar episode (None: zeros).
+        """
         with torch.no_grad():
             prepared = self.model.prepare(data, episodes)
             count = len(episodes)
             reference = next(iter(data.fields.values()))
-            theta = torch.zeros((count, self.model.parameter_count), dtype=reference.dtype, device=reference.device)
+            zeros = torch.zeros((count, self.model.parameter_count), dtype=reference.dtype, device=reference.device)
+            theta = zeros if start is None else start
             loss = self._loss(prepared, theta)
             for _ in range(self.iterations):
                 proposal = self._step(prepared, theta)

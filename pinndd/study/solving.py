@@ -95,13 +95,11 @@ def _listed(values: Path | str | Sequence[Path | str]) -> Sequence[Path | str]:
 def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: SyntheticData, device: str) -> Solution:
     """Train the learner of a distilled set on its points; a second draw of the features estimates the error."""
     start = time.perf_counter()
-    learner, model = _learner_of(pde, data)
+    learner, other = learners_of(pde, data)
     if data.header["protocol"] == "sensors":
         _require_readings(pde, given, data)
     data = data.to(device)
     seed = int(data.header.get("seed", 0))
-    narrower = replace(model, width=round(0.95 * model.width))
-    other = Ridge(narrower, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=narrower)
     with torch.no_grad():
         fits: list[FittedFeatures] = [
             learner.fit(data, Trainings(values, seed)),
@@ -117,15 +115,15 @@ def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: Syn
         difference(pde, *fits).numpy(),
         relative_residual(pde, fits[0]).numpy(),
         uncertainty,
-        model.width,
+        fits[0].weights.shape[1] // pde.output_count,
         point_counts(pde, data),
         time.perf_counter() - start,
         (*corner_notes(pde, values), *sample_notes(values)),
     )
 
 
-def _learner_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, FeatureModel]:
-    """Return the learner that a set of points was distilled with, and its model.
+def learners_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, Ridge | GaussNewton]:
+    """Return the learner that a set of points was distilled with, and one of fewer features whose fits are compared with its own.
 
     Raises:
         ValueError: the set is of another PDE, holds no points for a fresh training, or was distilled with another kind of learner.
@@ -145,7 +143,8 @@ def _learner_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, Fea
             f"the set was distilled with {recipe.name}, whose training takes seconds for a condition: use 'pinndd evaluate', or a set "
             "distilled with ridge or gauss-newton"
         )
-    return learner, learner.model
+    narrower = replace(learner.model, width=round(0.95 * learner.model.width))
+    return learner, Ridge(narrower, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=narrower)
 
 
 def _require_readings(pde: PDE, given: Mapping[str, Given], data: SyntheticData) -> None:

@@ -54,6 +54,12 @@ class Condition(ABC):
         object.__setattr__(numbered, "component", component)
         return numbered
 
+    def unjoined(self) -> Self:
+        """Return the condition with the values of its family alone, joined to no other condition."""
+        alone = copy(self)
+        object.__setattr__(alone, "joins", None)
+        return alone
+
     @abstractmethod
     def patch(self, domain: Domain) -> Patch:
         """Return the part of the boundary of ``domain`` where the condition holds.

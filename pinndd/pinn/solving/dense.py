@@ -143,20 +143,34 @@ def solve_densely(pde: PDE, values: ConditionValues, settings: DenseSettings, de
         device: where.
     """
     data = dense_points(pde, settings).to(device)
-    features = FeatureModel(pde, settings.width, settings.scale)
-    model = DenseModel(features, settings.weight, typical_size(pde, values))
+    learner = dense_learner(pde, settings, typical_size(pde, values))
     with torch.no_grad():
-        # the columns of the scaled rows of every equation and condition have a mean square of 1 in sum
-        blocks = features.residual.equations + sum(
-            settings.weight * (FLUX_WEIGHT if operator.differentiates else 1.0) for operator in pde.operators.values()
-        )
-        penalty = settings.penalty * blocks
-        if features.residual.is_linear():
-            fitted: FittedFeatures = Ridge(model, penalty).fit(data, Trainings(values, settings.seed))
+        if isinstance(learner, Ridge):
+            fitted: FittedFeatures = learner.fit(data, Trainings(values, settings.seed))
             return fitted
-        learner = GaussNewton(model, penalty, iterations=settings.iterations)
         parts = [learner.fit(data, Trainings(part, settings.seed)).weights for part in batches(values, TOGETHER)]
-    return features.fitted(torch.cat(parts), Trainings(values, settings.seed))
+    together: FittedFeatures = learner.model.fitted(torch.cat(parts), Trainings(values, settings.seed))
+    return together
+
+
+def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | GaussNewton:
+    """Return the learner of a dense solution: in closed form for a linear PDE, else by Gauss-Newton.
+
+    Args:
+        pde: the equation.
+        settings: how densely.
+        size: typical size of u.
+    """
+    features = FeatureModel(pde, settings.width, settings.scale)
+    model = DenseModel(features, settings.weight, size)
+    # the columns of the scaled rows of every equation and condition have a mean square of 1 in sum
+    blocks = features.residual.equations + sum(
+        settings.weight * (FLUX_WEIGHT if operator.differentiates else 1.0) for operator in pde.operators.values()
+    )
+    penalty = settings.penalty * blocks
+    if features.residual.is_linear():
+        return Ridge(model, penalty)
+    return GaussNewton(model, penalty, iterations=settings.iterations)
 
 
 def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:
