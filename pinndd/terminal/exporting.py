@@ -18,8 +18,10 @@ def export(path: Path, module: str | None, out: Path | None, overwrite: bool) ->
         target = out or path.with_suffix(".csv")
         if target.suffix != ".csv":
             raise ValueError(f"--out {target}: the export is a CSV file; name it {target.with_suffix('.csv')}")
-        if target.exists() and not overwrite:
-            raise ValueError(f"{target} exists: replace it with --overwrite, or choose another file with --out")
+        readings = [target.with_name(f"{target.stem}-readings.csv")] if file.protocol == "sensors" else []
+        for written in (target, *readings):
+            if written.exists() and not overwrite:
+                raise ValueError(f"{written} exists: replace it with --overwrite, or choose another file with --out")
     with working(f"begin again with: pinndd export {path}"):
         written = protocol_named(file.protocol).export(file.pde, file.data, target)
     for name in written:

@@ -11,7 +11,7 @@ from pinndd.pinn.declare.modules import PDEModuleError, checkout_of, docstring_o
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.jets.deepxde import import_deepxde
 
-__all__ = ["PDEModuleError", "checkout_of", "docstring_of", "find_pde", "list_pdes", "load_pde"]
+__all__ = ["PDEModuleError", "checkout_of", "docstring_of", "find_pde", "line_of", "list_pdes", "load_pde"]
 
 
 def load_pde(name_or_path: str | Path) -> PDE:
@@ -41,7 +41,7 @@ def load_pde(name_or_path: str | Path) -> PDE:
     except Exception as error:
         del sys.modules[unique]
         remedy = "install what it imports" if isinstance(error, ImportError) else "correct the module and try again"
-        raise PDEModuleError(f"PDE module {path}{_line(error, path)}: {type(error).__name__}: {error}; {remedy}") from error
+        raise PDEModuleError(f"PDE module {path}{line_of(error, path)}: {type(error).__name__}: {error}; {remedy}") from error
     pde = getattr(module, "pde", None)
     if not isinstance(pde, PDE):
         del sys.modules[unique]
@@ -50,9 +50,10 @@ def load_pde(name_or_path: str | Path) -> PDE:
     return pde
 
 
-def _line(error: Exception, path: Path) -> str:
-    """Say which line of the module an error came from."""
-    line, trace = None, error.__traceback__
+def line_of(error: BaseException, path: Path | str) -> str:
+    """Say which line of a file an error came from: ``", line 3"``, or nothing where no line of it took part."""
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else None
+    trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
