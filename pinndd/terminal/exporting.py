@@ -19,9 +19,9 @@ def export(path: Path, module: str | None, out: Path | None, overwrite: bool) ->
         if target.suffix != ".csv":
             raise ValueError(f"--out {target}: the export is a CSV file; name it {target.with_suffix('.csv')}")
         readings = [target.with_name(f"{target.stem}-readings.csv")] if file.protocol == "sensors" else []
-        for written in (target, *readings):
-            if written.exists() and not overwrite:
-                raise ValueError(f"{written} exists: replace it with --overwrite, or choose another file with --out")
+        for wanted in (target, *readings):
+            if wanted.exists() and not overwrite:
+                raise ValueError(f"{wanted} exists: replace it with --overwrite, or choose another file with --out")
     with working(f"begin again with: pinndd export {path}"):
         written = protocol_named(file.protocol).export(file.pde, file.data, target)
     for name in written:

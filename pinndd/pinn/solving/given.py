@@ -255,7 +255,7 @@ def _coefficients(name: str, given: Any, condition: Condition) -> Tensor:
         )
     if not np.isfinite(array).all():
         raise GivenValueError(f"values of {name!r}: a coefficient is not finite; give finite numbers")
-    return torch.from_numpy(array.reshape(-1, size).copy())
+    return torch.from_numpy(np.atleast_2d(array).copy())
 
 
 def _of_family(

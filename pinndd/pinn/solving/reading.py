@@ -20,7 +20,7 @@ from pinndd.pinn.solving.given import Given, GivenValueError
 from pinndd.pinn.solving.measured import Samples
 
 CONDITION, VALUE, NOISE = "condition", "value", "noise"
-_COEFFICIENT = re.compile(r"(\w+)\[(\d+)\]")
+_COEFFICIENT = re.compile(r"(.*\S)\s*\[(\d+)\]")
 _WITH_UNIT = re.compile(r"(\w+)\s*[\[(](.*)[\])]")
 
 
@@ -36,7 +36,8 @@ def read_values(pde: PDE, sources: Sequence[str | Path]) -> dict[str, Given]:
               (standard deviations); condition is a name; ``x [m]`` may stand for ``x`` where that is the unit of the PDE;
             - a ``.csv`` of coefficients, with the columns ``left[0]``, ``left[1]``, … of one or more conditions, one row per boundary
               condition;
-            - a ``.py`` file, which is executed: its functions and numbers are taken that are named after conditions.
+            - a ``.py`` file, which is executed: its functions and numbers are taken that are named after conditions, with ``_`` for
+              what no name in Python may contain.
 
     Returns:
         Condition name to what was given, for `pinndd.solve`.
@@ -87,17 +88,16 @@ def _from_module(pde: PDE, path: Path) -> dict[str, Given]:
         raise GivenValueError(
             f"{path}{line_of(error, str(path))}: {type(error).__name__}: {error}; correct the file and try again"
         ) from error
-    known = [c.name for c in pde.valued]
-    found = {name: names[name] for name in known if name in names}
+    known = {c.name: re.sub(r"\W", "_", c.name) for c in pde.valued}
+    found = {name: names[written] for name, written in known.items() if written in names}
     if not found:
-        raise GivenValueError(f"{path} defines none of {', '.join(known)}: write a function or a number of that name")
+        raise GivenValueError(f"{path} defines none of {', '.join(known.values())}: write a function or a number of that name")
     return found
 
 
 def _from_csv(pde: PDE, path: Path) -> dict[str, Given]:
     table = _table(path)
-    coefficients = [column for column in table.columns if _COEFFICIENT.fullmatch(column)]
-    if coefficients:
+    if any(match and match.group(1) not in (*pde.box.names, VALUE, NOISE) for match in map(_COEFFICIENT.fullmatch, table.columns)):
         return _coefficients(pde, path, table)
     table.columns = [_without_unit(pde, path, column) for column in table.columns]
     return _samples(pde, path, table)

@@ -235,7 +235,7 @@ def spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarra
 def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
     """Return the residual at fresh points relative to the size of its terms, ``(B,)``: root mean square, the worst equation.
 
-    A term smaller than a thousandth of what it is for a field that changes by its own size over the domain counts as that: where all
+    A term smaller than a hundredth of what it is for a field that changes by its own size over the domain counts as that: where all
     are zero but for rounding, their ratio says nothing.
     """
     residual, where = pointwise_residual(pde), probes(pde, 18).to(fitted.weights)
@@ -244,7 +244,7 @@ def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
     terms = torch.stack([jets[:, residual.axes.index(axes), :, c] for c, axes in residual.terms], -1)
     length = where.new_tensor([h - low for low, h in zip(pde.box.low, pde.box.high, strict=True)])
     sizes = fitted(where).square().mean(1).sqrt()
-    least = 1e-3 * torch.stack([sizes[:, c] / length[list(axes)].prod() for c, axes in residual.terms], -1)
+    least = 1e-2 * torch.stack([sizes[:, c] / length[list(axes)].prod() for c, axes in residual.terms], -1)
     found = []
     step = max(1, _CHUNK // terms[0].numel())
     for part, few in zip(torch.split(terms, step), torch.split(least, step), strict=True):
