@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
-from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import point_counts
-from pinndd.pinn.solving.given import Given, GivenValueError, GivenValues, given_values
-from pinndd.pinn.solving.measured import Samples
+from pinndd.pinn.sets.points import measured_conditions
+from pinndd.pinn.solving.given import Given, GivenValues, given_values
 from pinndd.pinn.solving.reading import read_values
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.solver import (
     DRAWS,
     Progress,
     corner_notes,
-    difference,
+    estimated_error,
+    not_found_notes,
     relative_residual,
+    require_tolerance,
     sample_notes,
     solve_given,
     spread,
@@ -35,10 +37,6 @@ from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.study.protocols.learners import ON_POINTS, recipe_of
 
 Values = Mapping[str, Given] | Path | str | Sequence[Path | str]
-
-_AT_SENSOR = 1e-3
-"""Distance from a sensor, relative to the size of the domain, at which a sample is its reading."""
-
 
 def solve(
     pde: PDE | str,
@@ -77,27 +75,78 @@ def solve(
         >>> bool(found.error[0] < 1e-3)
         True
     """
-    equation = load_pde(pde) if isinstance(pde, str) else pde
-    given = values if isinstance(values, Mapping) else read_values(equation, _listed(values))
-    parsed = given_values(equation, given)
-    if data is None:
-        return solve_given(equation, parsed, tolerance=tolerance, device=device, progress=progress)
-    if tolerance is not None:
-        raise ValueError("a tolerance needs more points than a set has: leave out either the tolerance or the set")
-    chosen = data if isinstance(data, SyntheticData) else SyntheticData.load(data)
-    return _on_set(equation, parsed, given, chosen, device)
+    return Problem.of(pde, values, data=data, tolerance=tolerance, device=device).solve(progress)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Boundary values, and how they are solved for: all is checked, nothing is solved.
+
+    Attributes:
+        pde: the equation.
+        values: of all its conditions.
+        data: a distilled set to train on (None: as many points as needed).
+        tolerance: estimated relative error that is to be reached.
+        device: where.
+    """
+
+    pde: PDE
+    values: GivenValues
+    data: SyntheticData | None
+    tolerance: float | None
+    device: str
+
+    @classmethod
+    def of(
+        cls,
+        pde: PDE | str,
+        values: Values,
+        *,
+        data: SyntheticData | Path | str | None = None,
+        tolerance: float | None = None,
+        device: str = "cpu",
+    ) -> Problem:
+        """Check all that `solve` is given; arguments and errors as there."""
+        equation = load_pde(pde) if isinstance(pde, str) else pde
+        if tolerance is not None:
+            require_tolerance(tolerance)
+        if data is not None and tolerance is not None:
+            raise ValueError("a tolerance needs more points than a set has: leave out either the tolerance or the set")
+        chosen = SyntheticData.load(data) if isinstance(data, Path | str) else data
+        sensors = None if chosen is None else _sensors_of(equation, chosen)
+        given = values if isinstance(values, Mapping) else read_values(equation, _listed(values))
+        return cls(equation, given_values(equation, given, sensors), chosen, tolerance, device)
+
+    def solve(self, progress: Progress | None = None) -> Solution:
+        """Solve; ``progress`` is called for every size that is tried."""
+        if self.data is not None:
+            return _on_set(self.pde, self.values, self.data, self.device)
+        return solve_given(self.pde, self.values, tolerance=self.tolerance, device=self.device, progress=progress)
 
 
 def _listed(values: Path | str | Sequence[Path | str]) -> Sequence[Path | str]:
     return [values] if isinstance(values, Path | str) else values
 
 
-def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: SyntheticData, device: str) -> Solution:
+def _sensors_of(pde: PDE, data: SyntheticData) -> dict[str, Tensor] | None:
+    """Return where the sensors of a set stand on every condition, in local coordinates; None where it is a set of points.
+
+    Raises:
+        ValueError: see `learners_of`.
+    """
+    learners_of(pde, data)
+    if data.header["protocol"] != "sensors":
+        return None
+    return {name: data[name].detach().cpu().double() for name in measured_conditions(pde, data)}
+
+
+def _on_set(pde: PDE, values: GivenValues, data: SyntheticData, device: str) -> Solution:
     """Train the learner of a distilled set on its points; a second draw of the features estimates the error."""
     start = time.perf_counter()
     learner, other = learners_of(pde, data)
-    if data.header["protocol"] == "sensors":
-        _require_readings(pde, given, data)
+    # readings are known at the sensors alone, not where conditions meet
+    sensors = data.header["protocol"] == "sensors" and bool(values.measured)
+    corners = [] if sensors else corner_notes(pde, values)
     data = data.to(device)
     seed = int(data.header.get("seed", 0))
     with torch.no_grad():
@@ -106,19 +155,20 @@ def _on_set(pde: PDE, values: GivenValues, given: Mapping[str, Given], data: Syn
             other.fit(data, Trainings(values, seed + 1)),
         ]
         uncertainty = None
-        if values.measured:
+        if values.uncertain:
             drawn = values.drawn(DRAWS, 0, {c.name: data[c.name] for c in pde.valued})
             uncertainty = spread(pde, learner.fit(data, Trainings(drawn, seed)), fits[0])
+    error = estimated_error(pde, values, fits[0], fits[1], {c.name: data[c.name] for c in pde.valued} if sensors else None)
     return Solution(
         pde,
         fits[0].__call__,
-        difference(pde, *fits).numpy(),
+        error.numpy(),
         relative_residual(pde, fits[0]).numpy(),
         uncertainty,
         fits[0].weights.shape[1] // pde.output_count,
         point_counts(pde, data),
         time.perf_counter() - start,
-        (*corner_notes(pde, values), *sample_notes(values)),
+        (*corners, *sample_notes(values), *not_found_notes(error)),
     )
 
 
@@ -145,22 +195,3 @@ def learners_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, Rid
         )
     narrower = replace(learner.model, width=round(0.95 * learner.model.width))
     return learner, Ridge(narrower, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=narrower)
-
-
-def _require_readings(pde: PDE, given: Mapping[str, Given], data: SyntheticData) -> None:
-    """Make sure that there is a reading at every sensor of a condition that is given by samples.
-
-    Raises:
-        GivenValueError: one is missing; its place is named.
-    """
-    size = max(high - low for low, high in zip(pde.box.low, pde.box.high, strict=True))
-    for name, values in given.items():
-        if not isinstance(values, Samples):
-            continue
-        sensors = pde.patches[name].points(data[name].cpu())
-        gaps = torch.cdist(sensors, torch.as_tensor(values.places, dtype=torch.float64)).amin(1)
-        if float(gaps.max()) > _AT_SENSOR * size:
-            place = coordinates(sensors[int(gaps.argmax())].tolist())
-            raise GivenValueError(
-                f"samples of {name!r}: there is no reading of the sensor at {place}; 'pinndd export' lists the places of all of them"
-            )

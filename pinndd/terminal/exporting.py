@@ -26,7 +26,8 @@ def export(path: Path, module: str | None, to: str, out: Path | None, overwrite:
         if target.suffix != suffix:
             what = "a CSV file" if to == CSV else "a Python script"
             raise ValueError(f"--out {target}: the export is {what}; name it {target.with_suffix(suffix)}")
-        for known in (target,) if to == CSV else (target, target.with_suffix(".csv")):
+        readings = [target.with_name(f"{target.stem}-readings.csv")] if file.protocol == "sensors" else []
+        for known in (target, *readings) if to == CSV else (target, target.with_suffix(".csv")):
             if known.exists() and not overwrite:
                 raise ValueError(f"{known} exists: replace it with --overwrite, or choose another file with --out")
         if to != CSV:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,11 +11,9 @@ import numpy as np
 import typer
 
 from pinndd.pinn.declare.loading import load_pde
-from pinndd.pinn.solving.given import given_values
-from pinndd.pinn.solving.reading import read_values
 from pinndd.pinn.solving.solution import Solution
-from pinndd.pinn.solving.writing import require_format
-from pinndd.study.solving import solve as solve_values
+from pinndd.pinn.solving.writing import files_of, require_format
+from pinndd.study.solving import Problem
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.settings import require_device
 
@@ -31,18 +31,18 @@ def solve(
     """Solve, print how good the solution is, and write picture and file."""
     with checking_input():
         require_device(device)
-        for option, path in (("--plot", plot), ("--out", out)):
-            if path is not None and path.exists() and not overwrite:
-                raise ValueError(f"{option} {path} exists: choose another file, or add --overwrite")
         if plot is not None and plot.suffix != ".png":
             raise ValueError(f"--plot {plot}: pictures are written as .png; choose that ending")
         pde = load_pde(name)
-        given = read_values(pde, list(values))
-        count = len(given_values(pde, given))
+        problem = Problem.of(pde, list(values), data=data, tolerance=tolerance, device=device)
         if out is not None:
-            require_format(pde, count, out)
+            require_format(pde, len(problem.values), out)
+        for option, path in (("--plot", plot), ("--out", out)):
+            if path is not None:
+                for file in (path,) if option == "--plot" else files_of(pde, path):
+                    _require_writable(option, file, overwrite)
     with working("nothing was written"):
-        solution = solve_values(pde, given, data=data, tolerance=tolerance, device=device)
+        solution = problem.solve(_say if sys.stderr.isatty() else None)
         written = list(solution.save(out)) if out is not None else []
         if plot is not None:
             # matplotlib is slow to import, and only pictures need it
@@ -56,6 +56,24 @@ def solve(
         typer.echo(line)
     for path in written:
         typer.echo(f"written: {path}")
+
+
+def _require_writable(option: str, path: Path, overwrite: bool) -> None:
+    """Notice before any work that a file cannot be written."""
+    if path.is_dir():
+        raise ValueError(f"{option} {path} is a folder: name a file in it")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{option} {path} exists: choose another file, or add --overwrite")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{option} {path}: {folder} is a file, not a folder; choose another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{option} {path}: the folder {folder} may not be written to; choose another place")
+
+
+def _say(message: str, done: int, total: int, error: float | None) -> None:
+    reached = "" if error is None else f"; estimated error so far {error:.1e}"
+    typer.echo(f"{message} ({done + 1} of at most {total}){reached}", err=True)
 
 
 def summary(solution: Solution) -> list[str]:

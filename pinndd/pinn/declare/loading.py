@@ -30,6 +30,7 @@ __all__ = [
     "difference",
     "docstring_of",
     "find_pde",
+    "line_of",
     "list_pdes",
     "load_pde",
     "load_remembered",
@@ -145,7 +146,7 @@ def _run(path: Path, text: bytes) -> PDE:
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
         place = place_of(error) if not isinstance(error, SyntaxError) else ""
-        said = f"PDE module {path}{_line(error, path)}: {type(error).__name__}: {error}{place}"
+        said = f"PDE module {path}{line_of(error, path)}: {type(error).__name__}: {error}{place}"
         raise PDEModuleError(f"{said}; {_remedy(error)}") from error
     pde = getattr(module, "pde", None)
     if not isinstance(pde, PDE):
@@ -185,9 +186,10 @@ def _remedy(error: BaseException) -> str:
     return "correct the module and try again"
 
 
-def _line(error: BaseException, path: Path) -> str:
-    """Say which line of the module an error came from."""
-    line, trace = None, error.__traceback__
+def line_of(error: BaseException, path: Path | str) -> str:
+    """Say which line of a file an error came from: ``", line 3"``, or nothing where no line of it took part."""
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else None
+    trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno

@@ -10,7 +10,8 @@ from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
-from pinndd.pinn.sets.points import boundary_points, is_amortised
+from pinndd.pinn.sets.points import boundary_points, is_amortised, measured_conditions
+from pinndd.pinn.solving.reading import CONDITION, VALUE
 
 INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
 
@@ -51,3 +52,32 @@ def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> tuple[Path]:
     with write_atomically(Path(path)) as file:
         file.write(text.getvalue().encode())
     return (Path(path),)
+
+
+def write_sensors(pde: PDE, data: SyntheticData, path: Path | str) -> tuple[Path, Path]:
+    """Write a distilled set of sensors: all its points as `write_csv`, and a table of readings to be filled in.
+
+    The second file, ``NAME-readings.csv``, has the columns ``condition``, the coordinates and an empty ``value``, one row per sensor.
+    With values it is what ``pinndd solve PDE --data SET --values NAME-readings.csv`` asks for. Conditions that are known need no
+    sensors and are not in it.
+
+    Args:
+        pde: the equation that the set was distilled for.
+        data: a set of the sensors protocol.
+        path: of the first file.
+
+    Returns:
+        Both files.
+    """
+    (points,) = write_csv(pde, data, path)
+    places = boundary_points(pde, data)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((CONDITION, *pde.box.names, VALUE))
+    for name in measured_conditions(pde, data):
+        for place in places[name].tolist():
+            writer.writerow((name, *map(repr, place), ""))
+    readings = points.with_name(f"{points.stem}-readings.csv")
+    with write_atomically(readings) as file:
+        file.write(text.getvalue().encode())
+    return points, readings

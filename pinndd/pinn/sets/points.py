@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.sets.collocation import INTERIOR
@@ -17,6 +18,11 @@ def boundary_points(pde: PDE, data: SyntheticData) -> dict[str, Tensor]:
         patch, local = pde.patches[condition.name], data[condition.name].detach().double().cpu()
         points[condition.name] = torch.cat((patch.points(local[:, : patch.dimension]), local[:, patch.dimension :]), -1)
     return points
+
+
+def measured_conditions(pde: PDE, data: SyntheticData) -> tuple[str, ...]:
+    """Return the conditions of a set of sensors that are measured; the others have known values and fixed points."""
+    return tuple(c.name for c in pde.valued if c.values.size > 0 or not isinstance(data.constraints.get(c.name), Fixed))
 
 
 def is_amortised(pde: PDE, data: SyntheticData) -> bool:

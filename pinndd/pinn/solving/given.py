@@ -15,13 +15,19 @@ from torch import Tensor
 
 from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.loading import line_of
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.solving.measured import Interpolated, Samples, interpolate
+from pinndd.pinn.solving.sensors import readings
 from pinndd.pinn.tasks.episodes import ConditionValues
 
 Given = Callable[..., Any] | float | Sequence[float] | np.ndarray[Any, Any] | Tensor | Samples
 """What a person may give for one condition, see `given_values`."""
+
+
+_TRIED = 64
+"""Places at which a function is tried before any work."""
 
 
 class GivenValueError(ValueError):
@@ -69,8 +75,13 @@ class GivenValues:
         function = self.functions[name]
         return lambda s: function(s).expand(self.count, -1)
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether measurements leave anything open; readings of sensors without noise do not."""
+        return any(found.uncertainty > 0 or found.noise > 0 for found in self.measured.values())
+
     def drawn(self, draws: int, seed: int, s: Mapping[str, Tensor]) -> ConditionValues:
-        """Return one condition whose measured values are drawn ``draws`` times as the measurements allow, at given places alone.
+        """Return the first condition with measured values drawn ``draws`` times as the measurements allow, at given places alone.
 
         Args:
             draws: number of boundary conditions to draw.
@@ -94,12 +105,12 @@ class _Drawn:
 
     def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
         if name not in self.tables:
-            return lambda s: self.given[name](s).expand(self.draws, -1)
+            return lambda s: self.given[name](s)[:1].expand(self.draws, -1)
         table = self.tables[name]
         return lambda s: table.to(s)
 
 
-def given_values(pde: PDE, values: Mapping[str, Given]) -> GivenValues:
+def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Tensor] | None = None) -> GivenValues:
     """Turn what a person gives into boundary values.
 
     Args:
@@ -112,13 +123,16 @@ def given_values(pde: PDE, values: Mapping[str, Given]) -> GivenValues:
             - coefficients of the condition's family, ``(C,)``, or ``(B, C)`` for B boundary conditions at once;
             - measured `Samples`, which are interpolated by a Gaussian process.
 
-            A condition whose family has no coefficients may be left out: its known value is taken.
+                A condition whose family has no coefficients may be left out: its known value is taken.
+        sensors: local coordinates ``(n, k)`` on the conditions where samples are readings of these sensors: none is interpolated
+            (None: all are).
 
     Returns:
         The values of B boundary conditions; B is 1 unless coefficients say otherwise.
 
     Raises:
         GivenValueError: a condition is missing or unknown, or its values do not fit.
+        SamplesError: measured values that cannot be used.
     """
     periodic = {c.name: c for c in pde.conditions if isinstance(c, Periodic)}
     known = {c.name: c for c in pde.valued}
@@ -144,9 +158,12 @@ def given_values(pde: PDE, values: Mapping[str, Given]) -> GivenValues:
         given = values.get(name, np.zeros(0))
         patch = pde.patches[name]
         if isinstance(given, Samples):
-            measured[name] = interpolate(name, given, patch, pde.periodic_axes)
+            placed = None if sensors is None else sensors.get(name)
+            measured[name] = (
+                interpolate(name, given, patch, pde.periodic_axes) if placed is None else readings(name, given, patch, placed)
+            )
             functions[name] = measured[name].mean
-        elif callable(given):
+        elif callable(given) and not isinstance(given, type):
             functions[name] = _by_coordinates(name, given, patch)
         elif isinstance(given, numbers.Real) and not isinstance(given, bool):
             functions[name] = _constant(name, float(given))
@@ -182,11 +199,7 @@ def _by_coordinates(name: str, function: Callable[..., Any], patch: Patch) -> Ca
 
     def evaluate(s: Tensor) -> Tensor:
         places = patch.points(s.detach().cpu()).double().numpy()
-        try:
-            found = function(*(places[:, axis] for axis in axes))
-        except Exception as error:
-            raise GivenValueError(f"values of {name!r}: the function raised {type(error).__name__}: {error}") from error
-        array = np.asarray(found.detach().cpu() if isinstance(found, Tensor) else found, dtype=np.float64)
+        array = _call(name, function, [places[:, axis].copy() for axis in axes])
         if array.shape not in ((), (len(places),)):
             raise GivenValueError(
                 f"values of {name!r}: the function returned shape {array.shape} for {len(places)} places, expected "
@@ -199,17 +212,41 @@ def _by_coordinates(name: str, function: Callable[..., Any], patch: Patch) -> Ca
         return torch.from_numpy(np.broadcast_to(array, len(places)).copy()).to(s)[None]
 
     ends = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64).expand(3, patch.dimension)
-    evaluate(ends)
+    between = torch.rand((_TRIED, patch.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    evaluate(torch.cat((patch.from_unit(ends), patch.from_unit(between))))
     return evaluate
+
+
+def _call(name: str, function: Callable[..., Any], coordinates: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Return what a function of a person returns as real numbers."""
+    try:
+        # what is not finite is found afterwards, and named
+        with np.errstate(all="ignore"):
+            found = function(*coordinates)
+    except (Exception, SystemExit) as error:
+        file = getattr(getattr(function, "__code__", None), "co_filename", "")
+        line = line_of(error, file)
+        where = f" ({file}{line})" if line else ""
+        raise GivenValueError(
+            f"values of {name!r}: the function raised {type(error).__name__}: {error}{where}; it is given numpy arrays of "
+            "coordinates, and should return an array of values"
+        ) from error
+    array = np.asarray(found.detach().cpu() if isinstance(found, Tensor) else found)
+    if array.dtype.kind not in "biuf":
+        kind = "complex numbers" if array.dtype.kind == "c" else type(found).__name__
+        raise GivenValueError(f"values of {name!r}: the function returned {kind}, expected real numbers, one for every place")
+    return array.astype(np.float64)
 
 
 def _coefficients(name: str, given: Any, condition: Condition) -> Tensor:
     size = condition.values.size
     try:
+        if isinstance(given, str | bool | None | type):
+            raise TypeError
         array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise GivenValueError(
-            f"values of {name!r}: {given!r} is no number, function, list of coefficients or samples"
+            f"values of {name!r}: {given!r} is no number, function, list of coefficients or samples; give one of these"
         ) from error
     if array.ndim not in (1, 2) or array.shape[-1] != size:
         raise GivenValueError(
@@ -218,7 +255,7 @@ def _coefficients(name: str, given: Any, condition: Condition) -> Tensor:
         )
     if not np.isfinite(array).all():
         raise GivenValueError(f"values of {name!r}: a coefficient is not finite; give finite numbers")
-    return torch.from_numpy(array.reshape(-1, size).copy())
+    return torch.from_numpy(np.atleast_2d(array).copy())
 
 
 def _of_family(

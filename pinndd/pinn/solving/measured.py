@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ TOLERANCE = 1e-6
 _LEARNED = 400
 """Samples that the length scales are learned from."""
 
+_LENGTHS, _VARIANCES = (0.02, 0.5), (1e-2, 1e3)
+"""Bounds of the length scales, relative to the patch, and of the variance, relative to that of the samples.
+
+Three to eight samples that happen to lie on a line let the likelihood choose a function without any waves, and the uncertainty a
+hundred times too small; lengths up to 0.5 cost no accuracy where there are more.
+"""
+
 
 class SamplesError(ValueError):
     """Measured values that cannot be used."""
@@ -36,12 +44,12 @@ class Samples:
     Attributes:
         places: coordinates ``(n, d)``, float64, all of the domain.
         values: ``(n,)``.
-        noise: standard deviation of each value, ``(n,)`` (None: unknown, it is estimated).
+        noise: standard deviation of each value, ``(n,)`` or one for all (None: unknown, it is estimated).
     """
 
     places: np.ndarray[Any, Any]
     values: np.ndarray[Any, Any]
-    noise: np.ndarray[Any, Any] | None = None
+    noise: np.ndarray[Any, Any] | float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,50 +97,88 @@ def interpolate(name: str, samples: Samples, patch: Patch, periodic_axes: Sequen
         SamplesError: too few or too many samples, a place off the patch, a value that is not finite, noise that is not positive, or
             values that differ at one place.
     """
-    places = torch.from_numpy(np.asarray(samples.places, dtype=np.float64))
-    values = np.asarray(samples.values, dtype=np.float64)
-    _check(name, places, values, samples.noise, patch)
+    places, values, noise = checked(name, samples, patch)
+    _check_count(name, len(values), patch)
+    if noise is None:
+        _check_repeats(name, places, values, patch)
     if patch.dimension == 0:
-        return _single(values, samples.noise)
+        return _single(values, noise)
     closed = patch.closed(periodic_axes)
     inputs = _inputs(patch.local(places), closed)
-    center, size = float(values.mean()), float(values.std()) or 1.0
-    noise = None if samples.noise is None else np.asarray(samples.noise, dtype=np.float64) / size
-    process, variance = _fit(inputs, (values - center) / size, noise)
+    center = float(values.mean())
+    size = _size(values, center, noise)
+    process, variance = _fit(inputs, (values - center) / size, None if noise is None else noise / size)
     unit = torch.rand((256, patch.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     _, spread = process.predict(_inputs(patch.from_unit(unit), closed), return_std=True)
     uncertainty, level = (size * math.sqrt(float(np.mean(v))) for v in (spread**2, variance))
     return Interpolated(process, center, size, closed, uncertainty, level, len(values))
 
 
-def _check(name: str, places: Tensor, values: Any, noise: Any, patch: Patch) -> None:
-    prefix = f"samples of {name!r}"
-    least = 2 * patch.dimension + 1
-    if not least <= len(values) <= MOST:
-        wanted = f"at least {least}" if len(values) < least else f"at most {MOST}: thin them out"
-        raise SamplesError(f"{prefix}: there are {len(values)}; give {wanted}")
-    for what, array in (("coordinate", places.numpy()), ("value", values[:, None])):
+def checked(name: str, samples: Samples, patch: Patch) -> tuple[Tensor, Any, Any]:
+    """Return places ``(n, d)``, values ``(n,)`` and noise ``(n,)`` or None, after checks of every sample.
+
+    Raises:
+        SamplesError: arrays of other shapes, a place off the patch, a value that is not finite, or noise that is not positive.
+    """
+    prefix, d = f"samples of {name!r}", patch.domain.dimension
+    places, values = (np.asarray(a, dtype=np.float64) for a in (samples.places, samples.values))
+    if values.ndim != 1 or places.shape != (len(values), d):
+        raise SamplesError(
+            f"{prefix}: places of shape {places.shape} and values of shape {values.shape}; expected (n, {d}), the coordinates "
+            f"{', '.join(patch.domain.names)}, and (n,)"
+        )
+    for what, array in (("coordinate", places), ("value", values[:, None])):
         bad = ~np.isfinite(array).all(-1)
         if bad.any():
             raise SamplesError(f"{prefix}: a {what} of sample {int(np.flatnonzero(bad)[0]) + 1} is not finite; leave it out")
-    size = max(h - low for low, h in zip(patch.domain.low, patch.domain.high, strict=True))
-    off = ~patch.contains(places, TOLERANCE * size)
+    where = torch.from_numpy(places.copy())
+    off = ~(patch.contains(where, TOLERANCE) & patch.domain.inside(where, -TOLERANCE))
     if bool(off.any()):
         first = coordinates(places[int(off.nonzero()[0])].tolist())
         raise SamplesError(
             f"{prefix}: the place {first} does not lie on it; correct the place, or the name of the condition"
         )
-    if noise is not None and not ((noise > 0) & np.isfinite(noise)).all():
+    if samples.noise is None:
+        return where, values, None
+    given = np.asarray(samples.noise, dtype=np.float64)
+    if given.shape not in ((), values.shape):
+        raise SamplesError(f"{prefix}: noise of shape {given.shape}; expected one number, or ({len(values)},)")
+    noise = np.broadcast_to(given, values.shape)
+    bad = ~((noise > 0) & np.isfinite(noise))
+    if bad.any():
         raise SamplesError(
-            f"{prefix}: the noise of every sample must be a positive standard deviation; leave the column out if unknown"
+            f"{prefix}: a noise of {noise[bad][0]:g}; it is a standard deviation, which is positive: leave the column out if unknown"
         )
+    return where, values, noise
+
+
+def _check_count(name: str, count: int, patch: Patch) -> None:
+    least = 2 * patch.dimension + 1
+    if count < least:
+        open_by = "nothing of u here" if count == 0 else "nothing of how u varies between them: it is open by all of its size"
+        raise SamplesError(f"samples of {name!r}: there are {count}, which say {open_by}; give at least {least}")
+    if count > MOST:
+        raise SamplesError(f"samples of {name!r}: there are {count}; give at most {MOST}: thin them out")
+
+
+def _check_repeats(name: str, places: Tensor, values: Any, patch: Patch) -> None:
     rounded = np.round(patch.local(places).numpy(), 9)
     _, earliest, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
     apart = np.abs(values - values[earliest][inverse.ravel()])
-    if noise is None and (apart > 1e-9 * np.abs(values).max()).any():
+    if (apart > 1e-9 * np.abs(values).max()).any():
         k = int(apart.argmax())
         where = coordinates(places[k].tolist())
-        raise SamplesError(f"{prefix}: two values at {where} differ by {apart[k]:.3g}; say how noisy they are, or keep one")
+        raise SamplesError(
+            f"samples of {name!r}: two values at {where} differ by {apart[k]:.3g}; say how noisy they are, or keep one"
+        )
+
+
+def _size(values: Any, center: float, noise: Any) -> float:
+    """The unit in which the process sees values: by how much they vary, or where they do not, their own size or their noise."""
+    varied = float(values.std())
+    if varied > 1e-12 * abs(center):
+        return varied
+    return (abs(center) if noise is None else float(noise.mean())) or sys.float_info.min
 
 
 def _fit(inputs: Any, values: Any, noise: Any) -> tuple[Any, Any]:
@@ -142,14 +188,14 @@ def _fit(inputs: Any, values: Any, noise: Any) -> tuple[Any, Any]:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 
-    scales, bounds = np.full(inputs.shape[1], 0.3), (0.02, 20.0)
+    scales = np.full(inputs.shape[1], 0.3)
     few = np.random.default_rng(0).permutation(len(values))[:_LEARNED]
     best, likelihood = None, -math.inf
     with warnings.catch_warnings():
         # a length scale at its bound is an answer
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for shape in (RBF(scales, bounds), Matern(scales, bounds, nu=2.5)):
-            kernel = ConstantKernel(1.0, (1e-2, 1e3)) * shape
+        for shape in (RBF(scales, _LENGTHS), Matern(scales, _LENGTHS, nu=2.5)):
+            kernel = ConstantKernel(1.0, _VARIANCES) * shape
             if noise is None:
                 kernel = kernel + WhiteKernel(1e-4, (1e-9, 1.0))
             alpha = 1e-10 if noise is None else noise[few] ** 2

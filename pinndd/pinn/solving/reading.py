@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import runpy
+import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,11 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pinndd.pinn.declare.conditions import Periodic
+from pinndd.pinn.declare.loading import line_of
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.given import Given, GivenValueError
 from pinndd.pinn.solving.measured import Samples
 
 CONDITION, VALUE, NOISE = "condition", "value", "noise"
+_COEFFICIENT = re.compile(r"(.*\S)\s*\[(\d+)\]")
+_WITH_UNIT = re.compile(r"(\w+)\s*[\[(](.*)[\])]")
 
 
 def read_values(pde: PDE, sources: Sequence[str | Path]) -> dict[str, Given]:
@@ -27,9 +33,11 @@ def read_values(pde: PDE, sources: Sequence[str | Path]) -> dict[str, Given]:
 
             - ``NAME=NUMBER`` or ``NAME=C1,C2,…``: a constant, or the coefficients of the family;
             - a ``.csv`` of measured samples, with the columns ``condition``, every coordinate, ``value`` and, if known, ``noise``
-              (standard deviations); condition is a name;
-            - a ``.csv`` of coefficients, with the columns ``left[0]``, ``left[1]``, …, one row per boundary condition;
-            - a ``.py`` file, which is executed: its functions and numbers are taken that are named after conditions.
+              (standard deviations); condition is a name; ``x [m]`` may stand for ``x`` where that is the unit of the PDE;
+            - a ``.csv`` of coefficients, with the columns ``left[0]``, ``left[1]``, … of one or more conditions, one row per boundary
+              condition;
+            - a ``.py`` file, which is executed: its functions and numbers are taken that are named after conditions, with ``_`` for
+              what no name in Python may contain.
 
     Returns:
         Condition name to what was given, for `pinndd.solve`.
@@ -53,9 +61,10 @@ def read_values(pde: PDE, sources: Sequence[str | Path]) -> dict[str, Given]:
 def _read_one(pde: PDE, source: str | Path) -> dict[str, Given]:
     path = Path(source)
     if isinstance(source, str) and "=" in source and not path.exists():
-        return _assignment(pde, source)
+        return _assignment(source)
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path} of boundary values: check the path, or write NAME=NUMBER")
+        found = "a folder, not a file" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"boundary values {path}: {found}; check the path, or write NAME=NUMBER")
     if path.suffix == ".py":
         return _from_module(pde, path)
     if path.suffix == ".csv":
@@ -63,7 +72,7 @@ def _read_one(pde: PDE, source: str | Path) -> dict[str, Given]:
     raise GivenValueError(f"{path}: boundary values are read from .csv and .py files, or written NAME=NUMBER")
 
 
-def _assignment(pde: PDE, text: str) -> dict[str, Given]:
+def _assignment(text: str) -> dict[str, Given]:
     name, _, written = text.partition("=")
     try:
         numbers = [float(part) for part in written.split(",")]
@@ -75,71 +84,133 @@ def _assignment(pde: PDE, text: str) -> dict[str, Given]:
 def _from_module(pde: PDE, path: Path) -> dict[str, Given]:
     try:
         names = runpy.run_path(str(path))
-    except Exception as error:
-        raise GivenValueError(f"{path}: {type(error).__name__}: {error}; correct the file and try again") from error
-    known = [c.name for c in pde.valued]
-    found = {name: names[name] for name in known if name in names}
+    except (Exception, SystemExit) as error:
+        raise GivenValueError(
+            f"{path}{line_of(error, str(path))}: {type(error).__name__}: {error}; correct the file and try again"
+        ) from error
+    known = {c.name: re.sub(r"\W", "_", c.name) for c in pde.valued}
+    found = {name: names[written] for name, written in known.items() if written in names}
     if not found:
-        raise GivenValueError(f"{path} defines none of {', '.join(known)}: write a function or a number of that name")
+        raise GivenValueError(f"{path} defines none of {', '.join(known.values())}: write a function or a number of that name")
     return found
 
 
 def _from_csv(pde: PDE, path: Path) -> dict[str, Given]:
+    table = _table(path)
+    if any(match and match.group(1) not in (*pde.box.names, VALUE, NOISE) for match in map(_COEFFICIENT.fullmatch, table.columns)):
+        return _coefficients(pde, path, table)
+    table.columns = [_without_unit(pde, path, column) for column in table.columns]
+    return _samples(pde, path, table)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Read a CSV as text; the index counts the lines of the file, and lines without any entry are left out."""
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True)
+        with warnings.catch_warnings():
+            # a line that is longer than the first one is a mistake, such as a decimal comma
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table: pd.DataFrame = pd.read_csv(
+                path,
+                encoding="utf-8-sig",
+                skipinitialspace=True,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                index_col=False,
+            )
+    except pd.errors.ParserWarning as error:
+        raise GivenValueError(
+            f"{path}: lines have more entries than there are columns: write commas between entries, and points in numbers"
+        ) from error
     except (ValueError, UnicodeDecodeError) as error:
         raise GivenValueError(
-            f"{path} is no CSV ({error}): expected a line of column names, then a line per sample"
+            f"{path} is no CSV ({error}): expected a line of column names, then a line per sample, with commas between entries"
         ) from error
-    table.columns = table.columns.str.strip()
-    if VALUE in table.columns:
-        return _samples(pde, path, table)
-    if any("[" in name for name in table.columns):
-        return _coefficients(pde, path, table)
-    wanted = ", ".join((CONDITION, *pde.box.names, VALUE))
-    raise GivenValueError(
-        f"{path}: columns {', '.join(table.columns)}; expected {wanted} for measured samples, or coefficients such as "
-        f"{pde.valued[0].name}[0]"
-    )
+    table = table.fillna("").apply(lambda column: column.str.strip())
+    table.columns, table.index = table.columns.str.strip(), table.index + 2
+    if len(table.columns) == 1 and ";" in table.columns[0]:
+        raise GivenValueError(f"{path} has semicolons between its entries: write commas, and points in numbers")
+    filled: pd.DataFrame = table.loc[(table != "").any(axis=1)]
+    return filled
+
+
+def _without_unit(pde: PDE, path: Path, column: str) -> str:
+    """Take ``x [m]`` for ``x`` where the PDE says so."""
+    match = _WITH_UNIT.fullmatch(column)
+    name, unit = match.groups() if match else (column, None)
+    if match is None or name not in (*pde.box.names, VALUE, NOISE):
+        return column
+    known = pde.units.get(name) if name in pde.box.names else _unit_of_values(pde)
+    if unit != known:
+        said = f"is in {known}" if known else "has no single unit that the PDE module says"
+        raise GivenValueError(
+            f"{path}: column {column!r}: {name} of PDE {pde.name!r} {said}; convert the numbers, and call the column {name!r}"
+        )
+    return name
+
+
+def _unit_of_values(pde: PDE) -> str | None:
+    """The unit of everything that is measured, if it is the same everywhere."""
+    units = {pde.units.get(pde.components[c.component_number]) if c.gives_value else None for c in pde.valued}
+    return units.pop() if len(units) == 1 else None
 
 
 def _samples(pde: PDE, path: Path, table: pd.DataFrame) -> dict[str, Given]:
     columns = [CONDITION, *pde.box.names, VALUE]
-    _require(path, table, columns, [NOISE])
+    _require(pde, path, table, columns, [NOISE])
     if table.empty:
         raise GivenValueError(f"{path} has no samples: expected a line per sample with {', '.join(columns)}")
+    for line, name in table[CONDITION].items():
+        _require_condition(pde, f"{path}, line {line}", name)
     numbers = _numbers(path, table, [*pde.box.names, VALUE, *([NOISE] if NOISE in table.columns else [])])
-    names = table[CONDITION].astype(str).str.strip()
-    unknown = [(k, n) for k, n in enumerate(names) if n not in {c.name for c in pde.valued}]
-    if unknown:
-        line, name = unknown[0][0] + 2, unknown[0][1]
-        known = [c.name for c in pde.valued]
-        close = get_close_matches(name, known, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise GivenValueError(f"{path}, line {line}: condition {name!r} is none of {', '.join(known)}{hint}")
     found: dict[str, Given] = {}
-    for name in dict.fromkeys(names):
-        mine = (names == name).to_numpy()
+    for name in dict.fromkeys(table[CONDITION]):
+        mine = (table[CONDITION] == name).to_numpy()
         noise = numbers[mine, -1] if NOISE in table.columns else None
         d = pde.box.dimension
         found[name] = Samples(numbers[mine, :d], numbers[mine, d], noise)
     return found
 
 
+def _require_condition(pde: PDE, place: str, name: str) -> None:
+    known = [c.name for c in pde.valued]
+    periodic = {c.name: c.axis for c in pde.conditions if isinstance(c, Periodic)}
+    if name in periodic:
+        raise GivenValueError(f"{place}: u is periodic along {periodic[name]}, so {name!r} needs no values; leave them out")
+    if name not in known:
+        close = get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise GivenValueError(f"{place}: condition {name!r} is none of {', '.join(known)}{hint}")
+
+
 def _coefficients(pde: PDE, path: Path, table: pd.DataFrame) -> dict[str, Given]:
-    wanted = {c.name: [f"{c.name}[{k}]" for k in range(c.values.size)] for c in pde.valued if c.values.size}
-    everything = [column for columns in wanted.values() for column in columns]
-    _require(path, table, everything, [CONDITION])
+    sizes = {c.name: c.values.size for c in pde.valued}
+    found: dict[str, Given] = {}
     if table.empty:
         raise GivenValueError(f"{path} has no boundary conditions: expected a row of coefficients for each")
-    return {name: _numbers(path, table, columns) for name, columns in wanted.items()}
+    for column in table.columns:
+        match = _COEFFICIENT.fullmatch(column)
+        if match is None:
+            raise GivenValueError(f"{path}: column {column!r} has no meaning beside coefficients such as {pde.valued[0].name}[0]")
+        name = match.group(1)
+        _require_condition(pde, f"{path}, column {column!r}", name)
+        if int(match.group(2)) >= sizes[name]:
+            raise GivenValueError(f"{path}: column {column!r}: {name} has {sizes[name]} coefficients; leave it out")
+        if name not in found:
+            wanted = [f"{name}[{k}]" for k in range(sizes[name])]
+            lacking = [w for w in wanted if w not in table.columns]
+            if lacking:
+                raise GivenValueError(f"{path} has no column {lacking[0]!r}: {name} has the coefficients {wanted[0]} to {wanted[-1]}")
+            found[name] = _numbers(path, table, wanted)
+    return found
 
 
-def _require(path: Path, table: pd.DataFrame, needed: Sequence[str], optional: Sequence[str]) -> None:
+def _require(pde: PDE, path: Path, table: pd.DataFrame, needed: Sequence[str], optional: Sequence[str]) -> None:
     lacking = [name for name in needed if name not in table.columns]
     if lacking:
         raise GivenValueError(
-            f"{path} has no column {lacking[0]!r}: expected {', '.join(needed)}, found {', '.join(table.columns)}"
+            f"{path} has no column {lacking[0]!r}: expected {', '.join(needed)} for measured samples, or coefficients such as "
+            f"{pde.valued[0].name}[0]; found {', '.join(table.columns)}"
         )
     odd = [name for name in table.columns if name not in (*needed, *optional)]
     if odd:
@@ -154,6 +225,9 @@ def _numbers(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> np.ndar
         bad = ~np.isfinite(array)
         if bad.any():
             k = int(np.flatnonzero(bad)[0])
-            raise GivenValueError(f"{path}, line {k + 2}: {column} is {table[column].iloc[k]!r}, expected a finite number")
+            entry = table[column].iloc[k]
+            hint = ": write it with a point" if re.fullmatch(r"-?\d+,\d+", entry) else ""
+            said = repr(entry) if entry else "empty"
+            raise GivenValueError(f"{path}, line {table.index[k]}: {column} is {said}, expected a finite number{hint}")
         arrays.append(array)
     return np.stack(arrays, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,11 @@ WEIGHTS = (1.0, 0.03)
 PROBES = 1000
 """Places where two fits are compared."""
 
+MISSED = 0.3
+"""Part of the given values by which a solution misses them where it was not found; beside a jump alone it misses less."""
+
 DRAWS = 16
+_MISSED_AT = 64
 _JUMP = 1e-2
 _CHUNK = 20_000_000
 
@@ -74,7 +78,7 @@ def solve_with_estimate(
     for weight in WEIGHTS:
         settings = DenseSettings(width, seed=0, weight=weight)
         fits = [solve_densely(pde, values, each, device) for each in (settings, settings.second)]
-        found.append(DenseSolution(fits[0], settings, difference(pde, fits[0], fits[1])))
+        found.append(DenseSolution(fits[0], settings, estimated_error(pde, values, fits[0], fits[1])))
         if float(found[-1].error.median()) <= goal:
             break
     return min(found, key=lambda f: float(f.error.median()))
@@ -84,6 +88,49 @@ def probes(pde: PDE, seed: int = 17) -> Tensor:
     """Draw the places where fits are compared, ``(PROBES, d)``."""
     unit = torch.rand((PROBES, pde.box.dimension), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return pde.box.scale(unit)
+
+
+def estimated_error(
+    pde: PDE, values: ConditionValues, one: FittedFeatures, other: FittedFeatures, places: Mapping[str, Tensor] | None = None
+) -> Tensor:
+    """Estimate the relative error of the first of two fits for every boundary condition, ``(B,)``.
+
+    It is their `difference`; but where the fit misses the given values by more than a part of `MISSED`, that part if it is larger:
+    two fits that both failed may agree.
+
+    Args:
+        pde: the equation.
+        values: the conditions.
+        one, other: the fits.
+        places: local coordinates where the values are known (None: everywhere).
+    """
+    missed = missed_values(pde, values, one, places)
+    return torch.maximum(difference(pde, one, other), torch.where(missed > MISSED, missed, 0.0))
+
+
+def missed_values(
+    pde: PDE, values: ConditionValues, fitted: FittedFeatures, places: Mapping[str, Tensor] | None = None
+) -> Tensor:
+    """Return by which part a fit misses the given values, ``(B,)``: root mean square over all conditions, each in its own units.
+
+    Args:
+        pde: the equation.
+        values: the conditions.
+        fitted: the models.
+        places: local coordinates of every condition (None: random ones).
+    """
+    generator = torch.Generator().manual_seed(19)
+    gap, size = torch.zeros(len(values), dtype=torch.float64), torch.zeros(len(values), dtype=torch.float64)
+    for name, operator in pde.operators.items():
+        patch = pde.patches[name]
+        unit = torch.rand((_MISSED_AT, patch.dimension), generator=generator, dtype=torch.float64)
+        s = (patch.from_unit(unit) if places is None else places[name]).to(fitted.weights)
+        where = patch.points(s)
+        rows = operator.rows(where, fitted.features.jets(where, operator.axes), pde.output_count)
+        given, unit_size = values[name](s), rows.square().sum(-1).mean().clamp_min(torch.finfo(rows.dtype).tiny)
+        gap += ((fitted.weights @ rows.T - given).square().mean(1) / unit_size).cpu()
+        size += (given.square().mean(1) / unit_size).cpu()
+    return (gap / size.clamp_min(torch.finfo(size.dtype).tiny)).sqrt()
 
 
 def difference(pde: PDE, one: FittedFeatures, other: FittedFeatures) -> Tensor:
@@ -123,8 +170,8 @@ def solve_given(
         ValueError: the tolerance is not positive.
         ArithmeticError: the solution is not finite.
     """
-    if tolerance is not None and not 0 < tolerance < 1:
-        raise ValueError(f"tolerance {tolerance}: expected a relative error between 0 and 1, such as 1e-3")
+    if tolerance is not None:
+        require_tolerance(tolerance)
     start = time.perf_counter()
     widths = WIDTHS[pde.box.dimension][: 1 if tolerance is None else None]
     best: DenseSolution | None = None
@@ -142,16 +189,17 @@ def solve_given(
     data = dense_points(pde, best.settings)
     notes = corner_notes(pde, values)
     uncertainty = None
-    if values.measured:
+    if values.uncertain:
         places = {c.name: data[c.name] for c in pde.valued}
         drawn = solve_densely(pde, values.drawn(DRAWS, 0, places), best.settings, device)
         uncertainty = spread(pde, drawn, best.fitted)
-        notes += sample_notes(values)
+    notes += sample_notes(values)
     if tolerance is not None and float(best.error.max()) > tolerance:
         notes.append(
             f"The tolerance {tolerance:g} was not reached: the estimated error is {float(best.error.max()):.1e} with "
             f"{best.settings.width} features; a corner or a jump in the values may be why."
         )
+    notes += not_found_notes(best.error)
     where = data["interior"].shape[0], sum(data[c.name].shape[0] for c in pde.valued)
     return Solution(
         pde,
@@ -166,24 +214,42 @@ def solve_given(
     )
 
 
+def require_tolerance(tolerance: float) -> None:
+    """Refuse a tolerance that no solution can be held to.
+
+    Raises:
+        ValueError: it is not between 0 and 1.
+    """
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance {tolerance:g}: expected a relative error between 0 and 1, such as 1e-3")
+
+
 def spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarray[Any, Any]:
-    """Root mean square of the standard deviation of draws, relative to the solution, ``(1,)``."""
+    """Root mean square of the standard deviation of draws, relative to every solution, ``(B,)``; 0 where the draws agree."""
     where = probes(pde).to(fitted.weights)
-    variance, size = drawn(where).var(0).mean(0), fitted(where).square().mean((0, 1))
-    ratio = (variance / size.clamp_min(torch.finfo(size.dtype).tiny)).mean().sqrt()
-    return np.array([float(ratio)])
+    variance, size = drawn(where).var(0).mean(0), fitted(where).square().mean(1)
+    ratio = (variance / size.clamp_min(torch.finfo(size.dtype).tiny)).mean(-1).sqrt()
+    return ratio.cpu().numpy()
 
 
 def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
-    """Return the residual at fresh points relative to the size of its terms, ``(B,)``: root mean square, the worst equation."""
+    """Return the residual at fresh points relative to the size of its terms, ``(B,)``: root mean square, the worst equation.
+
+    A term smaller than a hundredth of what it is for a field that changes by its own size over the domain counts as that: where all
+    are zero but for rounding, their ratio says nothing.
+    """
     residual, where = pointwise_residual(pde), probes(pde, 18).to(fitted.weights)
     blocks = fitted.weights.reshape(len(fitted.weights), pde.output_count, -1)
     jets = torch.einsum("aqp,ecp->eaqc", torch.stack(fitted.features.jets(where, residual.axes)), blocks)
     terms = torch.stack([jets[:, residual.axes.index(axes), :, c] for c, axes in residual.terms], -1)
+    length = where.new_tensor([h - low for low, h in zip(pde.box.low, pde.box.high, strict=True)])
+    sizes = fitted(where).square().mean(1).sqrt()
+    least = 1e-2 * torch.stack([sizes[:, c] / length[list(axes)].prod() for c, axes in residual.terms], -1)
     found = []
-    for part in torch.split(terms, max(1, _CHUNK // terms[0].numel())):
+    step = max(1, _CHUNK // terms[0].numel())
+    for part, few in zip(torch.split(terms, step), torch.split(least, step), strict=True):
         values, slopes = residual.linearise(where, part)
-        size = (slopes * part[:, :, None]).square().sum(-1) + values.detach().square()
+        size = (slopes * torch.maximum(part.abs(), few[:, None])[:, :, None]).square().sum(-1) + values.detach().square()
         ratio = values.detach().square().mean(1) / size.mean(1).clamp_min(torch.finfo(size.dtype).tiny)
         found.append(ratio.amax(-1).sqrt())
     return torch.cat(found).cpu()
@@ -224,12 +290,23 @@ def _middle(pde: PDE, name: str) -> Tensor:
     return unit
 
 
+def not_found_notes(error: Tensor) -> list[str]:
+    """Say for which boundary conditions nothing like a solution was found."""
+    bad = error > MISSED
+    if not bool(bad.any()):
+        return []
+    which = f"for {int(bad.sum())} of {len(error)} boundary conditions, the first of them number {int(bad.nonzero()[0]) + 1}"
+    return [
+        f"No solution was found {which if len(error) > 1 else 'for these values'}: do not use the field; smaller values may help, if "
+        "there is a solution."
+    ]
+
+
 def sample_notes(values: GivenValues) -> list[str]:
     """Say which conditions the samples leave open."""
     notes = []
     for name, found in values.measured.items():
-        spread = max(found.size, abs(found.center) if found.size == 0 else 0.0)
-        if found.uncertainty > 0.02 * spread:
+        if found.uncertainty > 0.02 * found.size:
             notes.append(
                 f"The {found.count} samples of {name} leave it open by {found.uncertainty:.2g} (standard deviation between samples): "
                 "measure at more places."

@@ -40,6 +40,13 @@ def require_format(pde: PDE, conditions: int, path: Path) -> None:
         raise ValueError(f"{path}: VTK holds one boundary condition, there are {conditions}; use .nc, which holds them all")
 
 
+def files_of(pde: PDE, path: Path) -> tuple[Path, ...]:
+    """Return the files that `write_dataset` writes."""
+    if path.suffix != ".vtu" or not pde.box.has_time:
+        return (path,)
+    return (path.with_suffix(".pvd"), *(path.with_name(f"{path.stem}_{k:03d}.vtu") for k in range(_FRAMES)))
+
+
 def write_dataset(pde: PDE, dataset: xr.Dataset, path: Path) -> tuple[Path, ...]:
     """Write solutions, atomically.
 
@@ -80,14 +87,11 @@ def _write_vtk(pde: PDE, dataset: xr.Dataset, path: Path) -> tuple[Path, ...]:
         return (path,)
     clock = pde.box.names[-1]
     moments = np.unique(np.linspace(0, one.sizes[clock] - 1, _FRAMES).round().astype(int))
-    files, entries = [], []
-    for k, moment in enumerate(moments):
+    (collection, *files), entries = files_of(pde, path)[: len(moments) + 1], []
+    for file, moment in zip(files, moments, strict=True):
         now = one.isel({clock: int(moment)})
-        file = path.with_name(f"{path.stem}_{k:03d}.vtu")
         _write_vtu(file, {n: now[n].transpose(*space).to_numpy() for n in names}, [one[c].to_numpy() for c in space])
-        files.append(file)
         entries.append(f'<DataSet timestep="{float(now[clock])!r}" file="{file.name}"/>')
-    collection = path.with_suffix(".pvd")
     text = f'<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1"><Collection>{"".join(entries)}</Collection></VTKFile>\n'
     with write_atomically(collection) as target:
         target.write(text.encode())

@@ -17,6 +17,7 @@ from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.jets.features import RandomFeatures
 from pinndd.pinn.solving.dense import DenseSettings, dense_learner, dense_points, typical_size
 from pinndd.pinn.solving.solver import GOAL, WEIGHTS, WIDTHS, probes
+from pinndd.pinn.solving.truth import solutions
 from pinndd.pinn.tasks.episodes import ConditionValues
 from pinndd.study.exploring.fits import AffineFits, Fits, fits_of
 from pinndd.study.results.intervals import Array
@@ -106,19 +107,8 @@ class Frames:
         return float((gaps.square().mean(0) / size.clamp_min(floor)).mean().sqrt())
 
     def truth(self, values: BoundaryValues, component: int = 0, held: tuple[float, ...] = ()) -> Array:
-        """Return one component of the reference solution, like `field`.
-
-        Raises:
-            ValueError: the reference returns another shape.
-        """
-        points = self._section(held)
-        with torch.no_grad():
-            found = self.pde.reference(values, points)
-        u = found[..., None] if found.dim() == 2 else found
-        expected = (1, len(points), self.pde.output_count)
-        if tuple(u.shape) != expected:
-            raise ValueError(f"PDE {self.pde.name!r}: the reference returned shape {tuple(u.shape)}, expected {expected}")
-        return self._on_grid(u[0, :, component])
+        """Return one component of the true solution, like `field`."""
+        return self._on_grid(solutions(self.pde, values, self._section(held))[0, :, component])
 
     def relative_error(self, shown: Array, truth: Array, component: int = 0, held: tuple[float, ...] = ()) -> float:
         """Return the error of a field over the section, relative to the solution less the part that no coefficient changes.

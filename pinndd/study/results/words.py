@@ -21,9 +21,11 @@ def error_name(distance: str) -> str:
 
 
 def percent(error: float) -> str:
-    """A relative error: ``1.7 %``, ``0.031 %``, ``240 %``."""
+    """A relative error: ``1.7 %``, ``0.031 %``, ``240 %``, ``3.7e-06 %``."""
     if not math.isfinite(error):
         return "diverged"
+    if 0 < error < 1e-6:
+        return f"{100 * error:.1e} %"
     return f"{significant(100 * error)} %"
 
 

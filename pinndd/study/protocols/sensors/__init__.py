@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.pinn.files.points import write_csv
+from pinndd.pinn.files.points import write_sensors
 from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.pinn.sets.samplers import hammersley, patch_points
 from pinndd.study.protocols.bench import Bench
@@ -115,6 +115,6 @@ PROTOCOL = Protocol(
     usual=False,
     labelled=False,
     nonsense=nonsense,
-    export=write_csv,
+    export=write_sensors,
     placed=True,
 )
