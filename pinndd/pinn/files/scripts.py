@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -70,6 +69,7 @@ def write_script(pde: PDE, data: SyntheticData, path: Path | str, framework: str
     """
     path = Path(path)
     require_script(pde, data, framework)
+    assert pde.source is not None
     names, lows, highs = pde.box.names, pde.box.low, pde.box.high
     interior, boundary = point_counts(pde, data)
     text = _template(framework).render(
@@ -77,7 +77,7 @@ def write_script(pde: PDE, data: SyntheticData, path: Path | str, framework: str
         script=path.name,
         interior=interior,
         boundary=boundary,
-        module=_module(pde, path),
+        module=_module(pde.source.module, path),
         coordinates=list(names),
         lines=_lines(pde),
         joined=[c.name for c in pde.valued if c.joins],
@@ -107,32 +107,18 @@ def require_script(pde: PDE, data: SyntheticData, framework: str) -> None:
             f"PDE {pde.name!r}: every point of this set comes with a condition of its own, and a script trains for one; export the "
             "set as CSV, or train with pinndd.pinn.deepxde.exporting.to_deepxde"
         )
-    module_of(pde)
+    if pde.source is None:
+        raise ValueError(
+            f"PDE {pde.name!r} was not loaded from a module, or was changed since; write it into a file, and load that with "
+            "pinndd.load_pde"
+        )
 
 
-def module_of(pde: PDE) -> Path:
-    """Return the file that a PDE was loaded from.
-
-    Raises:
-        ValueError: it was not loaded from a module.
-    """
-    # the module may have been loaded again since, so that its pde is another object by now
-    home = getattr(pde.residual, "__module__", "")
-    for name, module in list(sys.modules.items()):
-        if name.startswith("pinndd_pde_") and (getattr(module, "pde", None) is pde or name == home):
-            return Path(str(module.__file__))
-    raise ValueError(
-        f"PDE {pde.name!r} was not loaded from a module; write it into a file, and load that with pinndd.load_pde"
-    )
-
-
-def _module(pde: PDE, script: Path) -> str:
+def _module(module: str, script: Path) -> str:
     """An expression for the module: its packaged name, or its path from the script."""
-    file = module_of(pde)
-    packaged = next((name for name, known in module_files().items() if known == file), "")
-    if packaged:
-        return _quoted(packaged)
-    relative = Path(os.path.relpath(file, script.resolve().parent)).as_posix()
+    if module in module_files():
+        return _quoted(module)
+    relative = Path(os.path.relpath(module, script.resolve().parent)).as_posix()
     return f"Path(__file__).parent / {_quoted(relative)}"
 
 

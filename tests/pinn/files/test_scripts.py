@@ -110,7 +110,7 @@ pde = PDE(
     domain=dde.geometry.Rectangle([0, 0], [3, 1]),
     residual=residual,
     conditions=[
-        Dirichlet("left edge", at={"x": 0}, values=families.Sine(modes=2)),
+        Dirichlet("left-edge", at={"x": 0}, values=families.Sine(modes=2)),
         Neumann("right", at={"x": 3}, values=families.Sine(modes=2)),
         Robin("top", at={"y": 1}, values=families.Sine(modes=2), value=2.0, slope=0.5),
     ],

@@ -13,11 +13,11 @@ from pinndd import PDE, Dirichlet, Initial, families
 RATES = (0.05, 0.1, 0.4)
 AMOUNTS = (1.0, 300.0, 2e-5)
 ENDS = [
-    Dirichlet(f"{side} {c}", at={"x": x}, values=families.Zero(), component=c)
+    Dirichlet(f"{side}-{c}", at={"x": x}, values=families.Zero(), component=c)
     for c in range(3)
     for side, x in (("left", -1), ("right", 1))
 ]
-STARTS = [Initial(f"start {c}", values=families.Sine(modes=2, amplitude=AMOUNTS[c]), component=c) for c in range(3)]
+STARTS = [Initial(f"start-{c}", values=families.Sine(modes=2, amplitude=AMOUNTS[c]), component=c) for c in range(3)]
 
 
 def residual(x, u):
