@@ -18,7 +18,7 @@ GUIDE = Path(__file__).resolve().parent.parent / "docs" / "pde-modules.md"
 
 def variations():
     """Texts of the module: as it stands, and as section 5 changes it."""
-    script, module, solver, _, own_families = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    script, module, solver, own_families = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert "model.train" in script
     before, after = module.index("def cool"), module.index("ROOT =")
     nonlinear, count = re.subn(r"LOSS \* u$", "LOSS * u**3", module, flags=re.MULTILINE)

@@ -51,6 +51,7 @@ WHEN_CALLED = {
     "terminal/solving.py": {"pinndd"},
     "pinn/reference/cavity.py": {"scipy"},
     "terminal/exploring.py": {"pinndd"},
+    "pinn/sets/samplers.py": {"scipy"},
     "pinn/reference/finite_elements.py": {"scipy", "skfem"},
     "pinn/jets/residual.py": {"deepxde"},
     "pinn/jets/deepxde.py": {"deepxde"},

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
@@ -24,6 +23,8 @@ def uniform(count: int, dimension: int, seed: int) -> Tensor:
 
 def latin_hypercube(count: int, dimension: int, seed: int) -> Tensor:
     """Latin hypercube: one point in each of ``count`` slices along every axis (McKay et al. 1979)."""
+    from scipy.stats import qmc  # takes a second to import
+
     return torch.from_numpy(qmc.LatinHypercube(dimension, rng=np.random.default_rng(seed)).random(count))
 
 
@@ -31,6 +32,8 @@ def sobol(count: int, dimension: int, seed: int) -> Tensor:
     """Scrambled Sobol points (Sobol' 1967)."""
     if dimension == 0:
         return torch.zeros((count, 0), dtype=torch.float64)
+    from scipy.stats import qmc  # takes a second to import
+
     engine = qmc.Sobol(dimension, rng=np.random.default_rng(seed))
     exponent = max(1, math.ceil(math.log2(max(count, 2))))
     return torch.from_numpy(engine.random_base2(exponent)[:count])
@@ -38,6 +41,8 @@ def sobol(count: int, dimension: int, seed: int) -> Tensor:
 
 def hammersley(count: int, dimension: int, seed: int) -> Tensor:
     """Hammersley points: equispaced along the first axis, van der Corput along the others; shifted at random by the seed."""
+    from scipy.stats import qmc  # takes a second to import
+
     halton = qmc.Halton(max(dimension - 1, 1), scramble=False).random(count)
     first = (np.arange(count) + 0.5) / count
     points = np.column_stack((first, halton[:, : dimension - 1])) if dimension > 1 else first[:, None]
