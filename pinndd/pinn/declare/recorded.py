@@ -154,7 +154,7 @@ def _coefficients(pde: PDE, path: Path, given: Mapping[str, Sequence[float]]) ->
 
 
 def _nodes(pde: PDE, path: Path, nodes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    unit: np.ndarray[Any, Any] = pde.box.unscale(torch.from_numpy(nodes)).numpy()
+    unit: np.ndarray[Any, Any] = pde.box.unscale(torch.from_numpy(nodes.copy())).numpy()
     outside = ~((unit >= -1e-6) & (unit <= 1 + 1e-6)).all(-1)
     if outside.any():
         where = ", ".join(f"{n} = {v:g}" for n, v in zip(pde.box.names, nodes[outside][0], strict=True))

@@ -192,7 +192,7 @@ def _rest(pde: PDE, points: Tensor, derivatives: int = 0) -> Tensor | None:
 def typical_sizes(pde: PDE) -> Tensor:
     """Return the root mean square of each component over the training family and the domain, ``(outputs,)``, float64.
 
-    The numbers are those of 16 fixed conditions at 256 fixed points, the same in every run, less the solution for the mean of the
+    The numbers are those of 16 fixed conditions, or of the recorded ones, at 256 fixed points, less the solution for the mean of the
     family. A component known up to a constant is taken less its mean; one that does not vary is given the size of the
     largest. A single component has size 1.
 
@@ -203,6 +203,8 @@ def typical_sizes(pde: PDE) -> Tensor:
         return torch.ones(1, dtype=torch.float64)
     ensemble, generator = pde.ensemble(), torch.Generator().manual_seed(_SEED)
     drawn = ensemble.sample(_CONDITIONS, generator)
+    recorded = recorded_conditions(pde)
+    drawn = drawn if recorded is None else recorded
     points = pde.box.scale(torch.rand((_POINTS, pde.box.dimension), generator=generator, dtype=torch.float64))
     plain = AnswerScale(torch.ones(pde.output_count, dtype=torch.float64), _free(pde), _rest(pde, points))
     sizes = plain.of(solutions(pde, BoundaryValues(ensemble, drawn), points)).square().mean((0, 1)).sqrt()
