@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pinndd.pinn.declare.conditions import Dirichlet, Initial, Neumann, Operator, Periodic, Robin
     from pinndd.pinn.declare.loading import load_pde
     from pinndd.pinn.declare.pde import PDE, BoundaryValues
+    from pinndd.pinn.declare.recorded import solutions_from
     from pinndd.pinn.solving.measured import Samples
     from pinndd.pinn.solving.solution import Solution
     from pinndd.problem import DistillationProblem
@@ -64,6 +65,7 @@ __all__ = [
     "load_pde",
     "optimality",
     "run_study",
+    "solutions_from",
     "solve",
     "summarise",
     "unrolled_norms",
@@ -103,6 +105,7 @@ __getattr__ = importer(
         "SensorSettings": "pinndd.study.protocols.sensors.settings",
         "Samples": "pinndd.pinn.solving.measured",
         "Solution": "pinndd.pinn.solving.solution",
+        "solutions_from": "pinndd.pinn.declare.recorded",
         "solve": "pinndd.study.solving",
         "distill_set": "pinndd.study.verbs",
         "evaluate": "pinndd.study.verbs",

@@ -55,3 +55,10 @@ def test_faithfulness_keeps_its_promise(example):
         assert float(draws[:, 0].min()) > 0.1, name
         assert bool((draws[:, 1] > 1.5 * risks).all()), name
         assert float(draws[:, 1].mean()) > 5 * float(risks.mean()), name
+
+
+def test_cavity_comsol_keeps_its_promise(example):
+    cavity = example("cavity_comsol")
+    assert cavity.solved(False, lids=(4.0,))[4.0] < 1e-2
+    errors = cavity.distilled(steps=40)
+    assert all(errors["distilled"][a] < errors[name][a] for a in (4.0, 16.0) for name in ("midpoint-grid", "sobol"))

@@ -16,6 +16,7 @@ from pinndd.pinn.declare.components import component_index, component_names, req
 from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.naming import require_names
 from pinndd.pinn.declare.operators import BoundaryOperator
+from pinndd.pinn.declare.recorded import RecordedSolutions
 from pinndd.pinn.families import Family, Fixed, LinearFamily, Tied, Zero
 from pinndd.pinn.geometry.domain import Domain, domain_from
 from pinndd.pinn.geometry.patches import Patch
@@ -52,8 +53,8 @@ class PDE:
         conditions: boundary and initial conditions, each with the family its values are drawn from in training.
         shifts: families that no distillation ever sees, for testing: shift name to ``{condition name: family}``;
             conditions not named keep their training family.
-        reference: the true solution, exact or by a solver, in torch or in numpy (None: the fast solver of `pinndd.solve`, with its
-            estimated error).
+        reference: the true solution, exact or by a solver, in torch or in numpy; or `pinndd.solutions_from` files (None: the fast
+            solver of `pinndd.solve`, with its estimated error).
         stand_in: a cheap, coarse, differentiable solver, in torch, for the outer loop of the solved protocol (None: finite
             differences of a coarse learner are used).
         outputs: names of the components of u, such as ``("u", "v", "p")``; or how many there are, which are then called ``u``,
@@ -121,6 +122,9 @@ class PDE:
         for role in ("residual", "reference", "stand_in"):
             function = getattr(self, role)
             if function is None and role != "residual":
+                continue
+            if isinstance(function, RecordedSolutions):
+                object.__setattr__(self, role, function.for_pde(self))
                 continue
             if not callable(function):
                 raise ValueError(f"{prefix}: {role} is {function!r}; expected a function")

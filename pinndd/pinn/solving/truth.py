@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, Reference, pointwise_residual
+from pinndd.pinn.declare.recorded import RecordedSolutions
 from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.sets.condition_code import grid_values
@@ -35,7 +36,14 @@ _NODES = 17
 
 def reference_of(pde: PDE) -> Reference:
     """Return the declared reference of a PDE, or the fast solver where none is declared."""
+    if isinstance(pde.reference, RecordedSolutions):
+        return CompletedReference(pde, pde.reference)
     return pde.reference if pde.reference is not None else OwnReference(pde)
+
+
+def recorded_conditions(pde: PDE) -> Tensor | None:
+    """Return the coefficients of the conditions whose solutions stand in files, ``(m, C)``; None where the reference is no files."""
+    return pde.reference.read.coefficients if isinstance(pde.reference, RecordedSolutions) else None
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,40 @@ class OwnReference:
         return _solved(_Batch(self.pde, values, _fingerprint(values)), own_settings(self.pde))(points)
 
 
+@dataclass(frozen=True)
+class CompletedReference:
+    """Recorded solutions, and the fast solver for all other conditions."""
+
+    pde: PDE
+    recorded: RecordedSolutions
+
+    def __call__(self, values: BoundaryValues, points: Tensor) -> Tensor:
+        """Solve: ``(B, Q, outputs)``, float64."""
+        known = self.recorded.known(values)
+        u = points.new_zeros((len(values), len(points), self.pde.output_count))
+        for mine, solver in ((known, self.recorded), (~known, OwnReference(self.pde))):
+            if bool(mine.any()):
+                u[mine] = solver(BoundaryValues(values.ensemble, values.coefficients[mine]), points)
+        return u
+
+
 def truth_errors(pde: PDE, values: BoundaryValues) -> Tensor | None:
     """Return the estimated error of the truth for every boundary condition, ``(B,)``; None where a reference gives it.
 
     It is relative, as errors in tables are: see `answer_scale`.
     """
-    if pde.reference is not None:
-        return None
+    if isinstance(pde.reference, RecordedSolutions):
+        known = pde.reference.known(values)
+        others = BoundaryValues(values.ensemble, values.coefficients[~known])
+        estimated = values.coefficients.new_zeros(len(values))
+        if len(others):
+            estimated[~known] = own_errors(pde, others)
+        return estimated if len(others) else None
+    return None if pde.reference is not None else own_errors(pde, values)
+
+
+def own_errors(pde: PDE, values: BoundaryValues) -> Tensor:
+    """Return the estimated error of the fast solver as the reference, ``(B,)``, in units of `answer_scale`."""
     batch, settings, where = _Batch(pde, values, _fingerprint(values)), own_settings(pde), probes(pde)
     u, other = (_solved(batch, each)(where) for each in (settings, settings.second))
     scale = answer_scale(pde, where)
@@ -113,7 +148,8 @@ def solutions(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
         ValueError: it returns values that are not finite.
     """
     size = values.ensemble.size
-    if pde.reference is None or len(values) <= size + 1 or not superposes(pde, values.ensemble):
+    solved_once = pde.reference is None or isinstance(pde.reference, RecordedSolutions)
+    if solved_once or len(values) <= size + 1 or not superposes(pde, values.ensemble):
         return _reference(pde, values, points)
     unit = torch.cat((torch.zeros((1, size), dtype=torch.float64), torch.eye(size, dtype=torch.float64)))
     basis = _reference(pde, BoundaryValues(values.ensemble, unit), points)
@@ -156,7 +192,7 @@ def _rest(pde: PDE, points: Tensor, derivatives: int = 0) -> Tensor | None:
 def typical_sizes(pde: PDE) -> Tensor:
     """Return the root mean square of each component over the training family and the domain, ``(outputs,)``, float64.
 
-    The numbers are those of 16 fixed conditions at 256 fixed points, the same in every run, less the solution for the mean of the
+    The numbers are those of 16 fixed conditions, or of the recorded ones, at 256 fixed points, less the solution for the mean of the
     family. A component known up to a constant is taken less its mean; one that does not vary is given the size of the
     largest. A single component has size 1.
 
@@ -167,6 +203,8 @@ def typical_sizes(pde: PDE) -> Tensor:
         return torch.ones(1, dtype=torch.float64)
     ensemble, generator = pde.ensemble(), torch.Generator().manual_seed(_SEED)
     drawn = ensemble.sample(_CONDITIONS, generator)
+    recorded = recorded_conditions(pde)
+    drawn = drawn if recorded is None else recorded
     points = pde.box.scale(torch.rand((_POINTS, pde.box.dimension), generator=generator, dtype=torch.float64))
     plain = AnswerScale(torch.ones(pde.output_count, dtype=torch.float64), _free(pde), _rest(pde, points))
     sizes = plain.of(solutions(pde, BoundaryValues(ensemble, drawn), points)).square().mean((0, 1)).sqrt()

@@ -19,7 +19,7 @@ from pinndd.pinn.sets.broadened import broadened_sample
 from pinndd.pinn.sets.condition_code import encode
 from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sobol
-from pinndd.pinn.solving.truth import answer_scale, boundary_episodes, solutions, truth_errors
+from pinndd.pinn.solving.truth import answer_scale, boundary_episodes, recorded_conditions, solutions, truth_errors
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.questions import Questions
 from pinndd.study.protocols.allowance import Allowance
@@ -70,7 +70,7 @@ def fresh_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
     for shift in settings.tested(pde.shifts):
         ensemble = pde.ensemble(shift)
         generator = torch.Generator().manual_seed(10_000 + _TEST * 100 + _number(pde, shift))
-        drawn = ensemble.sample(settings.test_conditions, generator)
+        drawn = _recorded_or(pde, shift, ensemble.sample(settings.test_conditions, generator))
         solved = boundary_episodes(
             pde, ensemble, drawn, points, seed=settings.seed, derivatives=settings.measure.derivatives
         )
@@ -93,7 +93,7 @@ def field_tests(pde: PDE, settings: StudySettings, points: Tensor) -> HeldOutCon
 def field_validation(pde: PDE, settings: StudySettings, points: Tensor, count: int) -> list[Questions]:
     """Return other conditions of all shifts in the span, on which the solved protocol's baselines are tuned."""
     every = StudySettings(device=settings.device, seed=0)
-    return list(_in_span(pde, every, points, _FIELD_VALIDATION, count).episodes.values())
+    return list(_in_span(pde, every, points, _FIELD_VALIDATION, count, judged=False).episodes.values())
 
 
 def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed: int) -> Questions:
@@ -103,17 +103,26 @@ def ask(pde: PDE, ensemble: Ensemble, coefficients: Tensor, points: Tensor, seed
     return Questions(code.coefficients, points, truth, seed, answer_scale(pde, points))
 
 
-def _in_span(pde: PDE, settings: StudySettings, points: Tensor, first_seed: int, count: int) -> HeldOutConditions:
+def _in_span(
+    pde: PDE, settings: StudySettings, points: Tensor, first_seed: int, count: int, judged: bool = True
+) -> HeldOutConditions:
     episodes, outside = {}, []
     for shift in settings.tested(pde.shifts):
         ensemble = pde.ensemble(shift)
         drawn = ensemble.sample(count, torch.Generator().manual_seed(first_seed + _number(pde, shift)))
+        drawn = _recorded_or(pde, shift, drawn) if judged else drawn
         if encode(pde.ensemble(), ensemble, drawn).in_span:
             errors = truth_errors(pde, BoundaryValues(ensemble, drawn))
             episodes[shift] = replace(ask(pde, ensemble, drawn, points, settings.seed), truth_error=errors).to(settings.device)
         else:
             outside.append(shift)
     return HeldOutConditions(episodes, outside)
+
+
+def _recorded_or(pde: PDE, shift: str, drawn: Tensor) -> Tensor:
+    """Return the conditions that are recorded, where the reference is files and nothing is shifted; otherwise those drawn."""
+    recorded = recorded_conditions(pde)
+    return drawn if recorded is None or shift != NO_SHIFT else recorded
 
 
 def _number(pde: PDE, shift: str) -> int:
