@@ -54,9 +54,14 @@ ELSEWHERE = {
     "distill": {"--device", "--resume", "--overwrite"},
     "study": {"--device", "--all", "--results", "--jobs"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
+<<<<<<< HEAD
     "export": {"--pde", "--to", "--out", "--overwrite"},
+=======
+    "export": {"--pde", "--out", "--overwrite"},
+    "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
+>>>>>>> 5e11ff1 (Tests and a guide for solving: closed forms, calibration, every refusal, files, the sensors path)
 }
-"""Options that are refused below, or whose effect tests/test_cli.py shows."""
+"""Options that are refused below, or whose effect tests/test_cli.py or tests/test_cli_solve.py shows."""
 
 
 @pytest.fixture
@@ -90,6 +95,7 @@ def test_no_option_is_forgotten():
         "study": {*OF_POINTS, *OF_STUDIES, *ELSEWHERE["study"]},
         "evaluate": {*OF_EVALUATIONS, *ELSEWHERE["evaluate"]},
         "export": ELSEWHERE["export"],
+        "solve": ELSEWHERE["solve"],
     }
     for name, command in typer.main.get_command(app).commands.items():
         options = {option for p in command.params for option in p.opts if option.startswith("--")} - {"--help"}
