@@ -54,12 +54,8 @@ ELSEWHERE = {
     "distill": {"--device", "--resume", "--overwrite"},
     "study": {"--device", "--all", "--results", "--jobs"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
-<<<<<<< HEAD
     "export": {"--pde", "--to", "--out", "--overwrite"},
-=======
-    "export": {"--pde", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
->>>>>>> 5e11ff1 (Tests and a guide for solving: closed forms, calibration, every refusal, files, the sensors path)
 }
 """Options that are refused below, or whose effect tests/test_cli.py or tests/test_cli_solve.py shows."""
 
