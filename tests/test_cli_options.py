@@ -56,6 +56,8 @@ ELSEWHERE = {
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
     "export": {"--pde", "--to", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
+    "explore": {"--pde", "--port", "--no-browser"},
+    "plot": {"--pde"},
 }
 """Options that are refused below, or whose effect tests/test_cli.py or tests/test_cli_solve.py shows."""
 
@@ -92,6 +94,8 @@ def test_no_option_is_forgotten():
         "evaluate": {*OF_EVALUATIONS, *ELSEWHERE["evaluate"]},
         "export": ELSEWHERE["export"],
         "solve": ELSEWHERE["solve"],
+        "explore": ELSEWHERE["explore"],
+        "plot": ELSEWHERE["plot"],
     }
     for name, command in typer.main.get_command(app).commands.items():
         options = {option for p in command.params for option in p.opts if option.startswith("--")} - {"--help"}
