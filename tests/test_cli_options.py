@@ -55,8 +55,11 @@ ELSEWHERE = {
     "study": {"--device", "--all", "--results", "--jobs"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
     "export": {"--pde", "--to", "--out", "--overwrite"},
+    "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
+    "explore": {"--pde", "--port", "--no-browser"},
+    "plot": {"--pde"},
 }
-"""Options that are refused below, or whose effect tests/test_cli.py shows."""
+"""Options that are refused below, or whose effect tests/test_cli.py or tests/test_cli_solve.py shows."""
 
 
 @pytest.fixture
@@ -90,6 +93,9 @@ def test_no_option_is_forgotten():
         "study": {*OF_POINTS, *OF_STUDIES, *ELSEWHERE["study"]},
         "evaluate": {*OF_EVALUATIONS, *ELSEWHERE["evaluate"]},
         "export": ELSEWHERE["export"],
+        "solve": ELSEWHERE["solve"],
+        "explore": ELSEWHERE["explore"],
+        "plot": ELSEWHERE["plot"],
     }
     for name, command in typer.main.get_command(app).commands.items():
         options = {option for p in command.params for option in p.opts if option.startswith("--")} - {"--help"}
