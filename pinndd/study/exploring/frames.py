@@ -23,8 +23,8 @@ from pinndd.study.exploring.fits import AffineFits, Fits, fits_of
 from pinndd.study.results.intervals import Array
 from pinndd.study.solving import learners_of
 
-NODES = (401, 81)
-"""Nodes along the axes that are shown: of a line, of a map."""
+NODES = (401, 81, 51)
+"""Nodes along the axes that are shown: of a line, of a map, of a map whose section is chosen, where features are evaluated anew."""
 
 LINEAR_COLUMNS, ITERATED_COLUMNS = 1000, 360
 """Most weights of a dense fit, in closed form and by Gauss-Newton: more would take too long to begin, or for a frame."""
@@ -70,7 +70,7 @@ class Frames:
         """Nodes along the axes that are shown, the first or the first two."""
         shown = min(2, self.pde.box.dimension)
         bounds = zip(self.pde.box.low[:shown], self.pde.box.high[:shown], strict=True)
-        return tuple(np.linspace(low, high, NODES[shown - 1]) for low, high in bounds)
+        return tuple(np.linspace(low, high, NODES[min(3, self.pde.box.dimension) - 1]) for low, high in bounds)
 
     @property
     def held(self) -> tuple[str, ...]:
