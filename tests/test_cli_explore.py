@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pinndd.cli import main
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.exploring import serving
@@ -17,7 +17,7 @@ from pinndd.terminal import exploring
 def heat_set(tmp_path):
     pde = load_pde("heat")
     data = collocation_data(pde, *sample_points(pde, "sobol", 20, 9, seed=3))
-    data = data.with_header(pde="heat", protocol="retrain", learner="ridge", learner_settings={"width": 40})
+    data = data.with_header(pde="heat", protocol="retrain", learner="ridge", learner_settings={"width": 40}, **remembered(pde))
 
     def save(**header):
         path = tmp_path / "set.npz"
@@ -66,7 +66,7 @@ def test_a_pde_is_opened_without_points_and_options_are_taken(call):
 
 
 def test_a_module_that_has_moved_is_named(call, heat_set):
-    path = heat_set(module="/nowhere/heat.py")
+    path = heat_set(module="/nowhere/heat.py", source="0")
     code, served, _, _ = call(path, "--pde", "heat")
     assert code == 0
     assert served[0][0] == ("heat", 20)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +23,8 @@ from pinndd.study.exploring.fits import AffineFits, Fits, fits_of
 from pinndd.study.results.intervals import Array
 from pinndd.study.solving import learners_of
 
-NODES = (401, 81)
-"""Nodes along the axes that are shown: of a line, of a map."""
+NODES = (401, 81, 51)
+"""Nodes along the axes that are shown: of a line, of a map, of a map whose section is chosen, where features are evaluated anew."""
 
 LINEAR_COLUMNS, ITERATED_COLUMNS = 1000, 360
 """Most weights of a dense fit, in closed form and by Gauss-Newton: more would take too long to begin, or for a frame."""
@@ -70,7 +70,7 @@ class Frames:
         """Nodes along the axes that are shown, the first or the first two."""
         shown = min(2, self.pde.box.dimension)
         bounds = zip(self.pde.box.low[:shown], self.pde.box.high[:shown], strict=True)
-        return tuple(np.linspace(low, high, NODES[shown - 1]) for low, high in bounds)
+        return tuple(np.linspace(low, high, NODES[min(3, self.pde.box.dimension) - 1]) for low, high in bounds)
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -107,7 +107,12 @@ class Frames:
         return float((gaps.square().mean(0) / size.clamp_min(floor)).mean().sqrt())
 
     def truth(self, values: BoundaryValues, component: int = 0, held: tuple[float, ...] = ()) -> Array:
-        """Return one component of the true solution, like `field`."""
+        """Return one component of the reference solution, like `field`.
+
+        Raises:
+            UserCodeError: the reference fails, or returns something of another shape.
+            ValueError: it returns values that are not finite.
+        """
         return self._on_grid(solutions(self.pde, values, self._section(held))[0, :, component])
 
     def relative_error(self, shown: Array, truth: Array, component: int = 0, held: tuple[float, ...] = ()) -> float:
@@ -223,8 +228,7 @@ def open_frames(pde: PDE, data: SyntheticData | None = None) -> Frames:
 def _dense(pde: PDE, width: int, weight: float, size: float) -> Frames:
     """Two dense fits that differ as those of `pinndd.pinn.solving.solver.solve_with_estimate` do."""
     one = DenseSettings(width, seed=0, weight=weight)
-    two = replace(one, width=round(0.95 * width), seed=1, weight=weight / 3)
-    made = [fits_of(pde, dense_learner(pde, s, size), dense_points(pde, s), s.seed) for s in (one, two)]
+    made = [fits_of(pde, dense_learner(pde, s, size), dense_points(pde, s), s.seed) for s in (one, one.second)]
     return Frames(pde, made[0], made[1], None, size)
 
 

@@ -77,6 +77,7 @@ class Page:
         self.compared = RadioButtonGroup(
             labels=["estimated error", "error against the reference"], active=REFERENCE, align="end"
         )
+        self.compared.visible = pde.reference is not None
         self.text = Div(text="", sizing_mode="stretch_width", styles={"font-size": "14px", "min-height": "40px"})
         self.root: LayoutDOM = self._layout()
         self.shift.on_change("value", lambda _attribute, _old, _new: self.draw_another())
@@ -171,6 +172,8 @@ class Page:
             if serial != self._serial:
                 return None
             second = self._frames.second.weights(values) if known is None else known
+            if self._frames.pde.reference is None:
+                return _Found(second)
             try:
                 return _Found(second, self._frames.truth(values, number, held))
             except Exception as error:  # whatever a user's own solver raises is said on the page
@@ -203,7 +206,8 @@ class Page:
     def _show_error_map(self, number: int, held: tuple[float, ...]) -> None:
         found = self._found
         assert self._weights is not None
-        if self.compared.active == REFERENCE and not found.failure:
+        wanted = self.compared.active == REFERENCE and self._frames.pde.reference is not None
+        if wanted and not found.failure:
             if found.truth is None:
                 self.picture.wait("error against the reference: being computed")
             else:

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 import torch
 
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -44,7 +44,8 @@ def heat_set():
     """A small set for the heat equation, as `pinndd distill` would write it."""
     pde = load_pde("heat")
     data = collocation_data(pde, *sample_points(pde, "sobol", 64, 30, seed=3), 30.0)
-    return data.with_header(pde="heat", protocol="retrain", learner="ridge", learner_settings={"width": 120}, seed=2)
+    trained = {"learner": "ridge", "learner_settings": {"width": 120}, "seed": 2}
+    return data.with_header(pde="heat", protocol="retrain", **trained, **remembered(pde))
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The page without a browser: what it holds, and what its controls do."""
 
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,14 +187,21 @@ def test_the_points_of_a_set_stand_on_the_field(heat_set):
 
 
 def test_a_failing_reference_is_said_and_the_estimate_shown(dense):
-    from dataclasses import replace
-
     def broken(values, points):
         raise KeyError("no such table")
 
     heat = dense("heat")
     page = Page(replace(heat, pde=replace(heat.pde, reference=broken)), AtOnce())
-    assert "no reference: KeyError: &#x27;no such table&#x27;" in page.text.text
+    assert "no reference: UserCodeError: PDE &#x27;heat&#x27;: reference" in page.text.text
+    assert "no such table" in page.text.text
+    assert page.picture.error.figure.title.text.startswith("difference of two fits")
+
+
+def test_without_a_reference_the_estimate_is_shown_alone(dense):
+    heat = dense("heat")
+    page = Page(replace(heat, pde=replace(heat.pde, reference=None)), AtOnce())
+    assert not page.compared.visible
+    assert re.fullmatch(r"<b>estimated error 0\.0\d+ %</b><br>frame in \d+ ms", page.text.text)
     assert page.picture.error.figure.title.text.startswith("difference of two fits")
 
 
