@@ -55,6 +55,7 @@ class GaussNewton:
         iterations: most Gauss-Newton steps; fewer where the steps have become small.
         halvings: most halvings of a step that does not lower the loss of an episode.
         tolerance: relative size of the step at which training stops.
+        decrease: relative decrease of the loss of every episode, from step to step, below which training stops as well.
 
     Raises:
         ValueError: the penalty is not positive, or there are no iterations.
@@ -65,6 +66,7 @@ class GaussNewton:
     iterations: int = 12
     halvings: int = 10
     tolerance: float = 1e-7
+    decrease: float = 0.0
 
     def __post_init__(self) -> None:
         if self.penalty <= 0 or self.iterations < 1:
@@ -94,8 +96,9 @@ class GaussNewton:
             loss = self._loss(prepared, theta)
             for _ in range(self.iterations):
                 proposal = self._step(prepared, theta)
+                before = loss
                 theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)
-                if moved < self.tolerance:
+                if moved < self.tolerance or bool((before - loss < self.decrease * before).all()):
                     break
         return self.model.fitted(theta, episodes)
 

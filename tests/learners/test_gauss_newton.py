@@ -44,6 +44,20 @@ def test_convergence_is_fast_where_the_rows_vanish(setting: Callable[..., Any]) 
     assert norms[-1] < 1e-7
 
 
+def test_it_stops_where_the_loss_has_become_flat(setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("burgers", 3, 9, 6)
+    model = FeatureModel(pde, width=24, scale=1.0)
+    last = GaussNewton(model, penalty=1e-4, iterations=60)
+    flat = GaussNewton(model, penalty=1e-4, iterations=60, decrease=1e-3)
+    first = GaussNewton(model, penalty=1e-4, iterations=60, decrease=1.0)
+    once = GaussNewton(model, penalty=1e-4, iterations=1)
+    losses = [
+        g.training_loss(g.parameters(g.fit(data, episodes)), data, episodes).max() for g in (last, flat, first, once)
+    ]
+    assert losses[0] <= losses[1] <= losses[0] * (1 + 1e-2)
+    assert losses[2] == losses[3] > losses[1]
+
+
 def test_on_a_linear_pde_it_is_ridge(setting: Callable[..., Any]) -> None:
     pde, data, episodes = setting("heat", 2, 9, 6)
     model = FeatureModel(pde, width=30, scale=1.0)

@@ -26,6 +26,9 @@ INTERIOR_ROWS, BOUNDARY_ROWS = 3.0, 1.0
 FLUX_WEIGHT = 9.0
 """Weight of a condition on derivatives against one on u: a flux that is missed is felt everywhere."""
 
+_FLAT = 3e-4
+"""Relative decrease of the loss at which Gauss-Newton has arrived: what remains is rounding, amplified by the normal equations."""
+
 TOGETHER = 1
 """Conditions of a nonlinear PDE in one batch: two take longer than one after the other on a CPU, where they leave the cache."""
 
@@ -170,7 +173,7 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     penalty = settings.penalty * blocks
     if features.residual.is_linear():
         return Ridge(model, penalty)
-    return GaussNewton(model, penalty, iterations=settings.iterations)
+    return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT)
 
 
 def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:
