@@ -343,6 +343,14 @@ def plot(
     draw(run, pde)
 
 
+@app.command(epilog="Example: pinndd cache --clear")
+def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] = False) -> None:
+    """Show where true solutions are kept for the next run, how many and how large."""
+    from pinndd.terminal.caching import cache as run
+
+    run(clear)
+
+
 def main() -> None:
     """Run the command line; wrong usage ends like any other bad input, with one line and the exit code 2."""
     from pinndd.terminal.errors import BAD_INPUT, INTERRUPTED, report

@@ -1,6 +1,7 @@
 """Small problems, and derivatives to compare with, for the tests of learners and hypergradients."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.solving.cache import CACHE
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
 torch.set_num_threads(1)
+os.environ[CACHE] = "off"  # no test reads what an earlier run kept
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -46,6 +46,7 @@ WHEN_CALLED = {
     "vision/datasets/loading.py": {"sklearn"},
     "study/classification/baselines.py": {"sklearn"},
     "pinn/declare/recorded.py": {"scipy", "xarray"},
+    "pinn/solving/cache.py": {"pinndd"},
     "pinn/solving/measured.py": {"sklearn"},
     "pinn/solving/solution.py": {"xarray"},
     "pinn/solving/writing.py": {"meshio"},

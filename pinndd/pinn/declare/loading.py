@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pinndd.pinn.declare.dependencies import dependencies_of
 from pinndd.pinn.declare.modules import (
     PDEModuleError,
     checkout_of,
@@ -154,7 +155,8 @@ def _run(path: Path, text: bytes) -> PDE:
         found = "no `pde`" if pde is None else f"`pde` of type {type(pde).__name__}"
         raise PDEModuleError(f"PDE module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level")
     packaged = {file.resolve(): name for name, file in module_files().items()}
-    object.__setattr__(pde, "source", ModuleSource(packaged.get(path, str(path)), checksum_of(text)))
+    source = ModuleSource(packaged.get(path, str(path)), checksum_of(text), dependencies_of(path, text))
+    object.__setattr__(pde, "source", source)
     return pde
 
 

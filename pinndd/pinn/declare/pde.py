@@ -36,10 +36,12 @@ class ModuleSource:
     Attributes:
         module: name of a packaged one, or absolute path.
         checksum: SHA-256 of its text, with line ends as ``\\n``.
+        dependencies: SHA-256 of what it needs beside that, see `pinndd.pinn.declare.dependencies`.
     """
 
     module: str
     checksum: str
+    dependencies: str = ""
 
 
 @dataclass(frozen=True, eq=False)

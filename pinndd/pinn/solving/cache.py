@@ -1,0 +1,100 @@
+"""Keep what takes long to compute on disk, by a key of all that it depends on; every file is safe to delete."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+CACHE = "PINNDD_CACHE"
+"""Environment variable: the folder; ``off`` for none."""
+
+LEAST_SECONDS = 1.0
+"""What took less to compute is not kept."""
+
+_KEY = "__key__"
+_OURS = re.compile(r"[0-9a-f]{64}\.npz|\.[0-9a-f]{64}\.npz\..*\.tmp")
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of kept results, which need not exist; None if there is none.
+
+    It is what the environment variable `CACHE` names, else the user's folder for caches. There is none where the variable is
+    ``off``, and where no home folder is known.
+    """
+    named = os.environ.get(CACHE, "")
+    if named.lower() == "off":
+        return None
+    try:
+        folder = Path(named).expanduser().absolute() if named else platformdirs.user_cache_path("pinndd")
+    except RuntimeError:  # no home folder
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """Return the files that `remembered` wrote into a folder, in which others may lie too."""
+    return sorted(path for path in folder.iterdir() if _OURS.fullmatch(path.name)) if folder.is_dir() else []
+
+
+def remembered(key: str, compute: Callable[[], Arrays], shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
+    """Return what was computed before under a key, or compute it and keep it.
+
+    What is read is bit for bit what was computed. A file that is damaged or holds something else is computed anew and replaced.
+    That nothing can be kept is no error. Two processes may compute the same at the same time; the later file replaces the other.
+
+    Args:
+        key: SHA-256 of all that the result depends on, in hexadecimal digits.
+        compute: returns arrays by name, float64.
+        shapes: of these arrays.
+    """
+    folder = cache_folder()
+    file = None if folder is None else folder / f"{key}.npz"
+    found = None if file is None else _read(file, key, shapes)
+    if found is not None:
+        return found
+    start = time.perf_counter()
+    computed = compute()
+    if file is not None and time.perf_counter() - start >= LEAST_SECONDS:
+        _write(file, key, computed)
+    return computed
+
+
+def _read(file: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Arrays | None:
+    try:
+        # numpy does not close a file that it cannot read
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+            # a damaged header would be parsed before its checksum is compared
+            if archive.zip.testzip() is not None:
+                return None
+            contents: Arrays = {name: archive[name] for name in archive.files}
+        stored = str(contents.pop(_KEY))
+    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError, MemoryError):
+        return None
+    except (zipfile.BadZipFile, zlib.error, struct.error):
+        return None
+    fits = {name: (array.shape, array.dtype) for name, array in contents.items()}
+    wanted = {name: (tuple(shape), np.dtype(np.float64)) for name, shape in shapes.items()}
+    return contents if stored == key and fits == wanted else None
+
+
+def _write(file: Path, key: str, arrays: Arrays) -> None:
+    # torch takes long to import, and who lists the folder needs none
+    from pinndd.checkpoint import write_atomically
+
+    try:
+        with write_atomically(file) as opened:
+            np.savez(opened, allow_pickle=False, **{_KEY: np.array(key)}, **arrays)
+    except OSError:
+        return  # no place, or not ours to write to
