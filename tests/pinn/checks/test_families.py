@@ -193,7 +193,11 @@ class Warm(Ramp):
     mean: families.Known | None = field(default=None, kw_only=True)
 
 
-@pytest.mark.parametrize("family", [Wave(), Ramp(), Warm(), Warm(mean=3.0), Warm(mean=warm)], ids=["wave", "ramp", "no mean", "a number", "a function"])
+@pytest.mark.parametrize(
+    "family",
+    [Wave(), Ramp(), Warm(), Warm(mean=3.0), Warm(mean=warm)],
+    ids=["wave", "ramp", "no mean", "a number", "a function"],
+)
 def test_families_of_ones_own_that_are_right(family: Family) -> None:
     assert [f.level for f in findings(family)] == ["ok", "ok"]
     assert [f.level for f in findings(family, shift=True)] == ["ok", "ok"]
