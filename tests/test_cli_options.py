@@ -57,9 +57,10 @@ ELSEWHERE = {
     "export": {"--pde", "--to", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
     "explore": {"--pde", "--port", "--no-browser"},
+    "cache": {"--clear"},
     "plot": {"--pde"},
 }
-"""Options that are refused below, or whose effect tests/test_cli.py or tests/test_cli_solve.py shows."""
+"""Options that are refused below, or whose effect tests of their commands show."""
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ def test_no_option_is_forgotten():
         "export": ELSEWHERE["export"],
         "solve": ELSEWHERE["solve"],
         "explore": ELSEWHERE["explore"],
+        "cache": ELSEWHERE["cache"],
         "plot": ELSEWHERE["plot"],
     }
     for name, command in typer.main.get_command(app).commands.items():

@@ -21,7 +21,9 @@ def cache(clear: bool) -> None:
         else:
             files = kept_files(folder)
             count = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {_megabytes(files)}"
-            said = f"{folder}: removed {count}" if clear else f"{folder}: {count} of true solutions, safe to delete (--clear)"
+            said = (
+                f"{folder}: removed {count}" if clear else f"{folder}: {count} of true solutions, safe to delete (--clear)"
+            )
             for file in files if clear else ():
                 file.unlink(missing_ok=True)
     Console(highlight=False).print(said, soft_wrap=True, markup=False)

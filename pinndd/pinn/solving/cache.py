@@ -80,7 +80,7 @@ def _read(file: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Arrays
                 return None
             contents: Arrays = {name: archive[name] for name in archive.files}
         stored = str(contents.pop(_KEY))
-    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError, MemoryError):
+    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError):
         return None
     except (zipfile.BadZipFile, zlib.error, struct.error):
         return None
