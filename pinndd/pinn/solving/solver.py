@@ -134,19 +134,34 @@ def missed_values(
 
 
 def difference(pde: PDE, one: FittedFeatures, other: FittedFeatures) -> Tensor:
-    """Return the relative difference of two fits for every boundary condition, ``(B,)``.
-
-    It is the root mean square over the domain and over components, each component relative to its own size (at least a thousandth
-    of what it is in the other conditions); where the family has a mean, relative to how far u varies over the domain.
-    """
+    """Return the relative difference of two fits for every boundary condition, ``(B,)``: `relative_gap` at the probes."""
     where = probes(pde).to(one.weights)
-    u = one(where)
+    return relative_gap(pde, one(where), other(where)).cpu()
+
+
+def relative_gap(pde: PDE, u: Tensor, other: Tensor) -> Tensor:
+    """Return by how much solutions at the same points differ, relative to the first, for every boundary condition, ``(B,)``.
+
+    It is the root mean square over the points and over components, each component relative to its own size: at least a thousandth of
+    what it is in the other conditions, and a hundredth of the largest component of the same unit. A component known up to a
+    constant is taken less its mean; where the family has a mean, sizes are those of how far u varies over the domain.
+
+    Args:
+        pde: the equation.
+        u: ``(B, Q, outputs)``.
+        other: ``(B, Q, outputs)``.
+    """
+    free = u.new_tensor([name in pde.up_to_constant for name in pde.components])
+    u, other = (v - free * v.mean(1, keepdim=True) for v in (u, other))
     # a large known mean, such as 300 K, is nothing that a solver deserves praise for
     varying = u - u.mean(1, keepdim=True) if pde.ensemble().has_mean else u
-    gap, size = (v.square().mean(1) for v in (u - other(where), varying))
-    floor = 1e-6 * size.mean(0, keepdim=True)
+    gap, size = (v.square().mean(1) for v in (u - other, varying))
+    units = [pde.units.get(name) for name in pde.components]
+    same = torch.tensor([[one == two for two in units] for one in units], device=u.device)
+    largest = (size[:, None] * same).amax(-1)
+    floor = torch.maximum(1e-6 * size.mean(0, keepdim=True), 1e-4 * largest)
     relative = gap / torch.maximum(size, floor).clamp_min(torch.finfo(size.dtype).tiny)
-    return relative.mean(-1).sqrt().cpu()
+    return relative.mean(-1).sqrt()
 
 
 def solve_given(
