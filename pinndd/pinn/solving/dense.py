@@ -149,11 +149,39 @@ def solve_densely(pde: PDE, values: ConditionValues, settings: DenseSettings, de
     learner = dense_learner(pde, settings, typical_size(pde, values))
     with torch.no_grad():
         if isinstance(learner, Ridge):
-            fitted: FittedFeatures = learner.fit(data, Trainings(values, settings.seed))
-            return fitted
+            trainings = Trainings(values, settings.seed)
+            solved: FittedFeatures = learner.model.fitted(
+                _least_squares(*learner.model.system(data, trainings), learner.penalty), trainings
+            )
+            return solved
         parts = [learner.fit(data, Trainings(part, settings.seed)).weights for part in batches(values, TOGETHER)]
     together: FittedFeatures = learner.model.fitted(torch.cat(parts), Trainings(values, settings.seed))
     return together
+
+
+def solve_nearby(
+    pde: PDE, fitted: FittedFeatures, values: ConditionValues, nearby: ConditionValues, settings: DenseSettings
+) -> FittedFeatures:
+    """Solve for boundary values near those of a dense solution, to first order in how far they are; exact for a linear PDE.
+
+    Args:
+        pde: the equation.
+        fitted: the solution for ``values``, by `solve_densely` with the same settings.
+        values: one boundary condition.
+        nearby: others, whose solutions are returned.
+        settings: how densely.
+    """
+    data = dense_points(pde, settings).to(fitted.weights.device)
+    learner = dense_learner(pde, settings, typical_size(pde, values))
+    trainings = Trainings(nearby, settings.seed)
+    with torch.no_grad():
+        here = learner.model.prepare(data, Trainings(values, settings.seed))
+        change = learner.model.prepare(data, trainings).targets - here.targets
+        _, jacobian = learner.model.linearise(here, fitted.weights)
+        interior = change.new_zeros((len(change), jacobian.shape[1] - change.shape[1]))
+        moved = _least_squares(jacobian[0], torch.cat((interior, change), -1), learner.penalty)
+    found: FittedFeatures = learner.model.fitted(fitted.weights + moved, trainings)
+    return found
 
 
 def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | GaussNewton:
@@ -174,6 +202,17 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     if features.residual.is_linear():
         return Ridge(model, penalty)
     return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT)
+
+
+def _least_squares(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:
+    """Solve ``min_θ ‖A θ - b‖² + penalty ‖θ‖²`` for all right-hand sides ``(E, R)``, ``(E, P)``.
+
+    As `pinndd.learners.ridge.ridge_solve`, without a derivative: the orthogonal factor is never formed, which halves the time.
+    """
+    columns = matrix.shape[1]
+    rows = torch.cat((matrix, penalty**0.5 * torch.eye(columns, dtype=matrix.dtype, device=matrix.device)))
+    right = torch.cat((targets.T, targets.new_zeros((columns, len(targets)))))
+    return torch.linalg.lstsq(rows, right, driver="gels").solution.T.contiguous()
 
 
 def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:

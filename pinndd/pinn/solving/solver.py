@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.geometry.meeting import meeting_points
 from pinndd.pinn.models.features import FittedFeatures
-from pinndd.pinn.solving.dense import DenseSettings, dense_points, solve_densely
-from pinndd.pinn.solving.given import GivenValues
+from pinndd.pinn.solving.dense import DenseSettings, dense_points, solve_densely, solve_nearby
+from pinndd.pinn.solving.given import GivenValues, SomeValues
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.tasks.episodes import ConditionValues
 
@@ -134,19 +134,42 @@ def missed_values(
 
 
 def difference(pde: PDE, one: FittedFeatures, other: FittedFeatures) -> Tensor:
-    """Return the relative difference of two fits for every boundary condition, ``(B,)``.
-
-    It is the root mean square over the domain and over components, each component relative to its own size (at least a thousandth
-    of what it is in the other conditions); where the family has a mean, relative to how far u varies over the domain.
-    """
+    """Return the relative difference of two fits for every boundary condition, ``(B,)``: `relative_gap` at the probes."""
     where = probes(pde).to(one.weights)
-    u = one(where)
+    return relative_gap(pde, one(where), other(where)).cpu()
+
+
+def relative_gap(pde: PDE, u: Tensor, other: Tensor) -> Tensor:
+    """Return by how much solutions at the same points differ, relative to the first, for every boundary condition, ``(B,)``.
+
+    It is the root mean square over the points and over components, each component relative to its own size: at least a thousandth of
+    what it is in the other conditions, and a hundredth of the largest component of the same unit. A component known up to a
+    constant is taken less its mean; where the family has a mean, sizes are those of how far u varies over the domain.
+
+    Args:
+        pde: the equation.
+        u: ``(B, Q, outputs)``.
+        other: ``(B, Q, outputs)``.
+    """
+    gap = (_less_free_means(pde, u) - _less_free_means(pde, other)).square().mean(1)
+    return (gap / _sizes(pde, u)).mean(-1).sqrt()
+
+
+def _less_free_means(pde: PDE, u: Tensor) -> Tensor:
+    free = u.new_tensor([name in pde.up_to_constant for name in pde.components])
+    return u - free * u.mean(1, keepdim=True)
+
+
+def _sizes(pde: PDE, u: Tensor) -> Tensor:
+    """Return the mean squares that errors of solutions ``(B, Q, outputs)`` are relative to, ``(B, outputs)``, see `relative_gap`."""
+    u = _less_free_means(pde, u)
     # a large known mean, such as 300 K, is nothing that a solver deserves praise for
     varying = u - u.mean(1, keepdim=True) if pde.ensemble().has_mean else u
-    gap, size = (v.square().mean(1) for v in (u - other(where), varying))
-    floor = 1e-6 * size.mean(0, keepdim=True)
-    relative = gap / torch.maximum(size, floor).clamp_min(torch.finfo(size.dtype).tiny)
-    return relative.mean(-1).sqrt().cpu()
+    size = varying.square().mean(1)
+    units = [pde.units.get(name) for name in pde.components]
+    same = torch.tensor([[one == two for two in units] for one in units], device=u.device)
+    largest = (size[:, None] * same).amax(-1)
+    return torch.maximum(size, torch.maximum(1e-6 * size.mean(0), 1e-4 * largest)).clamp_min(torch.finfo(size.dtype).tiny)
 
 
 def solve_given(
@@ -191,7 +214,8 @@ def solve_given(
     uncertainty = None
     if values.uncertain:
         places = {c.name: data[c.name] for c in pde.valued}
-        drawn = solve_densely(pde, values.drawn(DRAWS, 0, places), best.settings, device)
+        first = replace(best.fitted, weights=best.fitted.weights[:1])
+        drawn = solve_nearby(pde, first, SomeValues(values, slice(1)), values.drawn(DRAWS, 0, places), best.settings)
         uncertainty = spread(pde, drawn, best.fitted)
     notes += sample_notes(values)
     if tolerance is not None and float(best.error.max()) > tolerance:
@@ -227,9 +251,8 @@ def require_tolerance(tolerance: float) -> None:
 def spread(pde: PDE, drawn: FittedFeatures, fitted: FittedFeatures) -> np.ndarray[Any, Any]:
     """Root mean square of the standard deviation of draws, relative to every solution, ``(B,)``; 0 where the draws agree."""
     where = probes(pde).to(fitted.weights)
-    variance, size = drawn(where).var(0).mean(0), fitted(where).square().mean(1)
-    ratio = (variance / size.clamp_min(torch.finfo(size.dtype).tiny)).mean(-1).sqrt()
-    return ratio.cpu().numpy()
+    variance = _less_free_means(pde, drawn(where)).var(0).mean(0)
+    return (variance / _sizes(pde, fitted(where))).mean(-1).sqrt().cpu().numpy()
 
 
 def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:

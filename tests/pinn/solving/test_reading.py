@@ -60,14 +60,14 @@ def test_coefficients_of_one_or_more_conditions(heat, file):
     assert (found["left"], found["right"]) == (0.0, [1.0, 2.0, 3.0])
 
 
-def test_modules_give_functions_and_numbers_also_of_names_with_spaces(heat, file):
+def test_modules_give_functions_and_numbers_also_of_names_with_dashes(heat, file):
     found = read_values(heat, [file("import numpy as np\nleft = 1\n\n\ndef start(x):\n    return np.sin(x)\n", "mine.py")])
     assert found["left"] == 1
     assert found["start"](np.zeros(2)).tolist() == [0, 0]
     beam = load_pde("beam")
-    found = read_values(beam, [file("left_moment = 2.0\n", "beam.py"), "right moment=1", file("start[0],start[1],start[2]\n1,2,3\n")])
-    assert (found["left moment"], found["right moment"]) == (2.0, 1.0)
-    assert list(read_values(beam, [file("left moment[0],left moment[1]\n1,2\n", "m.csv")])) == ["left moment"]
+    found = read_values(beam, [file("left_moment = 2.0\n", "beam.py"), "right-moment=1", file("start[0],start[1],start[2]\n1,2,3\n")])
+    assert (found["left-moment"], found["right-moment"]) == (2.0, 1.0)
+    assert list(read_values(beam, [file("left-moment[0],left-moment[1]\n1,2\n", "m.csv")])) == ["left-moment"]
 
 
 @pytest.mark.parametrize(
