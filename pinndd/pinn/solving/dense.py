@@ -173,15 +173,15 @@ def solve_nearby(
     """
     data = dense_points(pde, settings).to(fitted.weights.device)
     learner = dense_learner(pde, settings, typical_size(pde, values))
-    trainings = Trainings(nearby, settings.seed)
+    model, trainings = learner.model, Trainings(nearby, settings.seed)
+    assert isinstance(model, DenseModel)
     with torch.no_grad():
-        here = learner.model.prepare(data, Trainings(values, settings.seed))
-        change = learner.model.prepare(data, trainings).targets - here.targets
-        _, jacobian = learner.model.linearise(here, fitted.weights)
+        here = model.prepare(data, Trainings(values, settings.seed))
+        change = model.prepare(data, trainings).targets - here.targets
+        _, jacobian = model.linearise(here, fitted.weights)
         interior = change.new_zeros((len(change), jacobian.shape[1] - change.shape[1]))
         moved = _least_squares(jacobian[0], torch.cat((interior, change), -1), learner.penalty)
-    found: FittedFeatures = learner.model.fitted(fitted.weights + moved, trainings)
-    return found
+    return model.fitted(fitted.weights + moved, trainings)
 
 
 def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | GaussNewton:
@@ -212,7 +212,8 @@ def _least_squares(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:
     columns = matrix.shape[1]
     rows = torch.cat((matrix, penalty**0.5 * torch.eye(columns, dtype=matrix.dtype, device=matrix.device)))
     right = torch.cat((targets.T, targets.new_zeros((columns, len(targets)))))
-    return torch.linalg.lstsq(rows, right, driver="gels").solution.T.contiguous()
+    solution: Tensor = torch.linalg.lstsq(rows, right, driver="gels").solution
+    return solution.T.contiguous()
 
 
 def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:
