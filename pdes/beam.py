@@ -1,7 +1,7 @@
 """Euler-Bernoulli beam on two supports, displaced, struck, and bent at its ends.
 
     10 u_tt + 0.05 u_xxxx = 0,    0 < x < 1,  0 < t < 1
-    u(0, t) = u(1, t) = 0,  0.05 u_xx = left moment(t) at x = 0,  right moment(t) at x = 1
+    u(0, t) = u(1, t) = 0,  0.05 u_xx = left-moment(t) at x = 0,  right-moment(t) at x = 1
     u(x, 0) = start(x),  u_t(x, 0) = velocity(x)
 
 In training displacement and velocity are three sines each and the moments are two waves sin(πt) sin(kπt), which set in

@@ -270,7 +270,7 @@ class TestBeam:
             def slope(t: float, state: np.ndarray) -> np.ndarray:
                 u, u_t = np.split(state, 2)
                 now = torch.tensor([t], dtype=torch.float64)
-                left, right = (float(values[f"{side} moment"](now)) / 0.05 for side in ("left", "right"))
+                left, right = (float(values[f"{side}-moment"](now)) / 0.05 for side in ("left", "right"))
                 padded = np.concatenate(([0.0], u, [0.0]))
                 bending = np.concatenate(([left], np.diff(padded, 2) * cells**2, [right]))
                 return np.concatenate((u_t, -stiffness * np.diff(bending, 2) * cells**2))
@@ -475,7 +475,7 @@ class TestEveryModule:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_docstring_states_equation_conditions_shifts_reference_and_source(self, name: str) -> None:
-        text = inspect.getdoc(inspect.getmodule(PDES[name].residual)) or ""
+        text = inspect.getdoc(inspect.getmodule(PDES[name].residual.__wrapped__)) or ""
         assert re.search(r"^    .* = .*,    .* < x < .*,  0 < t < 1$", text, re.MULTILINE)
         for condition in PDES[name].valued:
             assert re.search(rf"\b{condition.name}\b", text), condition.name
