@@ -99,8 +99,8 @@ def estimated_error(
 ) -> Tensor:
     """Estimate the relative error of the first of two fits for every boundary condition, ``(B,)``.
 
-    It is their `difference` times `CALIBRATION`; but where the fit misses the given values by more than a part of `MISSED`, that part if it is larger:
-    two fits that both failed may agree.
+    It is their `difference` times `CALIBRATION`; but where the fit misses the given values by more than a part of `MISSED`, that
+    part if it is larger: two fits that both failed may agree.
 
     Args:
         pde: the equation.
