@@ -55,8 +55,11 @@ class DenseSettings:
 
     @property
     def second(self) -> DenseSettings:
-        """Settings of a fit that is independent, and a little worse: what the two differ by is about the error of the first."""
-        return replace(self, width=round(0.95 * self.width), seed=self.seed + 1, weight=self.weight / 3)
+        """Settings of another draw with less weight on the conditions: what the two fits differ by is about the error of the first.
+
+        Draws alone would miss alike what a corner or a jump takes away; another weighting shows it.
+        """
+        return replace(self, seed=self.seed + 1, weight=self.weight / (3 if self.weight >= 1 else 10))
 
 
 @dataclass(frozen=True)
