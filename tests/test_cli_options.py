@@ -9,6 +9,7 @@ import typer
 from pinndd.cli import app, main
 from pinndd.constraints import Box
 from pinndd.data import SyntheticData
+from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.terminal import distilling, evaluating, studying, studying_many
 
 OF_POINTS = {
@@ -119,7 +120,8 @@ def test_options_of_a_study_have_an_effect(call, option):
 
 
 def saved(name, **header):
-    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, header).save(name)
+    own = {**header, **remembered(load_pde(header["pde"]))}
+    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, own).save(name)
 
 
 @pytest.mark.parametrize("option", OF_EVALUATIONS)
