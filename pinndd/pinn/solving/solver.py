@@ -95,11 +95,16 @@ def probes(pde: PDE, seed: int = 17) -> Tensor:
 
 
 def estimated_error(
-    pde: PDE, values: ConditionValues, one: FittedFeatures, other: FittedFeatures, places: Mapping[str, Tensor] | None = None
+    pde: PDE,
+    values: ConditionValues,
+    one: FittedFeatures,
+    other: FittedFeatures,
+    places: Mapping[str, Tensor] | None = None,
+    calibration: float = CALIBRATION,
 ) -> Tensor:
     """Estimate the relative error of the first of two fits for every boundary condition, ``(B,)``.
 
-    It is their `difference` times `CALIBRATION`; but where the fit misses the given values by more than a part of `MISSED`, that
+    It is their `difference` times a calibration; but where the fit misses the given values by more than a part of `MISSED`, that
     part if it is larger: two fits that both failed may agree.
 
     Args:
@@ -107,9 +112,10 @@ def estimated_error(
         values: the conditions.
         one, other: the fits.
         places: local coordinates where the values are known (None: everywhere).
+        calibration: part of the difference of two dense fits that is the error of one; 1 where nobody has measured it.
     """
     missed = missed_values(pde, values, one, places)
-    return torch.maximum(CALIBRATION * difference(pde, one, other), torch.where(missed > MISSED, missed, 0.0))
+    return torch.maximum(calibration * difference(pde, one, other), torch.where(missed > MISSED, missed, 0.0))
 
 
 def missed_values(
