@@ -15,7 +15,7 @@ from pinndd.regions.arrangement import boundary_pieces
 from pinndd.regions.base import Shape
 from pinndd.regions.curves import Curves
 from pinndd.regions.pieces import CLOSE, CircleArc, Piece, Point
-from pinndd.regions.polygon import height_at
+from pinndd.regions.quantiles import by_quantiles, height_at
 from pinndd.regions.scaled import ScaledRegion
 
 OPERATIONS = ("union", "intersection", "difference")
@@ -69,15 +69,7 @@ class CombinedRegion(Shape):
 
     def from_unit(self, unit: Tensor) -> Tensor:
         """Map by the quantiles of x, then by those of y at that x (Rosenblatt 1952, doi:10.1214/aoms/1177729394)."""
-        flat = unit.reshape(-1, 2)
-        shares = torch.tensor([s.area for s in self._slabs], dtype=torch.float64).cumsum(0).to(flat)
-        wanted = flat[:, 0].clamp(0, 1) * shares[-1]
-        owner = torch.bucketize(wanted.contiguous(), shares).clamp_max(len(self._slabs) - 1)
-        points = torch.empty_like(flat)
-        for k, slab in enumerate(self._slabs):
-            mine = owner == k
-            points[mine] = slab.place(wanted[mine] - (shares[k] - slab.area), flat[mine, 1])
-        return points.reshape(unit.shape)
+        return by_quantiles(self._slabs, unit)
 
     def depth(self, points: Tensor) -> Tensor:
         distance = (points - self._curves.nearest(points)).norm(dim=-1)

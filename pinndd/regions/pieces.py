@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -142,6 +144,7 @@ class CircleArc:
 
 
 Piece = Segment | CircleArc
+P = TypeVar("P", Segment, CircleArc)
 
 
 def unit(angle: float) -> Point:
@@ -152,18 +155,23 @@ def unit(angle: float) -> Point:
     return math.cos(angle), math.sin(angle)
 
 
+def _put_together(pieces: Iterable[P], join: Callable[[P, P, float], P | None], tolerance: float) -> list[P]:
+    """Replace pieces that continue each other by the whole, which ``join`` returns; None where the second does not follow."""
+    found: list[P] = []
+    for piece in pieces:
+        whole = piece
+        for other in list(found):
+            joined = join(whole, other, tolerance) or join(other, whole, tolerance)
+            if joined is not None:
+                found.remove(other)
+                whole = joined
+        found.append(whole)
+    return found
+
+
 def straight_edges(pieces: tuple[Piece, ...], tolerance: float) -> tuple[Segment, ...]:
     """Return the straight pieces, those that continue each other put together."""
-    edges: list[Segment] = []
-    for piece in (p for p in pieces if isinstance(p, Segment)):
-        whole = piece
-        for other in list(edges):
-            joined = _joined(whole, other, tolerance) or _joined(other, whole, tolerance)
-            if joined is not None:
-                edges.remove(other)
-                whole = joined
-        edges.append(whole)
-    return tuple(edges)
+    return tuple(_put_together([p for p in pieces if isinstance(p, Segment)], _joined, tolerance))
 
 
 def _joined(one: Segment, two: Segment, tolerance: float) -> Segment | None:
@@ -175,15 +183,7 @@ def _joined(one: Segment, two: Segment, tolerance: float) -> Segment | None:
 
 def round_edges(pieces: tuple[Piece, ...], tolerance: float) -> tuple[CircleArc, ...]:
     """Return the circular pieces, those that continue each other put together; a whole circle starts at the angle 0."""
-    arcs: list[CircleArc] = []
-    for piece in (p for p in pieces if isinstance(p, CircleArc)):
-        whole = piece
-        for other in list(arcs):
-            joined = _continued(whole, other, tolerance) or _continued(other, whole, tolerance)
-            if joined is not None:
-                arcs.remove(other)
-                whole = joined
-        arcs.append(whole)
+    arcs = _put_together([p for p in pieces if isinstance(p, CircleArc)], _continued, tolerance)
     full = (0.0, 2 * math.pi)
     return tuple(
         replace(a, first=full[0] if a.turn > 0 else full[1], last=full[1] if a.turn > 0 else full[0]) if a.whole else a

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from pinndd.regions.base import Shape
+from pinndd.regions.curves import Curves
 from pinndd.regions.pieces import Point, Segment
+from pinndd.regions.quantiles import by_quantiles, height_at
 
 
 @dataclass(frozen=True)
@@ -47,23 +49,14 @@ class PolygonRegion(Shape):
 
     def from_unit(self, unit: Tensor) -> Tensor:
         """Map by the quantiles of x, then by those of y at that x (Rosenblatt 1952, doi:10.1214/aoms/1177729394)."""
-        flat = unit.reshape(-1, 2)
-        shares = torch.tensor([s.area for s in self._slabs], dtype=torch.float64).cumsum(0).to(flat)
-        wanted = flat[:, 0].clamp(0, 1) * shares[-1]
-        owner = torch.bucketize(wanted.contiguous(), shares).clamp_max(len(self._slabs) - 1)
-        points = torch.empty_like(flat)
-        for k, slab in enumerate(self._slabs):
-            mine = owner == k
-            start = shares[k] - slab.area
-            points[mine] = slab.place(wanted[mine] - start, flat[mine, 1])
-        return points.reshape(unit.shape)
+        return by_quantiles(self._slabs, unit)
 
     def depth(self, points: Tensor) -> Tensor:
-        distance = (points - self._nearest(points)).norm(dim=-1)
+        distance = (points - self._curves.nearest(points)).norm(dim=-1)
         return torch.where(self._encloses(points), distance, -distance)
 
     def project(self, points: Tensor) -> Tensor:
-        return torch.where(self._encloses(points)[..., None], points, self._nearest(points))
+        return torch.where(self._encloses(points)[..., None], points, self._curves.nearest(points))
 
     def boundary(self) -> tuple[Segment, ...]:
         edges = self._edges()
@@ -87,18 +80,13 @@ class PolygonRegion(Shape):
         (x0, y0), (x1, y1) = self.bounds
         return PolygonRegion(tuple(((x - x0) / (x1 - x0), (y - y0) / (y1 - y0)) for x, y in self.vertices))
 
+    @cached_property
+    def _curves(self) -> Curves:
+        return Curves(self._edges())
+
     def _sides(self, like: Tensor) -> tuple[Tensor, Tensor]:
         corners = like.new_tensor(self.vertices)
         return corners, corners.roll(-1, 0)
-
-    def _nearest(self, points: Tensor) -> Tensor:
-        """Return the nearest points of the boundary."""
-        start, end = self._sides(points)
-        along = end - start
-        share = ((points[..., None, :] - start) * along).sum(-1) / along.square().sum(-1)
-        feet = start + share.clamp(0, 1)[..., None] * along
-        best = (points[..., None, :] - feet).norm(dim=-1).argmin(-1)
-        return feet.gather(-2, best[..., None, None].expand(*best.shape, 1, 2))[..., 0, :]
 
     def _encloses(self, points: Tensor) -> Tensor:
         """Whether a ray to the right crosses the boundary an odd number of times."""
@@ -157,15 +145,6 @@ class _Slab:
         tau = (2 * wanted / (first + root).clamp_min(1e-300)).clamp(0, 1)
         lower, upper = (torch.stack([(1 - tau) * a + tau * b for a, b in lines], -1) for lines in (self.lower, self.upper))
         return torch.stack((self.left + width * tau, height_at(lower, upper, share)), -1)
-
-
-def height_at(lower: Tensor, upper: Tensor, share: Tensor) -> Tensor:
-    """Return the heights ``(n,)`` that have ``share`` ``(n,)`` of the sections from ``lower`` to ``upper`` ``(n, k)`` below them."""
-    ends = (upper - lower).cumsum(-1)
-    offset = share.clamp(0, 1) * ends[:, -1]
-    owner = (offset[:, None] > ends[:, :-1]).sum(-1, keepdim=True)
-    before = torch.cat((torch.zeros_like(ends[:, :1]), ends[:, :-1]), -1)
-    return lower.gather(-1, owner)[:, 0] + offset - before.gather(-1, owner)[:, 0]
 
 
 def _cross(one: Segment, two: Segment) -> bool:
