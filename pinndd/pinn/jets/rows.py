@@ -98,3 +98,19 @@ class Rows:
                     total = total + scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
             blocks.append(total)
         return torch.cat(blocks, -1).flatten(-3, -2)
+
+
+class RowsModel:
+    """What all models have in common whose training problem is `Rows`: they ask the rows."""
+
+    def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
+        """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
+        return prepared.residuals(weights)
+
+    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
+        return prepared.linearise(weights)
+
+    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
+        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
+        return prepared.curvature(weights)

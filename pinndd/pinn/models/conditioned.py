@@ -13,7 +13,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.features import Axes, Encoding, RandomFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
-from pinndd.pinn.jets.rows import Rows
+from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.models.picard import PicardIterates
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 from pinndd.pinn.sets.condition_code import code_scales
@@ -73,7 +73,7 @@ def _subsets(axes: Axes) -> set[Axes]:
 
 
 @dataclass(frozen=True)
-class ConditionedModel:
+class ConditionedModel(RowsModel):
     """Random-feature PINN u(x; condition) of the amortised protocol, a model for `pinndd.learners.gauss_newton.GaussNewton`.
 
     ``u = u_0 + Σ_p θ_p tanh(w_p · z + b_p)``, where u_0 is the first Picard iterate, the solution of the linearised PDE, and
@@ -151,18 +151,6 @@ class ConditionedModel:
         if self.iterates:
             return jets, [inputs.iterate(tuple(sorted(a)))[0] for a in axes]
         return jets, [torch.zeros_like(jet[..., :1]).expand(*jet.shape[:-1], self.pde.output_count) for jet in jets]
-
-    def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return the weighted rows ``(1, R)`` at weights ``(1, outputs · P)``."""
-        return prepared.residuals(weights)
-
-    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(1, R)`` and their Jacobian ``(1, R, outputs · P)``."""
-        return prepared.linearise(weights)
-
-    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(1, outputs · P, outputs · P)``."""
-        return prepared.curvature(weights)
 
     def fitted(self, weights: Tensor, episodes: Questions) -> FittedConditioned:
         """Return the model with output weights ``(1, outputs · P)``."""

@@ -12,7 +12,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.features import Encoding, RandomFeatures, draw_features
 from pinndd.pinn.jets.residual import PointwiseResidual
-from pinndd.pinn.jets.rows import Rows
+from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 from pinndd.pinn.tasks.episodes import Draws
 
@@ -42,7 +42,7 @@ class FittedFeatures:
 
 
 @dataclass(frozen=True)
-class FeatureModel:
+class FeatureModel(RowsModel):
     """Random-feature PINN of the retrain protocol, as a `pinndd.learners.ridge.LinearModel` or a least-squares model.
 
     Args:
@@ -93,18 +93,6 @@ class FeatureModel:
     def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
         """Return the rows of a linear PDE: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``."""
         return self.prepare(data, episodes).system()
-
-    def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
-        return prepared.residuals(weights)
-
-    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
-        return prepared.linearise(weights)
-
-    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
-        return prepared.curvature(weights)
 
     def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with output weights ``(E, outputs · P)``."""

@@ -13,7 +13,7 @@ from pinndd.data import SyntheticData
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.jets.rows import Rows
+from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -63,7 +63,7 @@ class DenseSettings:
 
 
 @dataclass(frozen=True)
-class DenseModel:
+class DenseModel(RowsModel):
     """Random features whose least-squares problem has rows of unit size, whatever the units of measurement.
 
     It is a linear model and a least-squares model (`pinndd.learners`). Every equation has the same weight, and every condition.
@@ -102,18 +102,6 @@ class DenseModel:
     def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
         """Return the rows of a linear PDE: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``."""
         return self.prepare(data, episodes).system()
-
-    def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
-        return prepared.residuals(weights)
-
-    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
-        return prepared.linearise(weights)
-
-    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
-        return prepared.curvature(weights)
 
     def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with output weights ``(E, outputs · P)``."""
