@@ -158,11 +158,8 @@ class Constant(LinearFamily):
         return s.new_ones((*s.shape[:-1], 1))
 
 
-@dataclass(frozen=True)
-class Zero(LinearFamily):
-    """The value 0, always: a homogeneous condition, which nobody has to measure. It has no coefficients."""
-
-    size: int = field(default=0, init=False)
+class _Certain(LinearFamily):
+    """What families have in common that have no coefficients."""
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -176,7 +173,14 @@ class Zero(LinearFamily):
 
 
 @dataclass(frozen=True)
-class Fixed(LinearFamily):
+class Zero(_Certain):
+    """The value 0, always: a homogeneous condition, which nobody has to measure. It has no coefficients."""
+
+    size: int = field(default=0, init=False)
+
+
+@dataclass(frozen=True)
+class Fixed(_Certain):
     """A known function, always: a wall at 300 K, a parabolic inflow. It has no coefficients, and nobody has to measure it.
 
     Args:
@@ -202,16 +206,6 @@ class Fixed(LinearFamily):
     @property
     def mean(self) -> Known:  # type: ignore[override]
         return self.function
-
-    @property
-    def scales(self) -> tuple[float, ...]:
-        return ()
-
-    def basis(self, s: Tensor) -> Tensor:
-        return s.new_zeros((*s.shape[:-1], 0))
-
-    def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        return torch.zeros((count, 0), dtype=torch.float64)
 
 
 @dataclass(frozen=True)
