@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
@@ -14,9 +13,9 @@ from pinndd.pinn.checks.own import check_own_reference
 from pinndd.pinn.checks.residual import residual_faults
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
+from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
 from pinndd.pinn.families import Family, LinearFamily
-from pinndd.pinn.geometry.meeting import meeting_points
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.user_code import UserCodeError
 
@@ -141,10 +140,7 @@ def _amplitude_ratio(family: Family, base: Family) -> float | None:
 
 def _corners(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
     """Conditions that meet should agree there."""
-    for one, two in itertools.combinations(pde.valued, 2):
-        points = meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
-        if points is None or one.component != two.component or not (one.gives_value and two.gives_value):
-            continue
+    for one, two, points in meetings(pde, generator):
         jumps = {shift: _jump(pde.ensemble(shift), one.name, two.name, points, generator) for shift in ("none", *pde.shifts)}
         apart = {where(shift): jump for shift, jump in jumps.items() if not jump <= _JUMP}
         subject = f"conditions {one.name!r} and {two.name!r}"

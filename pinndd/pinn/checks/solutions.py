@@ -150,7 +150,7 @@ class _Probe:
 def _probe(pde: PDE, name: str, generator: torch.Generator) -> _Probe:
     patch, operator = pde.patches[name], pde.operators[name]
     count = _CLOUDS if operator.differentiates else _PROBES
-    s = patch.from_unit(torch.rand((count, patch.dimension), generator=generator, dtype=torch.float64))
+    s = patch.drawn(count, generator)
     places = patch.points(s)
     fit = CloudFit(pde.box, places, operator.axes, generator) if operator.differentiates else None
     return _Probe(name, places, s, places if fit is None else fit.points, fit)

@@ -62,6 +62,10 @@ class Patch(ABC):
         """Map points of the unit cube ``(..., k)`` to local coordinates, uniform ones to uniform ones."""
         return unit
 
+    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw local coordinates of uniform places on the patch, ``(count, k)``, float64."""
+        return self.from_unit(torch.rand((count, self.dimension), generator=generator, dtype=torch.float64))
+
     def constraint(self, low: Sequence[float] = (), high: Sequence[float] = ()) -> Constraint:
         """Return the constraint "on the patch", for local coordinates followed by further entries between ``low`` and ``high``."""
         below, above = (0.0,) * self.dimension + tuple(low), (1.0,) * self.dimension + tuple(high)

@@ -226,8 +226,7 @@ def typical_size(pde: PDE, values: ConditionValues) -> float:
     generator, squares = torch.Generator().manual_seed(0), []
     for condition in pde.valued:
         if condition.gives_value:
-            patch = pde.patches[condition.name]
-            unit = torch.rand((64, patch.dimension), generator=generator, dtype=torch.float64)
-            squares.append(values[condition.name](patch.from_unit(unit)).square().mean())
+            s = pde.patches[condition.name].drawn(64, generator)
+            squares.append(values[condition.name](s).square().mean())
     size = math.sqrt(float(torch.stack(squares).mean())) if squares else 0.0
     return size or 1.0

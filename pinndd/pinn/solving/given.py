@@ -123,7 +123,7 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
             - coefficients of the condition's family, ``(C,)``, or ``(B, C)`` for B boundary conditions at once;
             - measured `Samples`, which are interpolated by a Gaussian process.
 
-                A condition whose family has no coefficients may be left out: its known value is taken.
+            A condition whose family has no coefficients may be left out: its known value is taken.
         sensors: local coordinates ``(n, k)`` on the conditions where samples are readings of these sensors: none is interpolated
             (None: all are).
 
@@ -171,7 +171,7 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
             coefficients = _coefficients(name, given, condition)
             if coefficients.shape[0] > 1:
                 counts[name] = coefficients.shape[0]
-            functions[name] = _of_family(pde, condition, coefficients, functions, values)
+            functions[name] = _of_family(pde, condition, coefficients, functions)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise GivenValueError(
@@ -212,8 +212,7 @@ def _by_coordinates(name: str, function: Callable[..., Any], patch: Patch) -> Ca
         return torch.from_numpy(np.broadcast_to(array, len(places)).copy()).to(s)[None]
 
     ends = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64).expand(3, patch.dimension)
-    between = torch.rand((_TRIED, patch.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    evaluate(torch.cat((patch.from_unit(ends), patch.from_unit(between))))
+    evaluate(torch.cat((patch.from_unit(ends), patch.drawn(_TRIED, torch.Generator().manual_seed(0)))))
     return evaluate
 
 
@@ -259,11 +258,7 @@ def _coefficients(name: str, given: Any, condition: Condition) -> Tensor:
 
 
 def _of_family(
-    pde: PDE,
-    condition: Condition,
-    coefficients: Tensor,
-    functions: Mapping[str, Callable[[Tensor], Tensor]],
-    values: Mapping[str, Given],
+    pde: PDE, condition: Condition, coefficients: Tensor, functions: Mapping[str, Callable[[Tensor], Tensor]]
 ) -> Callable[[Tensor], Tensor]:
     """Return the functions of a family, with the line that joins the values of its neighbours."""
     family = condition.values

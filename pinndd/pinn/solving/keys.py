@@ -52,7 +52,7 @@ def fingerprint(values: BoundaryValues) -> str:
     for name, table in grid_values(ensemble, coefficients, _NODES).items():
         # a sine may be zero at every node of a grid
         patch = ensemble.patches[name]
-        s = patch.from_unit(torch.rand((_PLACES, patch.dimension), generator=generator, dtype=torch.float64))
+        s = patch.drawn(_PLACES, generator)
         found += [name, _hash_of(table), _hash_of(ensemble.value(name, coefficients[:, None, :], s))]
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 

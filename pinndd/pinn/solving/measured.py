@@ -108,8 +108,8 @@ def interpolate(name: str, samples: Samples, patch: Patch, periodic_axes: Sequen
     center = float(values.mean())
     size = _size(values, center, noise)
     process, variance = _fit(inputs, (values - center) / size, None if noise is None else noise / size)
-    unit = torch.rand((256, patch.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    _, spread = process.predict(_inputs(patch.from_unit(unit), closed), return_std=True)
+    places = patch.drawn(256, torch.Generator().manual_seed(0))
+    _, spread = process.predict(_inputs(places, closed), return_std=True)
     uncertainty, level = (size * math.sqrt(float(np.mean(v))) for v in (spread**2, variance))
     return Interpolated(process, center, size, closed, uncertainty, level, len(values))
 
