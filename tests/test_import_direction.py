@@ -45,7 +45,7 @@ WHEN_CALLED = {
     "vision/datasets/finding.py": {"pooch"},
     "vision/datasets/loading.py": {"sklearn"},
     "study/classification/baselines.py": {"sklearn"},
-    "pinn/declare/recorded.py": {"scipy", "xarray"},
+    "pinn/declare/recorded.py": {"pandas", "scipy", "xarray"},
     "pinn/solving/cache.py": {"pinndd"},
     "pinn/solving/measured.py": {"sklearn"},
     "pinn/solving/solution.py": {"xarray"},

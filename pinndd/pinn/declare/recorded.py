@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pinndd.pinn.declare.pde import PDE, BoundaryValues
 
 _NEIGHBOURS = 60
@@ -164,6 +165,9 @@ def _nodes(pde: PDE, path: Path, nodes: np.ndarray[Any, Any]) -> np.ndarray[Any,
 
 def _table(path: Path, coordinates: Sequence[str], components: Sequence[str]) -> np.ndarray[Any, Any]:
     """Read coordinates and components, ``(n, columns)``; a node that is there twice is taken once."""
+    # pandas takes a third of a second to import, and few references are files
+    import pandas as pd
+
     if not path.is_file():
         raise FileNotFoundError(f"no file {path} of solved fields: check the path in solutions_from")
     names = [*coordinates, *components]
@@ -184,6 +188,8 @@ def _table(path: Path, coordinates: Sequence[str], components: Sequence[str]) ->
 
 def _frame(path: Path, coordinates: Sequence[str]) -> pd.DataFrame:
     """Read a file as a table of nodes."""
+    import pandas as pd
+
     try:
         if path.suffix == ".csv":
             return pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.geometry.meeting import meeting_points
 from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.solving.dense import DenseSettings, dense_points, solve_densely, solve_nearby
 from pinndd.pinn.solving.given import GivenValues, SomeValues
@@ -49,10 +49,10 @@ Progress = Callable[[str, int, int, float | None], None]
 
 @dataclass(frozen=True)
 class DenseSolution:
-    """Two fits for the same boundary conditions that differ in size, draw and weights.
+    """A fit for some boundary conditions, and what another one says of it that differs in draw and weights.
 
     Attributes:
-        fitted: the larger one.
+        fitted: the fit.
         settings: of it.
         error: estimated relative error of each condition, ``(B,)``.
     """
@@ -114,8 +114,12 @@ def estimated_error(
         places: local coordinates where the values are known (None: everywhere).
         calibration: part of the difference of two dense fits that is the error of one; 1 where nobody has measured it.
     """
-    missed = missed_values(pde, values, one, places)
-    return torch.maximum(calibration * difference(pde, one, other), torch.where(missed > MISSED, missed, 0.0))
+    return at_least_missed(calibration * difference(pde, one, other), missed_values(pde, values, one, places))
+
+
+def at_least_missed(error: Tensor, missed: Tensor) -> Tensor:
+    """Return estimated errors ``(B,)``, where the given values are missed by more than a part of `MISSED` that part at least."""
+    return torch.maximum(error, torch.where(missed > MISSED, missed, 0.0))
 
 
 def missed_values(
@@ -133,8 +137,7 @@ def missed_values(
     gap, size = torch.zeros(len(values), dtype=torch.float64), torch.zeros(len(values), dtype=torch.float64)
     for name, operator in pde.operators.items():
         patch = pde.patches[name]
-        unit = torch.rand((_MISSED_AT, patch.dimension), generator=generator, dtype=torch.float64)
-        s = (patch.from_unit(unit) if places is None else places[name]).to(fitted.weights)
+        s = (patch.drawn(_MISSED_AT, generator) if places is None else places[name]).to(fitted.weights)
         where = patch.points(s)
         rows = operator.rows(where, fitted.features.jets(where, operator.axes), pde.output_count)
         given, unit_size = values[name](s), rows.square().sum(-1).mean().clamp_min(torch.finfo(rows.dtype).tiny)
@@ -291,36 +294,21 @@ def relative_residual(pde: PDE, fitted: FittedFeatures) -> Tensor:
 def corner_notes(pde: PDE, values: ConditionValues) -> list[str]:
     """Say where values of u jump from one condition to the next."""
     notes, generator = [], torch.Generator().manual_seed(0)
-    scale = max(
-        (
-            float(values[c.name](pde.patches[c.name].from_unit(_middle(pde, c.name))).abs().max())
-            for c in pde.valued
-            if c.gives_value
-        ),
-        default=0.0,
-    )
-    conditions = [c for c in pde.valued if c.gives_value]
-    for k, one in enumerate(conditions):
-        for two in conditions[k + 1 :]:
-            if one.component_number != two.component_number:
-                continue
-            shared = meeting_points(pde.patches[one.name], pde.patches[two.name], generator)
-            if shared is None:
-                continue
-            ours, theirs = (values[c.name](pde.patches[c.name].local(shared)) for c in (one, two))
-            jump = (ours - theirs).abs().amax(0)
-            worst = int(jump.argmax())
-            if float(jump[worst]) > _JUMP * scale:
-                notes.append(
-                    f"{one.name} and {two.name} differ by {float(jump[worst]):.3g} where they meet, at "
-                    f"{coordinates(shared[worst].tolist())}: u jumps there, and the error is larger near it."
-                )
+    scale = 0.0
+    for condition in pde.valued:
+        if condition.gives_value:
+            s = pde.patches[condition.name].drawn(64, torch.Generator().manual_seed(0))
+            scale = max(scale, float(values[condition.name](s).abs().max()))
+    for one, two, shared in meetings(pde, generator):
+        ours, theirs = (values[c.name](pde.patches[c.name].local(shared)) for c in (one, two))
+        jump = (ours - theirs).abs().amax(0)
+        worst = int(jump.argmax())
+        if float(jump[worst]) > _JUMP * scale:
+            notes.append(
+                f"{one.name} and {two.name} differ by {float(jump[worst]):.3g} where they meet, at "
+                f"{coordinates(shared[worst].tolist())}: u jumps there, and the error is larger near it."
+            )
     return notes
-
-
-def _middle(pde: PDE, name: str) -> Tensor:
-    unit = torch.rand((64, pde.patches[name].dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return unit
 
 
 def not_found_notes(error: Tensor) -> list[str]:

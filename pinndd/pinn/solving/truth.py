@@ -17,7 +17,7 @@ from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.solving.cache import remembered
 from pinndd.pinn.solving.dense import DenseSettings, solve_densely
 from pinndd.pinn.solving.keys import fingerprint, key_of
-from pinndd.pinn.solving.solver import WIDTHS, probes, solve_with_estimate
+from pinndd.pinn.solving.solver import WIDTHS, at_least_missed, missed_values, probes, solve_with_estimate
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes, Trainings
 from pinndd.pinn.tasks.scales import AnswerScale
 
@@ -37,6 +37,11 @@ def reference_of(pde: PDE) -> Reference:
     if isinstance(pde.reference, RecordedSolutions):
         return CompletedReference(pde, pde.reference)
     return pde.reference if pde.reference is not None else OwnReference(pde)
+
+
+def _declares_solver(pde: PDE) -> bool:
+    """Whether the reference is a solver, which takes its time for every set of points."""
+    return pde.reference is not None and not isinstance(pde.reference, RecordedSolutions)
 
 
 def recorded_conditions(pde: PDE) -> Tensor | None:
@@ -88,14 +93,18 @@ def truth_errors(pde: PDE, values: BoundaryValues) -> Tensor | None:
 
 
 def own_errors(pde: PDE, values: BoundaryValues) -> Tensor:
-    """Return the estimated error of the fast solver as the reference, ``(B,)``, in units of `answer_scale`."""
+    """Return the estimated error of the fast solver as the reference, ``(B,)``, in units of `answer_scale`.
+
+    As for `pinndd.solve`, two fits that both missed the given values may agree, and are no truth.
+    """
     batch, settings, where = _Batch(pde, values, fingerprint(values)), own_settings(pde), probes(pde)
-    u, other = (_solved(batch, each)(where) for each in (settings, settings.second))
+    fitted, second = (_solved(batch, each) for each in (settings, settings.second))
+    u, other = fitted(where), second(where)
     scale = answer_scale(pde, where)
     if scale is not None:
         u, other = scale.of(u), scale.of(other)
     errors: Tensor = (u - other).flatten(1).norm(dim=1) / u.flatten(1).norm(dim=1)
-    return errors.cpu()
+    return at_least_missed(errors.cpu(), missed_values(pde, values, fitted))
 
 
 @lru_cache(maxsize=32)
@@ -156,8 +165,7 @@ def solutions(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
         ValueError: it returns values that are not finite.
     """
     size = values.ensemble.size
-    solved_once = pde.reference is None or isinstance(pde.reference, RecordedSolutions)
-    if solved_once or len(values) <= size + 1 or not superposes(pde, values.ensemble):
+    if not _declares_solver(pde) or len(values) <= size + 1 or not superposes(pde, values.ensemble):
         return _reference(pde, values, points)
     unit = torch.cat((torch.zeros((1, size), dtype=torch.float64), torch.eye(size, dtype=torch.float64)))
     basis = _reference(pde, BoundaryValues(values.ensemble, unit), points)
@@ -249,8 +257,8 @@ def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
         first = coordinates(points[int(outside.nonzero()[0])].tolist())
         raise ValueError(f"PDE {pde.name!r}: the reference is asked at {first}, outside the domain; ask inside it")
     # our own solutions are kept by their weights, and files need not be
-    declared = pde.reference is not None and not isinstance(pde.reference, RecordedSolutions)
-    key = key_of(pde, "declared", values, points) if declared and points.device.type == "cpu" else None
+    cached = _declares_solver(pde) and points.device.type == "cpu"
+    key = key_of(pde, "declared", values, points) if cached else None
     return _kept(key, lambda: _answer(pde, values, points), (len(values), len(points), pde.output_count))
 
 

@@ -11,6 +11,7 @@ from pinndd import PDE, families, load_pde
 from pinndd.pinn.checks.pde import check_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.solving.in_words import truth_in_words
+from pinndd.pinn.solving.solver import MISSED, at_least_missed
 from pinndd.pinn.solving.truth import boundary_episodes, solutions, truth_errors
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate, measured_in_words
@@ -63,6 +64,15 @@ def test_with_a_mean_the_estimate_is_relative_to_the_deviation(unaided):
     cold, hot = truth_errors(replace(unaided, shifts={}), drawn(unaided)), truth_errors(warm, drawn(warm))
     # relative to 300 K it would be hundreds of times smaller
     assert hot.median() > 0.2 * cold.median()
+
+
+def test_two_fits_that_both_missed_the_values_are_no_truth():
+    assert at_least_missed(torch.tensor([0.01, 0.01]), torch.tensor([0.1, 0.9])).tolist() == pytest.approx([0.01, 0.9])
+    burgers = replace(load_pde("burgers"), reference=None)
+    ensemble = burgers.ensemble()
+    wild = torch.zeros((1, ensemble.size), dtype=torch.float64)
+    wild[0, ensemble.slices["left"].start] = 1e6
+    assert truth_errors(burgers, BoundaryValues(ensemble, wild))[0] > MISSED
 
 
 def test_gradients_of_the_own_truth_are_those_of_the_reference(heat, unaided):
