@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.solving.writing import CASE, write_dataset
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class Solution:
     def __len__(self) -> int:
         return len(self.error)
 
-    def __call__(self, points: Any) -> np.ndarray[Any, Any]:
-        """Evaluate u at points ``(Q, d)``: ``(B, Q, outputs)``, float64.
+    def __call__(self, points: Any, which: slice = slice(None)) -> np.ndarray[Any, Any]:
+        """Evaluate u at points ``(Q, d)``: ``(B, Q, outputs)``, float64; ``which`` of the boundary conditions (all).
 
         Raises:
             ValueError: the points have another shape, or one lies outside the domain.
@@ -66,22 +67,21 @@ class Solution:
                 f"points of shape {tuple(where.shape)}: expected (Q, {self.pde.box.dimension}), the coordinates "
                 f"{', '.join(self.pde.box.names)}"
             )
-        size = max(high - low for low, high in zip(self.pde.box.low, self.pde.box.high, strict=True))
-        outside = ~self.pde.box.inside(where, -1e-9 * size)
+        outside = ~self.pde.box.inside(where, -TOLERANCE)
         if bool(outside.any()):
             raise ValueError(f"the point {where[int(outside.nonzero()[0])].tolist()} lies outside the domain")
         step = max(1, _CHUNK // max(1, len(self) * self.pde.output_count))
-        return (
-            np.concatenate([self.field(part).numpy() for part in torch.split(where, step)], 1)
-            if len(where)
-            else self._none()
-        )
+        none = np.zeros((len(range(len(self))[which]), 0, self.pde.output_count))
+        return np.concatenate([none, *(self.field(part)[which].numpy() for part in torch.split(where, step) if len(part))], 1)
 
-    def on_grid(self, nodes: int | None = None) -> tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]:
+    def on_grid(
+        self, nodes: int | None = None, which: slice = slice(None)
+    ) -> tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]:
         """Evaluate u on a grid over the bounding box of the domain.
 
         Args:
             nodes: along every axis, both ends included (None: 101 for two coordinates, 41 for three).
+            which: of the boundary conditions (all).
 
         Returns:
             The coordinates along every axis, and u of shape ``(B, n_1, …, n_d, outputs)``, NaN outside the domain.
@@ -90,12 +90,11 @@ class Solution:
         count = nodes or NODES[box.dimension]
         axes = tuple(np.linspace(low, high, count) for low, high in zip(box.low, box.high, strict=True))
         mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, box.dimension)
-        inside = box.inside(
-            torch.from_numpy(mesh), -1e-9 * max(h - low for low, h in zip(box.low, box.high, strict=True))
-        ).numpy()
-        u = np.full((len(self), len(mesh), self.pde.output_count), np.nan)
-        u[:, inside] = self(mesh[inside])
-        return axes, u.reshape(len(self), *[count] * box.dimension, self.pde.output_count)
+        inside = box.inside(torch.from_numpy(mesh), -TOLERANCE).numpy()
+        found = self(mesh[inside], which)
+        u = np.full((len(found), len(mesh), self.pde.output_count), np.nan)
+        u[:, inside] = found
+        return axes, u.reshape(len(found), *[count] * box.dimension, self.pde.output_count)
 
     def dataset(self, nodes: int | None = None) -> xr.Dataset:
         """Return u on a grid as an xarray data set, with coordinates, units and the estimated errors.
@@ -140,6 +139,3 @@ class Solution:
             ValueError: the ending is unknown, or the format cannot hold this solution.
         """
         return write_dataset(self.pde, self.dataset(nodes), Path(path))
-
-    def _none(self) -> np.ndarray[Any, Any]:
-        return np.zeros((len(self), 0, self.pde.output_count))

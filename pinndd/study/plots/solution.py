@@ -24,8 +24,8 @@ def draw_solution(solution: Solution, which: int = 0) -> Figure:
         which: number of the condition.
     """
     pde = solution.pde
-    axes, grid = solution.on_grid()
-    u = grid[which]
+    axes, grid = solution.on_grid(which=slice(which, which + 1))
+    u = grid[0]
     sections = _sections(solution, u)
     rows, columns = len(pde.components), len(sections)
     about = _title(solution, which)
