@@ -26,7 +26,7 @@ INTERIOR_ROWS, BOUNDARY_ROWS = 3.0, 1.0
 FLUX_WEIGHT = 9.0
 """Weight of a condition on derivatives against one on u: a flux that is missed is felt everywhere."""
 
-_FLAT = 3e-4
+_FLAT = 1e-8
 """Relative decrease of the loss at which Gauss-Newton has arrived: what remains is rounding, amplified by the normal equations."""
 
 TOGETHER = 1

@@ -25,7 +25,11 @@ def served(tmp_path_factory, heat_set):
     port = free_port(None)
     command = [sys.executable, "-m", "pinndd", "explore", str(path), "--port", str(port), "--no-browser"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    # a shell that runs the tests in the background lets its children ignore Ctrl-C
+    heed = None if os.name == "nt" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=heed
+    )
     said = []
     for line in process.stdout:
         said.append(line)
@@ -133,7 +137,8 @@ def settled(page, clip, before):
 def test_ctrl_c_ends_it_with_a_sentence(served):
     process, port, _ = served
     process.send_signal(signal.SIGINT)
-    assert process.stdout.read().endswith("stopped; the page is closed, nothing was written\n")
+    rest, _ = process.communicate(timeout=60)
+    assert rest.endswith("stopped; the page is closed, nothing was written\n")
     assert process.wait(timeout=20) == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, port), timeout=5)
