@@ -25,6 +25,17 @@ class Inputs(Protocol):
         """Whether that derivative of all inputs is zero everywhere."""
 
 
+class PointFeatures(Protocol):
+    """Features φ_p of a point, and their derivatives."""
+
+    @property
+    def width(self) -> int:
+        """Number of features P."""
+
+    def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
+        """Differentiate the features at ``(N, d)``: one tensor ``(N, P)`` per derivative."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """The inputs that a network sees: every coordinate scaled to [-1, 1]; a periodic one as cosine and sine."""

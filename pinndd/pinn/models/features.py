@@ -1,7 +1,9 @@
-"""PINNs that are linear in their trained weights: random features of the point, fitted to collocation data."""
+"""PINNs that are linear in their trained weights: features of the point, drawn or trained before, fitted to collocation data."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +12,8 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.jets.features import Encoding, RandomFeatures, draw_features
+from pinndd.pinn.jets.body import Body
+from pinndd.pinn.jets.features import Encoding, PointFeatures, RandomFeatures, draw_features
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
@@ -28,7 +31,7 @@ class FittedFeatures:
         outputs: components of u.
     """
 
-    features: RandomFeatures
+    features: PointFeatures
     weights: Tensor
     episodes: Draws
     outputs: int
@@ -41,19 +44,22 @@ class FittedFeatures:
         return torch.cat(parts, -1)
 
 
-@dataclass(frozen=True)
-class FeatureModel(RowsModel):
-    """Random-feature PINN of the retrain protocol, as a `pinndd.learners.ridge.LinearModel` or a least-squares model.
+class HeadModel(RowsModel, ABC):
+    """PINN of the retrain protocol whose features are given, as a `pinndd.learners.ridge.LinearModel` or a least-squares model.
 
-    Args:
+    The learner finds its output layer, the *head*.
+
+    Attributes:
         pde: the equation.
         width: features per output.
-        scale: standard deviation of the inner weights.
     """
 
     pde: PDE
-    width: int = 256
-    scale: float = 2.0
+    width: int
+
+    @abstractmethod
+    def features(self, seed: int, like: Tensor) -> PointFeatures:
+        """Return the features of a draw, on the device and in the dtype of ``like``."""
 
     @cached_property
     def residual(self) -> PointwiseResidual:
@@ -62,14 +68,8 @@ class FeatureModel(RowsModel):
 
     @property
     def parameter_count(self) -> int:
-        """Number of trained weights."""
+        """Number of weights of the head."""
         return self.width * self.pde.output_count
-
-    def features(self, seed: int, like: Tensor) -> RandomFeatures:
-        """Draw the features of a seed, on the device and in the dtype of ``like``."""
-        encoding = Encoding(self.pde.box, self.pde.periodic_axes)
-        return draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
-
     def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
         points, scales = data[INTERIOR], row_scales(self.pde, data)
@@ -102,6 +102,45 @@ class FeatureModel(RowsModel):
         """Return the output weights of trained models."""
         return fitted.weights
 
+
+@dataclass(frozen=True)
+class FeatureModel(HeadModel):
+    """PINN on random features.
+
+    Args:
+        pde: the equation.
+        width: features per output.
+        scale: standard deviation of the inner weights.
+    """
+
+    pde: PDE
+    width: int = 256
+    scale: float = 2.0
+
+    def features(self, seed: int, like: Tensor) -> RandomFeatures:
+        """Draw the features of a seed, on the device and in the dtype of ``like``."""
+        encoding = Encoding(self.pde.box, self.pde.periodic_axes)
+        return draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+
     def with_settings(self, width: int, scale: float) -> FeatureModel:
         """Return the model with another width and feature scale."""
         return replace(self, width=width, scale=scale)
+
+
+@dataclass(frozen=True)
+class BodyModel(HeadModel):
+    """PINN whose hidden layers were trained before (`pinndd.pinn.bodies`), for all boundary conditions together.
+
+    Args:
+        pde: the equation.
+        width: features per output, those of every body.
+        bodies: of which each draw takes one: draw n the body n modulo their number.
+    """
+
+    pde: PDE
+    width: int
+    bodies: Sequence[Body]
+
+    def features(self, seed: int, like: Tensor) -> Body:
+        """Return the body of a draw, on the device and in the dtype of ``like``."""
+        return self.bodies[seed % len(self.bodies)].to(like)

@@ -10,10 +10,12 @@ from typing import Any
 import pandas as pd
 
 from pinndd.data import SyntheticData
+from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
+from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
 from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
@@ -21,7 +23,7 @@ from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import Episodes
 from pinndd.study.protocols.adaptive import tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
-from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests, roughening_for
+from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import distill_on
 from pinndd.study.protocols.learners import ON_POINTS, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
@@ -39,6 +41,9 @@ LEVELS = (1.0, 1e2, 1e4)
 CEILING = "dense"
 CEILING_WHERE_SLOW = (3.0625, 1.8)
 """Size of the ceiling in a first look at a nonlinear equation, and for several outputs of one, as multiples of the study's."""
+
+ANEW_LEVELS, ANEW_RATIOS = (0.1, 1.0, 10.0), (0.1, 1.0, 10.0)
+"""Factors on the weights of a distilled set that are tuned anew for a network that the outer loop did not see."""
 
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
@@ -96,17 +101,34 @@ class RetrainBench(Bench[RetrainSettings]):
     conditions: FreshConditions
 
     @property
+    def slow(self) -> bool:
+        """Whether a fit takes so long that tuning has to be sparing: all that has no closed form."""
+        return self.learner.differentiation != "closed form"
+
+    @property
     def hurried(self) -> bool:
         """Whether this is a first look with a slow learner."""
-        return self.settings.quick and self.recipe.slow
+        return self.settings.quick and self.slow
 
     @property
     def sluggish(self) -> bool:
         """Whether a fit takes several times as long as a slow one, since there are several outputs."""
-        return self.recipe.slow and self.pde.output_count > 1
+        return self.slow and self.pde.output_count > 1
 
     def task_on(self, pool: Episodes) -> BoundaryGeneralisation:
-        return BoundaryGeneralisation(pool, (self.seed,))
+        return BoundaryGeneralisation(pool, self.recipe.draws(self.learner, self.seed))
+
+    @property
+    def validation(self) -> Sequence[BoundaryEpisodes]:
+        return [self.conditions.validation.with_seed(draw) for draw in self.recipe.draws(self.learner, self.seed)]
+
+    def finished(self, data: SyntheticData) -> SyntheticData:
+        if self.seed in self.recipe.draws(self.learner, self.seed):
+            return data
+        level, weight = weights_of(data)
+        plain = self.conditions.plain
+        sets = [weighted(data, level * inner, weight * inner * outer) for inner in ANEW_LEVELS for outer in ANEW_RATIOS]
+        return self.best("", sets, plain[:12] if self.slow else plain).data
 
     @property
     def outer(self) -> OuterSettings:
@@ -129,7 +151,7 @@ class RetrainBench(Bench[RetrainSettings]):
         plain = self.conditions.plain
         if self.hurried:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[2:5]), plain[:6]
-        elif self.recipe.slow:
+        elif self.slow:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[1:6]), plain[:12]
         else:
             sets, episodes = weight_grid(data, LEVELS, RATIOS), plain
@@ -147,9 +169,9 @@ class RetrainBench(Bench[RetrainSettings]):
             return self
         methods = ("hammersley", "midpoint-grid", "sobol")[: 1 if self.hurried else 3]
         sets = [self.design(m, self.study.size) for m in methods]
-        ratios, levels = (RATIOS[2:5], LEVELS[: 1 if self.hurried else 2]) if self.recipe.slow else (RATIOS[1:6], LEVELS)
+        ratios, levels = (RATIOS[2:5], LEVELS[: 1 if self.hurried else 2]) if self.slow else (RATIOS[1:6], LEVELS)
         plain = self.conditions.plain
-        episodes = plain[:8] if self.recipe.slow else plain
+        episodes = plain[:8] if self.slow else plain
         errors = [
             min(c.best("", weight_grid(data, levels, ratios), episodes).error for data in sets) for c in candidates
         ]
@@ -274,7 +296,7 @@ class FreshStudy(Study[Any]):
 
     def bench_of(self, recipe: Recipe, learner: Any, seed: int) -> RetrainBench:
         """Return a bench of the retrain protocol."""
-        counts = (512, 128) if recipe.name == "ridge" else (256, 32)
+        counts = (512, 128) if isinstance(learner, Ridge) else (256, 32)
         conditions = FreshConditions(
             self.pde,
             seed,
@@ -295,7 +317,8 @@ class RetrainStudy(FreshStudy):
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
         recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
-        learner = recipe.build(self.pde, recipe.distilling)
+        size = recipe.fitted_to(self.pde, self.size.points, self.size.boundary_points)
+        learner = recipe.build(self.pde, {**recipe.distilling, **size})
         self.progress("retrain: solving conditions", 0, 1, None)
         return (self.bench_of(recipe, learner, seed).with_best_scale(),)
 
@@ -342,7 +365,7 @@ class RetrainStudy(FreshStudy):
         ]
         if bench.sluggish:
             notes.append("Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them.")
-        if bench.recipe.name == "ridge":
+        if isinstance(bench.learner, Ridge):
             notes.append(
                 "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."
             )
