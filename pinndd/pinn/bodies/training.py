@@ -81,7 +81,9 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
     """
     problem = _Problem(pde, settings, roughening)
     network = network_of(pde, settings)
-    leaves = [part[0].clone().requires_grad_() for layer in network.unpack(network.initial([settings.seed])) for part in layer]
+    leaves = [
+        part[0].clone().requires_grad_() for layer in network.unpack(network.initial([settings.seed])) for part in layer
+    ]
     # the first matrix maps coordinates, whose directions are not alike
     hidden = leaves[2::2]
     others = [leaf for leaf in leaves if all(leaf is not matrix for matrix in hidden)]
@@ -104,7 +106,8 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
         loss.backward()  # type: ignore[no-untyped-call]
         for optimiser in optimisers:
             optimiser.step()
-        average = float(loss) if step == 0 else 0.95 * average + 0.05 * float(loss)
+        now = float(loss.detach())
+        average = now if step == 0 else 0.95 * average + 0.05 * now
         if progress is not None and (step % 20 == 19 or step + 1 == settings.steps):
             progress(step + 1, settings.steps, math.exp(average / 2))
     body = _body(network, [leaf.detach() for leaf in leaves])

@@ -70,6 +70,7 @@ class HeadModel(RowsModel, ABC):
     def parameter_count(self) -> int:
         """Number of weights of the head."""
         return self.width * self.pde.output_count
+
     def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
         points, scales = data[INTERIOR], row_scales(self.pde, data)
@@ -78,7 +79,9 @@ class HeadModel(RowsModel, ABC):
         for name, operator in self.pde.operators.items():
             s = data[name]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count))
+            rows.append(
+                scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count)
+            )
             targets.append(scales[name] * episodes.values[name](s))
         return Rows(
             self.residual,

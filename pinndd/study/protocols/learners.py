@@ -28,8 +28,8 @@ from pinndd.pinn.models.conditioned_linear import LinearConditionedModel
 from pinndd.pinn.models.conditioned_mlp import ConditionedMLP
 from pinndd.pinn.models.features import BodyModel, FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
-from pinndd.problem import Learner
 from pinndd.pinn.sets.roughened import roughening_for
+from pinndd.problem import Learner
 from pinndd.study.protocols.parts import unknown
 
 Settings = Mapping[str, Any]
@@ -87,9 +87,12 @@ class Recipe:
 Recipes = Mapping[str, Recipe]
 
 
-def default_learner(pde: PDE) -> str:
-    """Return the learner that fits an equation: ridge for a linear one, Gauss-Newton for others."""
+def drawn_learner(pde: PDE) -> str:
+    """Return the learner of random features that fits an equation: ridge for a linear one, Gauss-Newton for others."""
     return "ridge" if pointwise_residual(pde).is_linear() else "gauss-newton"
+
+
+BODY = "body"
 
 
 def recipe_of(name: str, recipes: Recipes) -> Recipe:
@@ -104,13 +107,13 @@ def recipe_of(name: str, recipes: Recipes) -> Recipe:
 
 
 def distilling_recipe(pde: PDE, name: str | None, recipes: Recipes) -> Recipe:
-    """Return the recipe of the learner to distill with: the one asked for, else the one that fits the equation.
+    """Return the recipe of the learner to distill with: the one asked for, else bodies, else the one that fits the equation.
 
     Raises:
         UnknownNameError: the protocol has no such learner.
         ValueError: its training is not differentiated, or it needs a linear equation.
     """
-    recipe = recipe_of(name or default_learner(pde), recipes)
+    recipe = recipe_of(name or (BODY if BODY in recipes else drawn_learner(pde)), recipes)
     if recipe.outer is None:
         able = [other.name for other in recipes.values() if other.outer is not None]
         raise ValueError(
@@ -169,7 +172,7 @@ def _body_width(pde: PDE, points: int, boundary_points: int) -> Settings:
     return {"width": max(8, min(MOST_FEATURES, round(FEATURES_PER_ROW * rows / pde.output_count)))}
 
 
-FEATURES_PER_ROW = 0.7
+FEATURES_PER_ROW = 0.85
 
 
 def _body(pde: PDE, stored: Settings) -> Learner:
@@ -258,7 +261,7 @@ ON_POINTS: Recipes = {
             lifts=((1.0, 1.0), (1.0, 1e2)),
         ),
         Recipe(
-            "body",
+            BODY,
             _body,
             _describe_body,
             Outer(300, 24, 0.01),
