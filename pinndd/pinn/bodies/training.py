@@ -29,8 +29,11 @@ from pinndd.pinn.tasks.episodes import Draws, Trainings
 PENALTY = 1e-10
 """Of the heads, against rows of unit size."""
 
-HEAD_STEPS = 12
-"""Most Gauss-Newton steps of a head of a nonlinear equation."""
+HEAD_STEPS, DECREASE = 12, 1e-4
+"""Most Gauss-Newton steps of a head of a nonlinear equation, and the relative decrease of its loss at which they end earlier."""
+
+REPEATED = 3
+"""Steps in a row that take the same boundary conditions where heads are iterated: the last heads are near the next ones."""
 
 WARM_UP = 30
 """First steps, over which the rates rise."""
@@ -94,7 +97,7 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
     average = math.nan
     for step in range(settings.steps):
         _set_rates(optimisers, settings, step)
-        losses = problem.losses(_body(network, leaves), settings.conditions, step + 1)
+        losses = problem.losses(_body(network, leaves), step + 1)
         if not bool(losses.isfinite().all()):
             raise BodyError(
                 f"PDE {pde.name!r}: the training of a body is not finite at step {step}, boundary condition "
@@ -112,7 +115,7 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
             progress(step + 1, settings.steps, math.exp(average / 2))
     body = _body(network, [leaf.detach() for leaf in leaves])
     with torch.no_grad():
-        return TrainedBody(body, math.exp(float(problem.losses(body, CHECKED, 0).mean()) / 2))
+        return TrainedBody(body, math.exp(float(problem.checked(body).mean()) / 2))
 
 
 def network_of(pde: PDE, settings: BodySettings) -> MLP:
@@ -130,6 +133,7 @@ class _Problem:
         values = self.values(CHECKED, 0)
         self.balance = Balance.of(reference, self.points(0), Trainings(values, 0), typical_size(pde, values))
         self.linear = reference.residual.is_linear()
+        self.group, self.heads = 0, torch.zeros(0)
 
     def values(self, count: int, number: int) -> BoundaryValues:
         """Draw boundary conditions; ``number`` 0 is for checks."""
@@ -141,22 +145,32 @@ class _Problem:
         counts, seed = (self.settings.points, self.settings.boundary_points), self.settings.seed * _STRIDE + number
         return collocation_data(self.pde, *sample_points(self.pde, "latin-hypercube", *counts, seed + 1))
 
-    def losses(self, body: Body, count: int, number: int) -> Tensor:
-        """Return the logarithm of the squared relative residual of fresh boundary conditions at fresh points, ``(count,)``."""
-        data, trainings = self.points(number), Trainings(self.values(count, number), 0)
+    def losses(self, body: Body, number: int) -> Tensor:
+        """Return the logarithm of the squared relative residual of the boundary conditions of a step, from 1 on, ``(conditions,)``."""
+        group = number if self.linear else 1 + (number - 1) // REPEATED
+        start = self.heads if group == self.group else None
+        losses, self.heads = self._relative(body, self.values(self.settings.conditions, group), number, start)
+        self.group = group
+        return losses
+
+    def checked(self, body: Body) -> Tensor:
+        """Return the same of boundary conditions and points that no step saw, ``(CHECKED,)``."""
+        return self._relative(body, self.values(CHECKED, 0), 0, None)[0]
+
+    def _relative(self, body: Body, values: BoundaryValues, number: int, start: Tensor | None) -> tuple[Tensor, Tensor]:
+        data, trainings = self.points(number), Trainings(values, 0)
         model = BalancedModel(BodyModel(self.pde, body.width, (body,)), self.balance, self.settings.boundary_weight)
         rows = model.prepare(data, trainings)
+        fixed = _GivenRows(replace(rows, jets=rows.jets.detach(), boundary=rows.boundary.detach()))
         with torch.no_grad():
-            heads = self._heads(rows, data, trainings)
-        found = rows.residuals(heads).square().sum(-1)
-        return (found / rows.targets.square().sum(-1)).log()
-
-    def _heads(self, rows: Rows, data: SyntheticData, trainings: Draws) -> Tensor:
-        given = _GivenRows(replace(rows, jets=rows.jets.detach(), boundary=rows.boundary.detach()))
-        learner: Ridge | GaussNewton
-        learner = Ridge(given, PENALTY) if self.linear else GaussNewton(given, PENALTY, iterations=HEAD_STEPS, decrease=1e-4)
-        heads: Tensor = learner.fit(data, trainings)
-        return heads
+            heads: Tensor
+            if self.linear:
+                heads = Ridge(fixed, PENALTY).fit(data, trainings)
+            else:
+                heads = GaussNewton(fixed, PENALTY, iterations=HEAD_STEPS, decrease=DECREASE).fit(data, trainings, start)
+        # what the heads make small, their penalty included: only then does their derivative drop out
+        left = rows.residuals(heads).square().sum(-1) + PENALTY * heads.square().sum(-1)
+        return (left / rows.targets.square().sum(-1)).log(), heads
 
 
 @dataclass(frozen=True)

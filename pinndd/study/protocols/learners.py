@@ -107,13 +107,13 @@ def recipe_of(name: str, recipes: Recipes) -> Recipe:
 
 
 def distilling_recipe(pde: PDE, name: str | None, recipes: Recipes) -> Recipe:
-    """Return the recipe of the learner to distill with: the one asked for, else bodies, else the one that fits the equation.
+    """Return the recipe of the learner to distill with: the one asked for, else that of random features which fits the equation.
 
     Raises:
         UnknownNameError: the protocol has no such learner.
         ValueError: its training is not differentiated, or it needs a linear equation.
     """
-    recipe = recipe_of(name or (BODY if BODY in recipes else drawn_learner(pde)), recipes)
+    recipe = recipe_of(name or drawn_learner(pde), recipes)
     if recipe.outer is None:
         able = [other.name for other in recipes.values() if other.outer is not None]
         raise ValueError(
@@ -154,7 +154,7 @@ def _gauss_newton(pde: PDE, stored: Settings) -> Learner:
     return GaussNewton(_features(pde, stored), float(stored.get("penalty", 1e-8)))
 
 
-BODY_STEPS = {True: 600, False: 900}
+BODY_STEPS = {True: 600, False: 500}
 """Steps of training a body, of a linear equation or not."""
 
 BODY_CONDITIONS = {True: 48, False: 8}

@@ -28,7 +28,7 @@ from pinndd.study.protocols.adaptive import tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import distill_on
-from pinndd.study.protocols.learners import ON_POINTS, Recipe, distilling_recipe, drawn_learner
+from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, distilling_recipe, drawn_learner
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
@@ -323,7 +323,9 @@ class RetrainStudy(FreshStudy):
     name = "retrain"
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
-        recipe, learner, remark = self._prepared(distilling_recipe(self.pde, self.settings.learner, self.recipes))
+        # in a first look nobody waits for bodies
+        usual = drawn_learner(self.pde) if self.settings.quick else BODY
+        recipe, learner, remark = self._prepared(distilling_recipe(self.pde, self.settings.learner or usual, self.recipes))
         self.progress("retrain: solving conditions", 0, 1, None)
         return (replace(self.bench_of(recipe, learner, seed).with_best_scale(), remark=remark),)
 
