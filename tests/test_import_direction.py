@@ -47,6 +47,7 @@ WHEN_CALLED = {
     "study/classification/baselines.py": {"sklearn"},
     "pinn/declare/recorded.py": {"pandas", "scipy", "xarray"},
     "pinn/solving/cache.py": {"pinndd"},
+    "pinn/solving/parts.py": {"cloudpickle", "loky", "threadpoolctl"},
     "pinn/solving/measured.py": {"sklearn"},
     "pinn/solving/solution.py": {"xarray"},
     "pinn/solving/writing.py": {"meshio"},

@@ -11,6 +11,7 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation
 from pinndd.pinn.declare.loading import load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.solving.telling import telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
 from pinndd.study.protocols.bench import quiet
@@ -109,8 +110,9 @@ def distill_set(
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
     equation = load_pde(pde) if isinstance(pde, str) else pde
     settings = settings or StudySettings()
-    bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
-    return distill_on(bench, checkpoint, resume)
+    with telling(progress):
+        bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
+        return distill_on(bench, checkpoint, resume)
 
 
 def evaluate(
@@ -158,4 +160,5 @@ def evaluate(
         raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
-    return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)
+    with telling(progress):
+        return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)
