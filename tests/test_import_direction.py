@@ -45,6 +45,7 @@ WHEN_CALLED = {
     "vision/datasets/finding.py": {"pooch"},
     "vision/datasets/loading.py": {"sklearn"},
     "study/classification/baselines.py": {"sklearn"},
+    "pinn/declare/tables.py": {"pandas"},
     "pinn/declare/recorded.py": {"pandas", "scipy", "xarray"},
     "pinn/solving/cache.py": {"pinndd"},
     "pinn/solving/parts.py": {"cloudpickle", "loky", "threadpoolctl"},
