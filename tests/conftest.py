@@ -17,10 +17,12 @@ from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.solving.cache import CACHE
+from pinndd.pinn.solving.parts import PROCESSES
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
 torch.set_num_threads(1)
 os.environ[CACHE] = "off"  # no test reads what an earlier run kept
+os.environ[PROCESSES] = "1"  # the tests themselves run in several processes
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

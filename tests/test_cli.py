@@ -452,7 +452,9 @@ def test_distill_saves_a_set(run, fake_distiller, tmp_path):
     assert "saved: heat-retrain.npz" in done.out
     assert SyntheticData.load(tmp_path / "heat-retrain.npz").header["pde"] == "heat"
     assert not list(tmp_path.glob("*checkpoint*"))
-    refused(run("distill", "heat"), "heat-retrain.npz exists", "--overwrite")
+    refused(run("distill", "heat"), "--out heat-retrain.npz exists", "--overwrite")
+    (tmp_path / "other.checkpoint.npz").mkdir()
+    refused(run("distill", "heat", "--out", "other.npz"), "other.checkpoint.npz, which is a folder: choose another file")
     assert run("distill", "heat", "--overwrite").code == 0
 
 

@@ -120,6 +120,30 @@ class TestASet:
         assert code == 2
         assert "was distilled for the PDE 'ring', --pde gives 'heat'" in said
 
+    @pytest.mark.parametrize("entries", [{}, {"module": "heat"}, {"module": "", "source": ""}, {"module": "heat", "source": ""}])
+    def test_of_a_packaged_pde_without_a_checksum_is_accepted_with_a_word(self, tmp_path, entries):
+        points, kept = pinndd.RetrainSettings(points=9, boundary_points=6), tmp_path / "old.npz"
+        data = pinndd.distill_set("heat", "retrain", points, settings=pinndd.StudySettings(effort=0.02)).data
+        plain = {name: value for name, value in data.header.items() if name not in ("module", "source")}
+        replace(data, header={**plain, **entries}).save(kept)
+        code, _, said = invoke("export", kept)
+        assert (code, said.count("\n")) == (0, 1)
+        assert "old.npz does not say with which PDE module it was made" in said
+        assert "nobody can tell whether the packaged 'heat', which is used, is the same" in said
+        settings = pinndd.StudySettings(test_conditions=2, shifts=("none",))
+        with pytest.warns(UserWarning, match="whether the packaged 'heat', which is used, is the same"):
+            pinndd.evaluate(kept, settings=settings)
+
+    @pytest.mark.parametrize(
+        "entries",
+        [{"module": "/somewhere/heat.py"}, {"module": "heat.py"}, {"module": "other"}, {"module": 3}, {"pde": "ring"}, {"pde": 3}],
+    )
+    def test_without_a_checksum_no_other_module_is_executed(self, entries):
+        with pytest.raises(PDEModuleError, match="none is executed"):
+            load_remembered({"pde": "heat", **entries}, None)
+        with pytest.raises(PDEModuleError):
+            load_remembered({"pde": "heat", "source": "0" * 64}, None)
+
     def test_of_a_packaged_pde_of_another_version_is_refused(self):
         pde = load_pde("heat")
         assert load_remembered(header(pde), None).name == "heat"

@@ -9,6 +9,7 @@ from typing import Any
 
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE, ModuleSource, pointwise_residual
+from pinndd.pinn.solving.telling import telling
 from pinndd.study.plots.gallery import Picture, draw_gallery
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
@@ -100,7 +101,8 @@ def _require_learners(asked: Sequence[str], settings: StudySettings) -> None:
 def run_protocol(pde: PDE, name: str, size: Any, settings: StudySettings, progress: Progress, allowance: Allowance) -> Outcome:
     """Run one protocol."""
     protocol = protocol_named(name)
-    return run(protocol.open(pde, size, settings, progress, allowance), protocol)
+    with telling(progress):
+        return run(protocol.open(pde, size, settings, progress, allowance), protocol)
 
 
 def run_study(

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pinndd.pinn.solving.parts import PROCESSES, process_count
+
 _PATIENCE = 5.0
 """Seconds that a process has to stop by itself after Ctrl-C."""
 
@@ -69,7 +71,7 @@ def run_many(
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
-                running.append((job, _start(job), time.monotonic()))
+                running.append((job, _start(job, at_once), time.monotonic()))
                 started(job)
             time.sleep(pause)
             for entry in list(running):
@@ -82,16 +84,18 @@ def run_many(
         _stop([process for _, process, _ in running])
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: Job, at_once: int) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     single = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    # together, no more processes than processors compute true solutions
+    share = {PROCESSES: str(max(1, process_count() // at_once))}
     with job.log.open("wb") as log:
         return subprocess.Popen(
             list(job.command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **single, "NO_COLOR": "1"},
+            env={**os.environ, **single, **share, "NO_COLOR": "1"},
         )
 
 

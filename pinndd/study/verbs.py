@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
@@ -9,8 +10,9 @@ from pandas import DataFrame
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation
-from pinndd.pinn.declare.loading import load_pde, load_remembered
+from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.solving.telling import telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
 from pinndd.study.protocols.bench import quiet
@@ -109,8 +111,9 @@ def distill_set(
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
     equation = load_pde(pde) if isinstance(pde, str) else pde
     settings = settings or StudySettings()
-    bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
-    return distill_on(bench, checkpoint, resume)
+    with telling(progress):
+        bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
+        return distill_on(bench, checkpoint, resume)
 
 
 def evaluate(
@@ -127,7 +130,7 @@ def evaluate(
     Args:
         data: the set, or the file that holds it.
         pde: the equation that it was distilled for, or its name or module, which is executed (None: the module that the set
-            remembers, if it lies there unchanged).
+            remembers, if it lies there unchanged; a packaged one with a warning where an older version wrote no checksum).
         protocol: by name or as an object (None: what the set says).
         learner: any learner of the protocol (None: the one that it was distilled with).
         settings: number of test conditions, shifts, distance and device.
@@ -156,6 +159,9 @@ def evaluate(
     equation = load_remembered(data.header, file, "pde=") if pde is None else load_pde(pde) if isinstance(pde, str) else pde
     if named and equation.name != named:
         raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
+    if pde is None and (said := difference(equation, data.header, file, given=False)):
+        warnings.warn(said, stacklevel=2)
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
-    return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)
+    with telling(progress):
+        return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)

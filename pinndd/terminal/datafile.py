@@ -46,6 +46,6 @@ def open_data(path: Path, module: str | None) -> DataFile:
     pde = load_remembered(data.header, path) if module is None else load_pde(module)
     if pde.name != name:
         raise ValueError(f"{path} was distilled for the PDE {name!r}, --pde gives {pde.name!r}: name the module of {name!r}")
-    if module is not None and (said := difference(pde, data.header, path)):
+    if said := difference(pde, data.header, path, given=module is not None):
         warn(said)
     return DataFile(data, pde, str(protocol))

@@ -19,6 +19,7 @@ from pinndd.pinn.families import Family, Fourier
 from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
 from pinndd.terminal.errors import BAD_INPUT, checking_input
+from pinndd.terminal.progress import ProgressBars
 
 _SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
@@ -131,7 +132,8 @@ def check(name: str) -> None:
     """Print what is wrong with a PDE module; exit with 2 if it cannot be used."""
     with checking_input():
         pde = load_pde(name)
-        findings = check_pde(pde)
+        with ProgressBars():
+            findings = check_pde(pde)
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         table.add_row(_SIGNS[finding.level], finding.subject, finding.message)

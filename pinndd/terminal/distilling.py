@@ -23,6 +23,7 @@ from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.output import require_writable
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
 from pinndd.terminal.tables import plain_table
@@ -114,16 +115,15 @@ def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool)
         raise ValueError("--resume and --overwrite exclude each other: choose one")
     if path.suffix != ".npz":
         raise ValueError(f"--out {path}: a data set is an .npz file; name it {path.with_suffix('.npz')}")
-    if path.is_dir() or checkpoint.is_dir():
-        raise ValueError(f"--out {path} is a folder: name a file")
+    require_writable("--out", path, overwrite=overwrite or checkpoint.exists())
+    if checkpoint.is_dir():
+        raise ValueError(f"--out {path}: its state would be kept in {checkpoint}, which is a folder: choose another file")
     if overwrite:
         checkpoint.unlink(missing_ok=True)
     elif checkpoint.exists() and not resume:
         raise ValueError(
             f"an interrupted distillation is kept in {checkpoint}: go on with --resume, or drop it with --overwrite"
         )
-    elif path.exists() and not checkpoint.exists():
-        raise ValueError(f"{path} exists: replace it with --overwrite, or choose another file with --out")
 
 
 def _show(pde: PDE, protocol: str, data: SyntheticData, files: Sequence[Path]) -> None:

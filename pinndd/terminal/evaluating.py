@@ -20,6 +20,7 @@ from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.output import require_writable
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
 from pinndd.terminal.tables import component_table, error_table
@@ -54,8 +55,8 @@ def evaluate(
             raise ValueError(f"--solutions: {path} is of the protocol {file.protocol}; only solved takes solutions back")
         if solutions is not None and not solutions.exists():
             raise ValueError(f"--solutions {solutions}: there is no such file")
-        if out is not None and out.exists():
-            raise ValueError(f"--out {out} exists: choose another file")
+        if out is not None:
+            require_writable("--out", out, overwrite=None)
     with working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         study = protocol.open(file.pde, settings=settings, progress=bars)
         if solutions is not None:

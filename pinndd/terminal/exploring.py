@@ -14,6 +14,7 @@ from pinndd.study.exploring.frames import open_frames
 from pinndd.study.solving import learners_of
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.progress import ProgressBars
 
 
 def explore(what: str, module: str | None, port: int | None, browser: bool) -> None:
@@ -28,7 +29,8 @@ def explore(what: str, module: str | None, port: int | None, browser: bool) -> N
         number = free_port(port)
     typer.echo(f"{pde.name}: preparing the page")
     with working("the page was not opened"):
-        frames = open_frames(pde, data)
+        with ProgressBars():
+            frames = open_frames(pde, data)
         serve(frames, number, browser=browser, ready=lambda address: typer.echo(f"open {address} (Ctrl-C ends it)"))
     typer.echo("stopped; the page is closed, nothing was written")
 

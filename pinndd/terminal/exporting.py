@@ -10,6 +10,7 @@ from pinndd.pinn.files.scripts import FRAMEWORKS, require_script, write_script
 from pinndd.study.protocols import protocol_named
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.output import require_writable
 
 CSV = "csv"
 """What a set is exported to unless something else is said."""
@@ -28,8 +29,7 @@ def export(path: Path, module: str | None, to: str, out: Path | None, overwrite:
             raise ValueError(f"--out {target}: the export is {what}; name it {target.with_suffix(suffix)}")
         readings = [target.with_name(f"{target.stem}-readings.csv")] if file.protocol == "sensors" else []
         for known in (target, *readings) if to == CSV else (target, target.with_suffix(".csv")):
-            if known.exists() and not overwrite:
-                raise ValueError(f"{known} exists: replace it with --overwrite, or choose another file with --out")
+            require_writable("--out", known, overwrite=overwrite)
         if to != CSV:
             require_script(file.pde, file.data, to)
     with working(f"begin again with: pinndd export {path}"):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pinndd.pinn.solving.telling import telling
+
 
 class ProgressBars:
     """Draw one bar for everything that is being done; call it as a `pinndd.study.results.outcome.Progress`.
 
-    Where the standard error is no terminal, one line is printed when something begins.
+    Where the standard error is no terminal, one line is printed when something begins. True solutions that are computed meanwhile
+    are shown too.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -28,12 +32,15 @@ class ProgressBars:
             disable=not self.console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._listening = ExitStack()
 
     def __enter__(self) -> ProgressBars:
         self._bars.start()
+        self._listening.enter_context(telling(self))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._listening.close()
         self._bars.stop()
 
     def __call__(self, description: str, done: int, total: int, error: float | None) -> None:
@@ -43,4 +50,7 @@ class ProgressBars:
             self._tasks[description] = self._bars.add_task(description, total=total, error=text)
             if not self.console.is_terminal:
                 self.console.print(description, markup=False, highlight=False)
+        task = self._bars.tasks[self._bars.task_ids.index(self._tasks[description])]
+        if done < task.completed:  # it begins again, and so does its time
+            self._bars.reset(task.id)
         self._bars.update(self._tasks[description], completed=done, total=total, error=text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.output import require_writable
 from pinndd.terminal.settings import require_device
 
 
@@ -40,7 +40,7 @@ def solve(
         for option, path in (("--plot", plot), ("--out", out)):
             if path is not None:
                 for file in (path,) if option == "--plot" else files_of(pde, path):
-                    _require_writable(option, file, overwrite)
+                    require_writable(option, file, overwrite=overwrite)
     with working("nothing was written"):
         solution = problem.solve(_say if sys.stderr.isatty() else None)
         written = list(solution.save(out)) if out is not None else []
@@ -56,19 +56,6 @@ def solve(
         typer.echo(line)
     for path in written:
         typer.echo(f"written: {path}")
-
-
-def _require_writable(option: str, path: Path, overwrite: bool) -> None:
-    """Notice before any work that a file cannot be written."""
-    if path.is_dir():
-        raise ValueError(f"{option} {path} is a folder: name a file in it")
-    if path.exists() and not overwrite:
-        raise ValueError(f"{option} {path} exists: choose another file, or add --overwrite")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise ValueError(f"{option} {path}: {folder} is a file, not a folder; choose another place")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{option} {path}: the folder {folder} may not be written to; choose another place")
 
 
 def _say(message: str, done: int, total: int, error: float | None) -> None:

@@ -73,7 +73,7 @@ def plot(path: Path, module: str | None = None) -> None:
         pde = load_remembered(stored, folder.config_file) if module is None else load_pde(module)
         if pde.name != config.pde:
             raise ValueError(f"run {path} is about {config.pde!r}, --pde gives {pde.name!r}: name the module of {config.pde!r}")
-        if module is not None and (said := difference(pde, stored, folder.config_file)):
+        if said := difference(pde, stored, folder.config_file, given=module is not None):
             warn(said)
         if not folder.outcomes():
             raise ValueError(f"run {path} has no finished protocol yet: go on with 'pinndd study {config.module} --resume'")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pinndd.pinn.solving.parts import PROCESSES
 from pinndd.study.run_many import Job, run_many
 
 
@@ -41,6 +42,15 @@ def test_every_process_has_one_thread(tmp_path):
     show = job(tmp_path, "threads", "import os; print(os.environ['OMP_NUM_THREADS'])")
     run_many([show], 1, lambda one: None, seen.append, pause=0.01)
     assert seen[0].last_words == "1"
+
+
+@pytest.mark.parametrize(("at_once", "each"), [(1, "6"), (4, "1"), (7, "1")])
+def test_studies_at_a_time_share_the_processes_of_true_solutions(tmp_path, monkeypatch, at_once, each):
+    monkeypatch.setenv(PROCESSES, "6")
+    seen = []
+    show = job(tmp_path, "share", f"import os; print(os.environ['{PROCESSES}'])")
+    run_many([show], at_once, lambda one: None, seen.append, pause=0.01)
+    assert seen[0].last_words == each
 
 
 def test_ctrl_c_leaves_no_process(tmp_path, monkeypatch):

@@ -71,7 +71,8 @@ def remembered(pde: PDE) -> dict[str, str]:
 def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = "--pde") -> PDE:
     """Load the module that a file remembers, if that is safe: nothing else is executed.
 
-    That is a packaged module, or one that lies where the file says; its checksum must be that of the file.
+    That is a packaged module, or one that lies where the file says; its checksum must be that of the file. Where an older version
+    wrote none, a packaged module is taken, which is ours: say so with `difference`.
 
     Args:
         header: with the entries of `remembered`.
@@ -84,6 +85,8 @@ def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = 
     """
     who = "the set" if file is None else str(file)
     module, checksum = header.get(MODULE), header.get(SOURCE)
+    if (ours := _packaged_without_checksum(header)) is not None:
+        return _run(ours, ours.read_bytes())
     if not isinstance(module, str) or not module or not isinstance(checksum, str) or not checksum:
         raise PDEModuleError(
             f"{who} does not say with which PDE module it was made, so none is executed: give the module of "
@@ -104,15 +107,32 @@ def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = 
     return _run(found, text)
 
 
-def difference(pde: PDE, header: Mapping[str, Any], file: Path) -> str:
-    """Say how a PDE that was given differs from the module that a file remembers; empty if it does not."""
+def _packaged_without_checksum(header: Mapping[str, Any]) -> Path | None:
+    """Return the packaged module that a file names which holds no checksum; None if it holds one, or names another module."""
+    if header.get(SOURCE):
+        return None
+    named = header.get(MODULE) or header.get("pde")
+    return module_files().get(named) if isinstance(named, str) else None
+
+
+def difference(pde: PDE, header: Mapping[str, Any], file: Path | None, *, given: bool = True) -> str:
+    """Say how a PDE may differ from the module that a file remembers; empty if it does not.
+
+    Args:
+        pde: what is used.
+        header: of the file.
+        file: for the message (None: there is none).
+        given: whether a person gave the PDE; otherwise it is what `load_remembered` returned.
+    """
+    who = "the set" if file is None else str(file)
     checksum, now = header.get(SOURCE), "" if pde.source is None else pde.source.checksum
     if checksum == now:
         return ""
     if not checksum:
-        return f"{file} does not say with which PDE module it was made, so nobody can tell whether the one given is the same"
+        used = "the one given is the same" if given else f"the packaged {pde.name!r}, which is used, is the same"
+        return f"{who} does not say with which PDE module it was made, so nobody can tell whether {used}"
     return (
-        f"the PDE module given is another than the one that {file} was made with (checksum {str(checksum)[:8]} then, {now[:8]} now); "
+        f"the PDE module given is another than the one that {who} was made with (checksum {str(checksum)[:8]} then, {now[:8]} now); "
         "the one given is used"
     )
 

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinndd.pinn.declare.tables import read_csv
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -190,9 +192,9 @@ def _frame(path: Path, coordinates: Sequence[str]) -> pd.DataFrame:
     """Read a file as a table of nodes."""
     import pandas as pd
 
+    if path.suffix == ".csv":
+        return read_csv(path, "expected a column per coordinate and component", RecordedSolutionsError)
     try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True)
         if path.suffix == ".npz":
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}

@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
 from jinja2 import Environment, StrictUndefined
 
 from pinndd.checkpoint import write_atomically
@@ -37,22 +36,20 @@ class _Line:
         says: what it gives the values of, for people: ``u``, ``∂u/∂t``.
         component: output of the network, where it gives the value itself; else None.
         operator: an expression of ``x`` and ``u`` for anything else.
-        coefficients: of the default values.
     """
 
     name: str
     says: str
     component: int | None
     operator: str
-    coefficients: list[float]
 
 
 def write_script(pde: PDE, data: SyntheticData, path: Path | str, framework: str) -> tuple[Path, Path]:
     """Write a script that trains a network on a distilled set, and the points that it reads, beside it.
 
     The script takes residual and domain from the PDE module, by its packaged name, or by its path from the script. The values of
-    every condition are functions at its top, to be edited; those that stand there are one draw of the training family, by its
-    coefficients. With the weights that it gives to the losses, the loss is that of pinndd, up to one factor in DeepXDE.
+    every condition are functions at its top, to be edited; those that stand there are one draw of the training family. With
+    the weights that it gives to the losses, the loss is that of pinndd, up to one factor in DeepXDE.
 
     Args:
         pde: the equation that the set was distilled for, loaded from its module.
@@ -70,18 +67,18 @@ def write_script(pde: PDE, data: SyntheticData, path: Path | str, framework: str
     path = Path(path)
     require_script(pde, data, framework)
     assert pde.source is not None
-    names, lows, highs = pde.box.names, pde.box.low, pde.box.high
     interior, boundary = point_counts(pde, data)
     text = _template(framework).render(
         title=pde.title or pde.name,
-        script=path.name,
+        seed=_SEED,
         interior=interior,
         boundary=boundary,
         module=_module(pde.source.module, path),
-        coordinates=list(names),
+        coordinates=list(pde.box.names),
         lines=_lines(pde),
         joined=[c.name for c in pde.valued if c.joins],
-        scaled=[(k, low, high - low, k in pde.periodic_axes) for k, (low, high) in enumerate(zip(lows, highs, strict=True))],
+        periodic=bool(pde.periodic_axes),
+        columns=_columns(pde),
         inputs=pde.box.dimension + len(pde.periodic_axes),
         outputs=pde.output_count,
         equations=pointwise_residual(pde).equations,
@@ -122,20 +119,14 @@ def _module(module: str, script: Path) -> str:
     return f"Path(__file__).parent / {_quoted(relative)}"
 
 
+def _columns(pde: PDE) -> list[str]:
+    """What the network sees, of coordinates ``s`` scaled to [-1, 1]: a periodic one by its cosine and sine."""
+    columns = [(f"s[:, {k}:{k + 1}]", k in pde.periodic_axes) for k in range(pde.box.dimension)]
+    return [f"torch.cos(torch.pi * {s}), torch.sin(torch.pi * {s})" if periodic else s for s, periodic in columns]
+
+
 def _lines(pde: PDE) -> list[_Line]:
-    families = pde.ensemble().families
-    drawn = pde.ensemble().sample(1, torch.Generator().manual_seed(_SEED))[0]
-    parts = dict(zip(families, torch.split(drawn, [f.size for f in families.values()]), strict=True))
-    return [
-        _Line(
-            c.name,
-            _says(pde, c),
-            pde.operators[c.name].component,
-            _operator(pde, c),
-            [float(f"{v:.6g}") for v in parts[c.name].tolist()],
-        )
-        for c in pde.valued
-    ]
+    return [_Line(c.name, _says(pde, c), pde.operators[c.name].component, _operator(pde, c)) for c in pde.valued]
 
 
 def _says(pde: PDE, condition: Condition) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor
 from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.tables import EntryError, numbers, read_csv
 from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.models.solved_conditions import CONDITIONS
 from pinndd.pinn.sets.condition_code import grid_values, patch_grid
@@ -162,26 +163,16 @@ def _from_csv(path: Path, pde: PDE, count: int) -> tuple[np.ndarray[Any, Any], n
 
 def _table(path: Path, names: Sequence[str]) -> np.ndarray[Any, Any]:
     """Read the named columns of a CSV, ``(rows, columns)``."""
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SolutionFileError(f"{path} is no CSV ({error}): expected the columns {', '.join(names)}") from error
-    header = [name.strip() for name in rows[0]] if rows else []
-    lacking = [name for name in names if name not in header]
-    if lacking or len(rows) < 2:
+    wanted = ", ".join(names)
+    table = read_csv(path, f"expected the columns {wanted}", SolutionFileError)
+    lacking = [name for name in names if name not in table.columns]
+    if lacking or table.empty:
         what = f"has no column {lacking[0]!r}" if lacking else "has no rows"
-        found = ", ".join(header) or "none"
-        raise SolutionFileError(f"{path} {what}: expected the columns {', '.join(names)}, found {found}")
-    chosen, numbers = [header.index(name) for name in names], []
-    for line, row in enumerate(rows[1:], start=2):
-        if not row:
-            continue
-        try:
-            numbers.append([float(row[k]) for k in chosen])
-        except (ValueError, IndexError) as error:
-            wanted = ", ".join(names)
-            raise SolutionFileError(f"{path}, line {line}: {error}; expected a number in each of {wanted}") from error
-    return np.array(numbers)
+        raise SolutionFileError(f"{path} {what}: expected the columns {wanted}, found {', '.join(table.columns)}")
+    try:
+        return numbers(table, names, finite=False)
+    except EntryError as error:
+        raise SolutionFileError(f"{path}, line {error.line}: {error}; expected a number in each of {wanted}") from error
 
 
 def _check_values(path: Path, pde: PDE, points: np.ndarray[Any, Any], fields: np.ndarray[Any, Any]) -> None:

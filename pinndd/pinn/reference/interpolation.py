@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +13,14 @@ from torch import Tensor
 
 def gauss_legendre(count: int) -> tuple[Tensor, Tensor]:
     """Return nodes and weights ``(count,)`` of Gauss-Legendre quadrature on [0, 1], float64."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = _leggauss(count)
     return torch.from_numpy((nodes + 1) / 2), torch.from_numpy(weights / 2)
+
+
+@lru_cache(maxsize=64)
+def _leggauss(count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    # a solution on many slabs of time asks for the same rule for each
+    return np.polynomial.legendre.leggauss(count)
 
 
 def composite_gauss_legendre(panels: int, count: int) -> tuple[Tensor, Tensor]:
@@ -89,6 +97,11 @@ def differentiation_matrix(nodes: Tensor) -> Tensor:
 
 def legendre_transform(count: int) -> Tensor:
     """Return the matrix ``(count, count)`` from values at `gauss_legendre` nodes to Legendre coefficients on [0, 1]."""
+    return _legendre_transform(count).clone()
+
+
+@lru_cache(maxsize=64)
+def _legendre_transform(count: int) -> Tensor:
     nodes, weights = gauss_legendre(count)
     degrees = torch.arange(count, dtype=torch.float64)
     return (2 * degrees[:, None] + 1) * (legendre(2 * nodes - 1, count - 1) * weights[:, None]).T

@@ -127,7 +127,9 @@ def _unit(block: Tensor) -> Tensor:
     return (block.shape[-1] / total).sqrt() if float(total) > 0 else total.new_ones(())
 
 
-def solve_densely(pde: PDE, values: ConditionValues, settings: DenseSettings, device: str = "cpu") -> FittedFeatures:
+def solve_densely(
+    pde: PDE, values: ConditionValues, settings: DenseSettings, device: str = "cpu", size: float | None = None
+) -> FittedFeatures:
     """Solve for B boundary conditions; for a linear PDE one factorisation serves all.
 
     Args:
@@ -135,9 +137,10 @@ def solve_densely(pde: PDE, values: ConditionValues, settings: DenseSettings, de
         values: the conditions, as functions of the local coordinates.
         settings: how densely.
         device: where.
+        size: typical size of u (None: that of the values).
     """
     data = dense_points(pde, settings).to(device)
-    learner = dense_learner(pde, settings, typical_size(pde, values))
+    learner = dense_learner(pde, settings, typical_size(pde, values) if size is None else size)
     with torch.no_grad():
         if isinstance(learner, Ridge):
             trainings = Trainings(values, settings.seed)

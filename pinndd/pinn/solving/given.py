@@ -134,17 +134,9 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
         GivenValueError: a condition is missing or unknown, or its values do not fit.
         SamplesError: measured values that cannot be used.
     """
-    periodic = {c.name: c for c in pde.conditions if isinstance(c, Periodic)}
     known = {c.name: c for c in pde.valued}
     for name in values:
-        if name in periodic:
-            raise GivenValueError(
-                f"values of {name!r}: u is periodic along {periodic[name].axis}, which needs no values; leave them out"
-            )
-        if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise GivenValueError(f"values of {name!r}: PDE {pde.name!r} has the conditions {', '.join(known)}{hint}")
+        require_condition(pde, f"values of {name!r}", name)
     missing = [name for name, c in known.items() if name not in values and c.values.size > 0]
     if missing:
         raise GivenValueError(
@@ -178,6 +170,27 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
             f"coefficients of different numbers of boundary conditions: {listed}; give as many of each, or one"
         )
     return GivenValues(functions, max(counts.values(), default=1), measured)
+
+
+def require_condition(pde: PDE, place: str, name: str) -> None:
+    """Make sure that a name is that of a condition with values.
+
+    Args:
+        pde: the equation.
+        place: where the name was read, for the message.
+        name: the name.
+
+    Raises:
+        GivenValueError: it is none, or that of a periodic condition.
+    """
+    periodic = {c.name: c.axis for c in pde.conditions if isinstance(c, Periodic)}
+    if name in periodic:
+        raise GivenValueError(f"{place}: u is periodic along {periodic[name]}, so {name!r} needs no values; leave them out")
+    known = [c.name for c in pde.valued]
+    if name not in known:
+        close = get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise GivenValueError(f"{place}: condition {name!r} is none of {', '.join(known)}{hint}")
 
 
 def _constant(name: str, value: float) -> Callable[[Tensor], Tensor]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 import runpy
-import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from pinndd.pinn.declare.conditions import Periodic
 from pinndd.pinn.declare.loading import line_of
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.solving.given import Given, GivenValueError
+from pinndd.pinn.declare.tables import EntryError, numbers, read_csv
+from pinndd.pinn.solving.given import Given, GivenValueError, require_condition
 from pinndd.pinn.solving.measured import Samples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONDITION, VALUE, NOISE = "condition", "value", "noise"
 _COEFFICIENT = re.compile(r"(.*\S)\s*\[(\d+)\]")
@@ -75,10 +75,10 @@ def _read_one(pde: PDE, source: str | Path) -> dict[str, Given]:
 def _assignment(text: str) -> dict[str, Given]:
     name, _, written = text.partition("=")
     try:
-        numbers = [float(part) for part in written.split(",")]
+        given = [float(part) for part in written.split(",")]
     except ValueError as error:
         raise GivenValueError(f"{text!r}: {error}; expected NAME=NUMBER, or NAME=C1,C2,… with coefficients") from error
-    return {name.strip(): numbers if len(numbers) > 1 else numbers[0]}
+    return {name.strip(): given if len(given) > 1 else given[0]}
 
 
 def _from_module(pde: PDE, path: Path) -> dict[str, Given]:
@@ -96,42 +96,12 @@ def _from_module(pde: PDE, path: Path) -> dict[str, Given]:
 
 
 def _from_csv(pde: PDE, path: Path) -> dict[str, Given]:
-    table = _table(path)
+    expected = "expected a line of column names, then a line per sample, with commas between entries"
+    table = read_csv(path, expected, GivenValueError)
     if any(match and match.group(1) not in (*pde.box.names, VALUE, NOISE) for match in map(_COEFFICIENT.fullmatch, table.columns)):
         return _coefficients(pde, path, table)
     table.columns = [_without_unit(pde, path, column) for column in table.columns]
     return _samples(pde, path, table)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    """Read a CSV as text; the index counts the lines of the file, and lines without any entry are left out."""
-    try:
-        with warnings.catch_warnings():
-            # a line that is longer than the first one is a mistake, such as a decimal comma
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table: pd.DataFrame = pd.read_csv(
-                path,
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                dtype=str,
-                keep_default_na=False,
-                skip_blank_lines=False,
-                index_col=False,
-            )
-    except pd.errors.ParserWarning as error:
-        raise GivenValueError(
-            f"{path}: lines have more entries than there are columns: write commas between entries, and points in numbers"
-        ) from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise GivenValueError(
-            f"{path} is no CSV ({error}): expected a line of column names, then a line per sample, with commas between entries"
-        ) from error
-    table = table.fillna("").apply(lambda column: column.str.strip())
-    table.columns, table.index = table.columns.str.strip(), table.index + 2
-    if len(table.columns) == 1 and ";" in table.columns[0]:
-        raise GivenValueError(f"{path} has semicolons between its entries: write commas, and points in numbers")
-    filled: pd.DataFrame = table.loc[(table != "").any(axis=1)]
-    return filled
 
 
 def _without_unit(pde: PDE, path: Path, column: str) -> str:
@@ -161,26 +131,15 @@ def _samples(pde: PDE, path: Path, table: pd.DataFrame) -> dict[str, Given]:
     if table.empty:
         raise GivenValueError(f"{path} has no samples: expected a line per sample with {', '.join(columns)}")
     for line, name in table[CONDITION].items():
-        _require_condition(pde, f"{path}, line {line}", name)
-    numbers = _numbers(path, table, [*pde.box.names, VALUE, *([NOISE] if NOISE in table.columns else [])])
+        require_condition(pde, f"{path}, line {line}", name)
+    read = _numbers(path, table, [*pde.box.names, VALUE, *([NOISE] if NOISE in table.columns else [])])
     found: dict[str, Given] = {}
     for name in dict.fromkeys(table[CONDITION]):
         mine = (table[CONDITION] == name).to_numpy()
-        noise = numbers[mine, -1] if NOISE in table.columns else None
+        noise = read[mine, -1] if NOISE in table.columns else None
         d = pde.box.dimension
-        found[name] = Samples(numbers[mine, :d], numbers[mine, d], noise)
+        found[name] = Samples(read[mine, :d], read[mine, d], noise)
     return found
-
-
-def _require_condition(pde: PDE, place: str, name: str) -> None:
-    known = [c.name for c in pde.valued]
-    periodic = {c.name: c.axis for c in pde.conditions if isinstance(c, Periodic)}
-    if name in periodic:
-        raise GivenValueError(f"{place}: u is periodic along {periodic[name]}, so {name!r} needs no values; leave them out")
-    if name not in known:
-        close = get_close_matches(name, known, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise GivenValueError(f"{place}: condition {name!r} is none of {', '.join(known)}{hint}")
 
 
 def _coefficients(pde: PDE, path: Path, table: pd.DataFrame) -> dict[str, Given]:
@@ -193,7 +152,7 @@ def _coefficients(pde: PDE, path: Path, table: pd.DataFrame) -> dict[str, Given]
         if match is None:
             raise GivenValueError(f"{path}: column {column!r} has no meaning beside coefficients such as {pde.valued[0].name}[0]")
         name = match.group(1)
-        _require_condition(pde, f"{path}, column {column!r}", name)
+        require_condition(pde, f"{path}, column {column!r}", name)
         if int(match.group(2)) >= sizes[name]:
             raise GivenValueError(f"{path}: column {column!r}: {name} has {sizes[name]} coefficients; leave it out")
         if name not in found:
@@ -219,15 +178,9 @@ def _require(pde: PDE, path: Path, table: pd.DataFrame, needed: Sequence[str], o
 
 def _numbers(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray[Any, Any]:
     """Return columns as float64; the first entry that is no finite number is an error."""
-    arrays = []
-    for column in columns:
-        array = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
-        bad = ~np.isfinite(array)
-        if bad.any():
-            k = int(np.flatnonzero(bad)[0])
-            entry = table[column].iloc[k]
-            hint = ": write it with a point" if re.fullmatch(r"-?\d+,\d+", entry) else ""
-            said = repr(entry) if entry else "empty"
-            raise GivenValueError(f"{path}, line {table.index[k]}: {column} is {said}, expected a finite number{hint}")
-        arrays.append(array)
-    return np.stack(arrays, -1)
+    try:
+        return numbers(table, columns, finite=True)
+    except EntryError as error:
+        hint = ": write it with a point" if re.fullmatch(r"-?\d+,\d+", error.entry) else ""
+        said = repr(error.entry) if error.entry else "empty"
+        raise GivenValueError(f"{path}, line {error.line}: {error.column} is {said}, expected a finite number{hint}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from functools import lru_cache
@@ -15,9 +16,11 @@ from pinndd.pinn.declare.recorded import RecordedSolutions
 from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.solving.cache import remembered
-from pinndd.pinn.solving.dense import DenseSettings, solve_densely
+from pinndd.pinn.solving.dense import DenseSettings, solve_densely, typical_size
 from pinndd.pinn.solving.keys import fingerprint, key_of
+from pinndd.pinn.solving.parts import SHOWN, WORTH, one_thread, solved_one_by_one
 from pinndd.pinn.solving.solver import WIDTHS, at_least_missed, missed_values, probes, solve_with_estimate
+from pinndd.pinn.solving.telling import tell
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes, Trainings
 from pinndd.pinn.tasks.scales import AnswerScale
 
@@ -30,6 +33,15 @@ _ROUNDING = 1e-15
 
 _PROBED = 8
 """Conditions by which the fast solver chooses its weights; a quarter of them where each costs a solution."""
+
+_FEW = 4
+"""Conditions that are solved together without a question whether one by one were better."""
+
+_BRIEF = 1.0
+"""Seconds for one condition that may well be those of imports."""
+
+_TWICE = 1.5
+"""A reference that takes so many times longer for two conditions than for one solves one after the other."""
 
 
 def reference_of(pde: PDE) -> Reference:
@@ -117,7 +129,11 @@ def own_settings(pde: PDE) -> DenseSettings:
     width = WIDTHS[pde.box.dimension][1 if linear and pde.output_count == 1 else 0]
 
     def chosen() -> Tensor:
-        return torch.tensor(astuple(solve_with_estimate(pde, drawn, width).settings), dtype=torch.float64)
+        what = f"{pde.name}: choosing how densely true solutions are computed"
+        tell(what, 0, 1)
+        found = solve_with_estimate(pde, drawn, width).settings
+        tell(what, 1, 1)
+        return torch.tensor(astuple(found), dtype=torch.float64)
 
     features, seed, weight, scale, penalty, iterations = _kept(key_of(pde, "settings of our own", drawn), chosen, (6,)).tolist()
     return DenseSettings(int(features), int(seed), weight, scale, penalty, int(iterations))
@@ -138,8 +154,25 @@ def _solved(batch: _Batch, settings: DenseSettings) -> FittedFeatures:
     pde, values = batch.pde, batch.values
     shape = (len(values), settings.width * pde.output_count)
     key = key_of(pde, f"our own, {settings}", values)
-    weights = _kept(key, lambda: solve_densely(pde, values, settings).weights, shape)
+
+    def compute() -> Tensor:
+        if pointwise_residual(pde).is_linear():  # one factorisation serves all conditions
+            return solve_densely(pde, values, settings).weights
+        return solved_one_by_one(pde, _OwnSolve(settings, typical_size(pde, values)), values)
+
+    weights = _kept(key, compute, shape)
     return FeatureModel(pde, settings.width, settings.scale).fitted(weights, Trainings(values, settings.seed))
+
+
+@dataclass(frozen=True)
+class _OwnSolve:
+    """Solve conditions of a nonlinear PDE by the fast solver; the answers are output weights ``(B, outputs · P)``."""
+
+    settings: DenseSettings
+    size: float
+
+    def __call__(self, pde: PDE, values: BoundaryValues) -> Tensor:
+        return solve_densely(pde, values, self.settings, size=self.size).weights
 
 
 def _kept(key: str | None, compute: Callable[[], Tensor], shape: tuple[int, ...]) -> Tensor:
@@ -259,7 +292,73 @@ def _reference(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
     # our own solutions are kept by their weights, and files need not be
     cached = _declares_solver(pde) and points.device.type == "cpu"
     key = key_of(pde, "declared", values, points) if cached else None
-    return _kept(key, lambda: _answer(pde, values, points), (len(values), len(points), pde.output_count))
+    solve = _declared if cached else _answer
+    return _kept(key, lambda: solve(pde, values, points), (len(values), len(points), pde.output_count))
+
+
+def _declared(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:
+    """Ask a declared solver: for all conditions at once, or for one after the other where it works like that anyway.
+
+    Many solvers take hardly longer for more conditions, and their last digits depend on which conditions they are asked together.
+    Such a solver is asked once. One whose answer to a condition is the same bit for bit alone, and which takes twice as long for
+    two, is asked by several processes where it takes long.
+    """
+    count = len(values)
+    with one_thread():
+        if count < _FEW:
+            return _answer(pde, values, points)
+        asked = _Asked(pde, values, points)
+        one_by_one = _seconds_for_one(asked) * count
+        if one_by_one > WORTH and _one_after_the_other(asked):
+            return solved_one_by_one(pde, _Answer(points), values)
+        what = f"{pde.name}: true solutions"
+        if one_by_one > SHOWN:
+            tell(what, 0, count)
+        answer = _answer(pde, values, points)
+        if one_by_one > SHOWN:
+            tell(what, count, count)
+        return answer
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Ask the reference of a PDE at points."""
+
+    points: Tensor
+
+    def __call__(self, pde: PDE, values: BoundaryValues) -> Tensor:
+        return _answer(pde, values, self.points)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the reference of a PDE is asked first; all that is found out by it is about the PDE."""
+
+    pde: PDE
+    values: BoundaryValues = field(compare=False)
+    points: Tensor = field(compare=False)
+
+    def timed(self, conditions: slice) -> tuple[Tensor, float]:
+        """Return the answer for some of the conditions, and the seconds that it took."""
+        start = time.perf_counter()
+        answer = _answer(self.pde, BoundaryValues(self.values.ensemble, self.values.coefficients[conditions]), self.points)
+        return answer, time.perf_counter() - start
+
+
+@lru_cache(maxsize=32)
+def _seconds_for_one(asked: _Asked) -> float:
+    seconds = asked.timed(slice(1))[1]
+    # the first time may have imported and prepared a lot
+    return asked.timed(slice(1))[1] if seconds < _BRIEF else seconds
+
+
+@lru_cache(maxsize=32)
+def _one_after_the_other(asked: _Asked) -> bool:
+    both, seconds = asked.timed(slice(2))
+    if not torch.equal(both[:1], asked.timed(slice(1))[0]):
+        return False
+    second, one = asked.timed(slice(1, 2))
+    return torch.equal(both[1:], second) and seconds > _TWICE * one
 
 
 def _answer(pde: PDE, values: BoundaryValues, points: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def geometric_mean(ratios: Sequence[float], groups: Sequence[str]) -> Interval:
         return Interval(math.exp(mean), 0.0, math.inf)
     totals = [sum(x - mean for x, g in zip(logs, groups, strict=True) if g == name) for name in names]
     variance = len(names) / (len(names) - 1) * sum(float(s) ** 2 for s in totals) / len(logs) ** 2
-    reach = float(t.ppf((1 + LEVEL) / 2, len(names) - 1)) * math.sqrt(variance)
+    reach = float(stdtrit(len(names) - 1, (1 + LEVEL) / 2)) * math.sqrt(variance)
     return Interval(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach))
 
 

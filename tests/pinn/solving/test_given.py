@@ -127,7 +127,7 @@ def test_values_that_cannot_be_used_are_named(heat, given, message):
     ("values", "message"),
     [
         (Z, "PDE 'heat': no values of start; give a number, a function, coefficients or samples for each of left, right, start"),
-        ({**Z, "strat": 0.0}, "values of 'strat': PDE 'heat' has the conditions left, right, start; did you mean 'start'"),
+        ({**Z, "strat": 0.0}, "values of 'strat': condition 'strat' is none of left, right, start; did you mean 'start'"),
         (
             {"left": np.zeros((2, 7)), "right": np.zeros((3, 7)), "start": 0.0},
             "different numbers of boundary conditions: 2 of left, 3 of right; give as many of each, or one",
@@ -140,5 +140,5 @@ def test_conditions_that_do_not_fit_are_named(heat, values, message):
 
 
 def test_a_periodic_edge_takes_no_values():
-    with pytest.raises(GivenValueError, match="values of 'ring': u is periodic along x, which needs no values; leave them out"):
+    with pytest.raises(GivenValueError, match="values of 'ring': u is periodic along x, so 'ring' needs no values; leave them out"):
         given_values(load_pde("kdv"), {"ring": 0.0, "start": 0.0})

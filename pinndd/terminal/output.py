@@ -1,0 +1,28 @@
+"""Notice before any work that a file cannot be written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def require_writable(option: str, path: Path, *, overwrite: bool | None) -> None:
+    """Make sure that a file may be written.
+
+    Args:
+        option: that names it, for the message.
+        path: of the file.
+        overwrite: whether a file that is there may be replaced; None where the command has no ``--overwrite``.
+
+    Raises:
+        ValueError: it is a folder, exists already, or its folder cannot be written to.
+    """
+    if path.is_dir():
+        raise ValueError(f"{option} {path} is a folder: name a file in it")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{option} {path} exists: choose another file{', or add --overwrite' if overwrite is False else ''}")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{option} {path}: {folder} is a file, not a folder; choose another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{option} {path}: the folder {folder} may not be written to; choose another place")
