@@ -97,7 +97,8 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
     average = math.nan
     for step in range(settings.steps):
         _set_rates(optimisers, settings, step)
-        losses = problem.losses(_body(network, leaves), step + 1)
+        with torch.enable_grad():  # whoever asks first for a body may be within no_grad
+            losses = problem.losses(_body(network, leaves), step + 1)
         if not bool(losses.isfinite().all()):
             raise BodyError(
                 f"PDE {pde.name!r}: the training of a body is not finite at step {step}, boundary condition "
