@@ -186,7 +186,7 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
         settings: how densely.
         size: typical size of u.
     """
-    features = FeatureModel(pde, settings.width, settings.scale)
+    features = dense_features(pde, settings)
     model = DenseModel(features, settings.weight, size)
     # the columns of the scaled rows of every equation and condition have a mean square of 1 in sum
     blocks = features.residual.equations + sum(
@@ -196,6 +196,11 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     if features.residual.is_linear():
         return Ridge(model, penalty)
     return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT)
+
+
+def dense_features(pde: PDE, settings: DenseSettings) -> FeatureModel:
+    """Return the features of a dense solution: random ones, and those that are singular at corners of the domain."""
+    return FeatureModel(pde, settings.width, settings.scale, singular=True)
 
 
 def _least_squares(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:
