@@ -87,7 +87,7 @@ def solve_with_estimate(
     for settings in _attempts(pde, width):
         fits = [solve_densely(pde, values, each, device) for each in (settings, settings.second)]
         found.append(DenseSolution(fits[0], settings, estimated_error(pde, values, fits[0], fits[1])))
-        if _typical(found[-1]) <= goal:
+        if not _typical(found[-1]) > goal:
             break
     last = found[-1]
     if last.settings.windows > 1 and not pointwise_residual(pde).is_linear() and _typical(last) <= MISSED:

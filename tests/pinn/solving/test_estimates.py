@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 
 import deepxde as dde
 import numpy as np
@@ -115,4 +116,4 @@ def test_solutions_nearby_are_of_first_order_for_a_nonlinear_equation(windows):
         exact = solve_densely(pde, moved(step), settings)
         left.append(float((near(where) - exact(where)).norm() / exact(where).norm()))
     assert left[0] < 0.1
-    assert all(3 < one / two < 5 for one, two in zip(left, left[1:], strict=False))
+    assert all(3 < one / two < 5 for one, two in pairwise(left))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import deepxde as dde
 import numpy as np
 import pytest
@@ -21,7 +23,6 @@ from pinndd.pinn.solving.given import given_values
 from pinndd.pinn.solving.solver import MISSED, probes, relative_gap, solve_given, solve_with_estimate
 from pinndd.pinn.solving.windows import can_be_cut, windows
 from pinndd.pinn.tasks.episodes import Trainings
-
 
 
 def ripple(x, t, k=14):
@@ -62,7 +63,7 @@ def test_windows_cover_the_time_without_gaps():
     whole = load_pde("heat").box
     assert times[0][0] == whole.low[-1]
     assert times[-1][1] == whole.high[-1]
-    for (_, end), (start, _) in zip(times, times[1:], strict=False):
+    for (_, end), (start, _) in pairwise(times):
         assert start == pytest.approx(end, abs=1e-6)
     assert [w.share for w in parts] == [(0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1)]
 
