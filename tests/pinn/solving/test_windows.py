@@ -20,7 +20,7 @@ from pinndd.pinn.solving.dense import (
     with_weights,
 )
 from pinndd.pinn.solving.given import given_values
-from pinndd.pinn.solving.solver import MISSED, probes, relative_gap, solve_given, solve_with_estimate
+from pinndd.pinn.solving.solver import DOUBT, GOAL, MISSED, probes, relative_gap, solve_given, solve_with_estimate
 from pinndd.pinn.solving.windows import can_be_cut, windows
 from pinndd.pinn.tasks.episodes import Trainings
 
@@ -122,7 +122,7 @@ def test_what_measurements_leave_open_is_found_in_windows_too(monkeypatch):
     pde, x = load_pde("heat"), np.linspace(0, 1, 8)
     noisy = Samples(np.stack((x, 0 * x), -1), np.sin(np.pi * x), noise=0.05)
     one = solve_given(pde, given_values(pde, {"left": 0.0, "right": 0.0, "start": noisy}))
-    monkeypatch.setattr(solver, "_attempts", lambda pde, width: [DenseSettings(width, 0, windows=3)])
+    monkeypatch.setattr(solver, "_attempts", lambda pde, width, linear: [DenseSettings(width, 0, windows=3)])
     cut = solve_given(pde, given_values(pde, {"left": 0.0, "right": 0.0, "start": noisy}))
     assert cut.features == 450
     assert cut.uncertainty[0] == pytest.approx(one.uncertainty[0], rel=0.02)
@@ -131,7 +131,7 @@ def test_what_measurements_leave_open_is_found_in_windows_too(monkeypatch):
 def test_windows_count_for_nonlinear_equations_even_where_one_window_agrees_better(monkeypatch):
     pde = load_pde("burgers")
     values = given_values(pde, {"left": 0.0, "right": 0.0, "start": lambda x: np.sin(np.pi * x)})
-    for errors, chosen in (((0.02, 0.05), 4), ((0.02, 2 * MISSED), 1)):
+    for errors, chosen in (((0.02, 0.05), 4), ((0.02, 2 * MISSED), 1), ((0.9 * GOAL, GOAL), 4), ((0.9 * GOAL / DOUBT,), 1)):
         left = list(errors)
         monkeypatch.setattr(solver, "estimated_error", lambda *_, left=left: torch.tensor([left.pop(0)]))
         assert solve_with_estimate(pde, values, 60).settings.windows == chosen
