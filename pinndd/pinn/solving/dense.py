@@ -144,16 +144,17 @@ def solve_densely(
         size: typical size of u (None: that of the values).
     """
     parts, fits = windows(pde, settings.windows), list[FittedFeatures]()
+    size = typical_size(pde, values) if size is None else size
     for window in parts:
         here = window.values(values, fits[-1] if fits else None)
-        fits.append(_solve_at_once(window.pde, here, settings, device))
+        fits.append(_solve_at_once(window.pde, here, settings, device, size))
     return together(fits, parts, Trainings(values, settings.seed))
 
 
-def _solve_at_once(pde: PDE, values: ConditionValues, settings: DenseSettings, device: str) -> FittedFeatures:
+def _solve_at_once(pde: PDE, values: ConditionValues, settings: DenseSettings, device: str, size: float) -> FittedFeatures:
     """Solve in one window."""
     data = dense_points(pde, settings).to(device)
-    learner = dense_learner(pde, settings, typical_size(pde, values) if size is None else size)
+    learner = dense_learner(pde, settings, size)
     with torch.no_grad():
         if isinstance(learner, Ridge):
             trainings = Trainings(values, settings.seed)
@@ -180,19 +181,20 @@ def solve_nearby(
     """
     parts, fits = windows(pde, settings.windows), list[FittedFeatures]()
     before: FittedFeatures | None = None
+    size = typical_size(pde, values)
     for window, here in zip(parts, apart(fitted), strict=True):
         there = window.values(nearby, fits[-1] if fits else None)
-        fits.append(_nearby_at_once(window.pde, here, window.values(values, before), there, settings))
+        fits.append(_nearby_at_once(window.pde, here, window.values(values, before), there, settings, size))
         before = here
     return together(fits, parts, Trainings(nearby, settings.seed))
 
 
 def _nearby_at_once(
-    pde: PDE, fitted: FittedFeatures, values: ConditionValues, nearby: ConditionValues, settings: DenseSettings
+    pde: PDE, fitted: FittedFeatures, values: ConditionValues, nearby: ConditionValues, settings: DenseSettings, size: float
 ) -> FittedFeatures:
     """Solve nearby in one window."""
     data = dense_points(pde, settings).to(fitted.weights.device)
-    learner = dense_learner(pde, settings, typical_size(pde, values))
+    learner = dense_learner(pde, settings, size)
     model, trainings = learner.model, Trainings(nearby, settings.seed)
     assert isinstance(model, DenseModel)
     with torch.no_grad():
