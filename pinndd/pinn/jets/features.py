@@ -25,6 +25,17 @@ class Inputs(Protocol):
         """Whether that derivative of all inputs is zero everywhere."""
 
 
+class Features(Protocol):
+    """Functions of a point whose derivatives are known."""
+
+    @property
+    def width(self) -> int:
+        """Number of features P."""
+
+    def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
+        """Differentiate the features: points ``(..., d)`` to one tensor ``(..., P)`` for each of ``axes``."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """The inputs that a network sees: every coordinate scaled to [-1, 1]; a periodic one as cosine and sine."""

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.jets.features import Encoding, RandomFeatures, draw_features
+from pinndd.pinn.jets.features import Encoding, Features, draw_features
+from pinndd.pinn.jets.powers import CornerPowers, JoinedFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows, RowsModel
+from pinndd.pinn.models.corners import corner_features
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 from pinndd.pinn.tasks.episodes import Draws
 
@@ -28,7 +30,7 @@ class FittedFeatures:
         outputs: components of u.
     """
 
-    features: RandomFeatures
+    features: Features
     weights: Tensor
     episodes: Draws
     outputs: int
@@ -49,11 +51,13 @@ class FeatureModel(RowsModel):
         pde: the equation.
         width: features per output.
         scale: standard deviation of the inner weights.
+        singular: whether the features include what is singular at corners of the domain, see `corner_features`.
     """
 
     pde: PDE
     width: int = 256
     scale: float = 2.0
+    singular: bool = False
 
     @cached_property
     def residual(self) -> PointwiseResidual:
@@ -63,12 +67,18 @@ class FeatureModel(RowsModel):
     @property
     def parameter_count(self) -> int:
         """Number of trained weights."""
-        return self.width * self.pde.output_count
+        return (self.width + sum(corner.width for corner in self.corners)) * self.pde.output_count
 
-    def features(self, seed: int, like: Tensor) -> RandomFeatures:
-        """Draw the features of a seed, on the device and in the dtype of ``like``."""
+    @cached_property
+    def corners(self) -> tuple[CornerPowers, ...]:
+        """The singular features beside the random ones."""
+        return corner_features(self.pde, self.residual) if self.singular else ()
+
+    def features(self, seed: int, like: Tensor) -> Features:
+        """Draw the random features of a seed, on the device and in the dtype of ``like``; singular ones follow them."""
         encoding = Encoding(self.pde.box, self.pde.periodic_axes)
-        return draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+        drawn = draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+        return JoinedFeatures((drawn, *self.corners)) if self.corners else drawn
 
     def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
