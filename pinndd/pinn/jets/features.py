@@ -25,15 +25,15 @@ class Inputs(Protocol):
         """Whether that derivative of all inputs is zero everywhere."""
 
 
-class PointFeatures(Protocol):
-    """Features φ_p of a point, and their derivatives."""
+class Features(Protocol):
+    """Functions of a point whose derivatives are known."""
 
     @property
     def width(self) -> int:
         """Number of features P."""
 
     def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
-        """Differentiate the features at ``(N, d)``: one tensor ``(N, P)`` per derivative."""
+        """Differentiate the features: points ``(..., d)`` to one tensor ``(..., P)`` for each of ``axes``."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.jets.features import Axes, Encoding, RandomFeatures
+from pinndd.pinn.jets.features import Axes, Encoding, Features, RandomFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.models.picard import PicardIterates
@@ -33,7 +33,7 @@ class ConditionedInputs:
     The leading axes of ``code`` and ``iterates`` broadcast against those of the points.
     """
 
-    def __init__(self, encoding: Encoding, code: Tensor, iterates: Tensor, basis: RandomFeatures, outputs: int) -> None:
+    def __init__(self, encoding: Encoding, code: Tensor, iterates: Tensor, basis: Features, outputs: int) -> None:
         self.encoding, self.code, self.basis = encoding, code, basis
         self.iterates = iterates.reshape(*iterates.shape[:-1], outputs, basis.width)
         self._jets: dict[Axes, Tensor] = {}

@@ -13,9 +13,11 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.body import Body
-from pinndd.pinn.jets.features import Encoding, PointFeatures, RandomFeatures, draw_features
+from pinndd.pinn.jets.features import Encoding, Features, draw_features
+from pinndd.pinn.jets.powers import CornerPowers, JoinedFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows, RowsModel
+from pinndd.pinn.models.corners import corner_features
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 from pinndd.pinn.tasks.episodes import Draws
 
@@ -31,7 +33,7 @@ class FittedFeatures:
         outputs: components of u.
     """
 
-    features: PointFeatures
+    features: Features
     weights: Tensor
     episodes: Draws
     outputs: int
@@ -58,7 +60,7 @@ class HeadModel(RowsModel, ABC):
     width: int
 
     @abstractmethod
-    def features(self, seed: int, like: Tensor) -> PointFeatures:
+    def features(self, seed: int, like: Tensor) -> Features:
         """Return the features of a draw, on the device and in the dtype of ``like``."""
 
     @cached_property
@@ -114,16 +116,29 @@ class FeatureModel(HeadModel):
         pde: the equation.
         width: features per output.
         scale: standard deviation of the inner weights.
+        singular: whether the features include what is singular at corners of the domain, see `corner_features`.
     """
 
     pde: PDE
     width: int = 256
     scale: float = 2.0
+    singular: bool = False
 
-    def features(self, seed: int, like: Tensor) -> RandomFeatures:
-        """Draw the features of a seed, on the device and in the dtype of ``like``."""
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained weights."""
+        return (self.width + sum(corner.width for corner in self.corners)) * self.pde.output_count
+
+    @cached_property
+    def corners(self) -> tuple[CornerPowers, ...]:
+        """The singular features beside the random ones."""
+        return corner_features(self.pde, self.residual) if self.singular else ()
+
+    def features(self, seed: int, like: Tensor) -> Features:
+        """Draw the random features of a seed, on the device and in the dtype of ``like``; singular ones follow them."""
         encoding = Encoding(self.pde.box, self.pde.periodic_axes)
-        return draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+        drawn = draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+        return JoinedFeatures((drawn, *self.corners)) if self.corners else drawn
 
     def with_settings(self, width: int, scale: float) -> FeatureModel:
         """Return the model with another width and feature scale."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinndd.learners.ridge import ridge_solve
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
-from pinndd.pinn.jets.features import RandomFeatures
+from pinndd.pinn.jets.features import Features
 from pinndd.pinn.jets.rows import Rows
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.sets.collocation import collocation_data
@@ -53,7 +53,7 @@ class PicardIterates:
     points: int = 300
     boundary_points: int = 100
 
-    def basis(self, like: Tensor) -> RandomFeatures:
+    def basis(self, like: Tensor) -> Features:
         """Return the features that the iterates are combinations of."""
         return self._model.features(_SEED, like)
 

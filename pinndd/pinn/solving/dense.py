@@ -18,6 +18,7 @@ from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.solving.given import SomeValues
+from pinndd.pinn.solving.windows import apart, joined, together, windows
 from pinndd.pinn.tasks.episodes import ConditionValues, Draws, Trainings
 
 INTERIOR_ROWS, BOUNDARY_ROWS = 3.0, 1.0
@@ -44,6 +45,7 @@ class DenseSettings:
         scale: standard deviation of the inner weights of the features.
         penalty: of the output weights, relative to the mean square of the columns of the least-squares matrix.
         iterations: most Gauss-Newton steps of a nonlinear equation.
+        windows: parts of the time that are solved one after the other, each with ``width`` features.
     """
 
     width: int
@@ -52,6 +54,7 @@ class DenseSettings:
     scale: float = 2.0
     penalty: float = 1e-14
     iterations: int = 40
+    windows: int = 1
 
     @property
     def second(self) -> DenseSettings:
@@ -59,7 +62,8 @@ class DenseSettings:
 
         Draws alone would miss alike what a corner or a jump takes away; another weighting shows it.
         """
-        return replace(self, seed=self.seed + 1, weight=self.weight / (3 if self.weight >= 1 else 10))
+        less = 10 if self.weight < 1 else 3 if self.windows > 1 else 2
+        return replace(self, seed=self.seed + 1, weight=self.weight / less)
 
 
 @dataclass(frozen=True)
@@ -139,8 +143,18 @@ def solve_densely(
         device: where.
         size: typical size of u (None: that of the values).
     """
+    parts, fits = windows(pde, settings.windows), list[FittedFeatures]()
+    size = typical_size(pde, values) if size is None else size
+    for window in parts:
+        here = window.values(values, fits[-1] if fits else None)
+        fits.append(_solve_at_once(window.pde, here, settings, device, size))
+    return together(fits, parts, Trainings(values, settings.seed))
+
+
+def _solve_at_once(pde: PDE, values: ConditionValues, settings: DenseSettings, device: str, size: float) -> FittedFeatures:
+    """Solve in one window."""
     data = dense_points(pde, settings).to(device)
-    learner = dense_learner(pde, settings, typical_size(pde, values) if size is None else size)
+    learner = dense_learner(pde, settings, size)
     with torch.no_grad():
         if isinstance(learner, Ridge):
             trainings = Trainings(values, settings.seed)
@@ -149,8 +163,8 @@ def solve_densely(
             )
             return solved
         parts = [learner.fit(data, Trainings(part, settings.seed)).weights for part in batches(values, TOGETHER)]
-    together: FittedFeatures = learner.model.fitted(torch.cat(parts), Trainings(values, settings.seed))
-    return together
+    found: FittedFeatures = learner.model.fitted(torch.cat(parts), Trainings(values, settings.seed))
+    return found
 
 
 def solve_nearby(
@@ -165,8 +179,22 @@ def solve_nearby(
         nearby: others, whose solutions are returned.
         settings: how densely.
     """
+    parts, fits = windows(pde, settings.windows), list[FittedFeatures]()
+    before: FittedFeatures | None = None
+    size = typical_size(pde, values)
+    for window, here in zip(parts, apart(fitted), strict=True):
+        there = window.values(nearby, fits[-1] if fits else None)
+        fits.append(_nearby_at_once(window.pde, here, window.values(values, before), there, settings, size))
+        before = here
+    return together(fits, parts, Trainings(nearby, settings.seed))
+
+
+def _nearby_at_once(
+    pde: PDE, fitted: FittedFeatures, values: ConditionValues, nearby: ConditionValues, settings: DenseSettings, size: float
+) -> FittedFeatures:
+    """Solve nearby in one window."""
     data = dense_points(pde, settings).to(fitted.weights.device)
-    learner = dense_learner(pde, settings, typical_size(pde, values))
+    learner = dense_learner(pde, settings, size)
     model, trainings = learner.model, Trainings(nearby, settings.seed)
     assert isinstance(model, DenseModel)
     with torch.no_grad():
@@ -186,7 +214,7 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
         settings: how densely.
         size: typical size of u.
     """
-    features = FeatureModel(pde, settings.width, settings.scale)
+    features = dense_features(pde, settings)
     model = DenseModel(features, settings.weight, size)
     # the columns of the scaled rows of every equation and condition have a mean square of 1 in sum
     blocks = features.residual.equations + sum(
@@ -196,6 +224,34 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     if features.residual.is_linear():
         return Ridge(model, penalty)
     return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT)
+
+
+def dense_features(pde: PDE, settings: DenseSettings) -> FeatureModel:
+    """Return the features of a dense solution: random ones, and those that are singular at corners of the domain."""
+    return FeatureModel(pde, settings.width, settings.scale, singular=True)
+
+
+def with_weights(pde: PDE, settings: DenseSettings, weights: Tensor, episodes: Draws) -> FittedFeatures:
+    """Return the dense solution that has output weights ``(B, outputs · P)``, such as those that were kept."""
+    parts = windows(pde, settings.windows)
+    families = [dense_features(window.pde, settings).features(settings.seed, weights) for window in parts]
+    return FittedFeatures(joined(families, parts), weights, episodes, pde.output_count)
+
+
+def weight_count(pde: PDE, settings: DenseSettings) -> int:
+    """Return the number of output weights of a dense solution."""
+    return settings.windows * dense_features(pde, settings).parameter_count
+
+
+def condition_places(pde: PDE, settings: DenseSettings) -> dict[str, Tensor]:
+    """Return the local coordinates at which a dense solution asks for the values of every condition, ``(n, k)``."""
+    places: dict[str, list[Tensor]] = {name: [] for name in pde.patches}
+    for number, window in enumerate(windows(pde, settings.windows)):
+        data = dense_points(window.pde, settings)
+        for name, patch in pde.patches.items():
+            if number == 0 or not patch.initial:
+                places[name].append(window.in_whole(name, data[name]))
+    return {name: torch.cat(found) for name, found in places.items()}
 
 
 def _least_squares(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:

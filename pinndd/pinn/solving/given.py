@@ -89,7 +89,7 @@ class GivenValues:
             s: where each condition will be asked, ``(N, k)``.
         """
         tables = {name: found.draw(s[name], draws, seed + k) for k, (name, found) in enumerate(self.measured.items())}
-        return _Drawn(self, tables, draws)
+        return _Drawn(self, tables, s, draws)
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class _Drawn:
 
     given: GivenValues
     tables: Mapping[str, Tensor]
+    places: Mapping[str, Tensor]
     draws: int
 
     def __len__(self) -> int:
@@ -106,8 +107,8 @@ class _Drawn:
     def __getitem__(self, name: str) -> Callable[[Tensor], Tensor]:
         if name not in self.tables:
             return lambda s: self.given[name](s)[:1].expand(self.draws, -1)
-        table = self.tables[name]
-        return lambda s: table.to(s)
+        table, places = self.tables[name], self.places[name]
+        return lambda s: table.to(s)[:, torch.cdist(s, places.to(s)).argmin(-1)]
 
 
 def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Tensor] | None = None) -> GivenValues:

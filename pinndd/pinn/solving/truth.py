@@ -14,9 +14,9 @@ from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, Reference, pointwise_residual
 from pinndd.pinn.declare.recorded import RecordedSolutions
 from pinndd.pinn.geometry.patches import TOLERANCE
-from pinndd.pinn.models.features import FeatureModel, FittedFeatures
+from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.solving.cache import remembered
-from pinndd.pinn.solving.dense import DenseSettings, solve_densely, typical_size
+from pinndd.pinn.solving.dense import DenseSettings, solve_densely, typical_size, weight_count, with_weights
 from pinndd.pinn.solving.keys import fingerprint, key_of
 from pinndd.pinn.solving.parts import SHOWN, WORTH, one_thread, solved_one_by_one
 from pinndd.pinn.solving.solver import WIDTHS, at_least_missed, missed_values, probes, solve_with_estimate
@@ -135,8 +135,9 @@ def own_settings(pde: PDE) -> DenseSettings:
         tell(what, 1, 1)
         return torch.tensor(astuple(found), dtype=torch.float64)
 
-    features, seed, weight, scale, penalty, iterations = _kept(key_of(pde, "settings of our own", drawn), chosen, (6,)).tolist()
-    return DenseSettings(int(features), int(seed), weight, scale, penalty, int(iterations))
+    kept = _kept(key_of(pde, "settings of our own", drawn), chosen, (7,)).tolist()
+    features, seed, weight, scale, penalty, iterations, windows = kept
+    return DenseSettings(int(features), int(seed), weight, scale, penalty, int(iterations), int(windows))
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class _Batch:
 def _solved(batch: _Batch, settings: DenseSettings) -> FittedFeatures:
     """Solve a batch; the last few are remembered, since the same conditions are asked at several sets of points."""
     pde, values = batch.pde, batch.values
-    shape = (len(values), settings.width * pde.output_count)
+    shape = (len(values), weight_count(pde, settings))
     key = key_of(pde, f"our own, {settings}", values)
 
     def compute() -> Tensor:
@@ -161,7 +162,7 @@ def _solved(batch: _Batch, settings: DenseSettings) -> FittedFeatures:
         return solved_one_by_one(pde, _OwnSolve(settings, typical_size(pde, values)), values)
 
     weights = _kept(key, compute, shape)
-    return FeatureModel(pde, settings.width, settings.scale).fitted(weights, Trainings(values, settings.seed))
+    return with_weights(pde, settings, weights, Trainings(values, settings.seed))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pinndd.data import SyntheticData
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.jets.features import RandomFeatures
+from pinndd.pinn.jets.features import Features
 from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.tasks.episodes import ConditionValues, Trainings
 
@@ -22,7 +22,7 @@ class Fits(Protocol):
     """Output weights of random features as a function of the boundary values."""
 
     @property
-    def features(self) -> RandomFeatures:
+    def features(self) -> Features:
         """The features."""
 
     def weights(self, values: ConditionValues, start: Tensor | None = None) -> Tensor:
@@ -45,7 +45,7 @@ class AffineFits:
         slopes: what a value of 1 at each point adds, ``(M, outputs · P)``, conditions in the order of ``places``.
     """
 
-    features: RandomFeatures
+    features: Features
     places: Mapping[str, Tensor]
     rest: Tensor
     slopes: Tensor
@@ -67,7 +67,7 @@ class IteratedFits:
         seed: of the features.
     """
 
-    features: RandomFeatures
+    features: Features
     learner: GaussNewton
     data: SyntheticData
     seed: int

@@ -14,7 +14,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, pointwise_residual
 from pinndd.pinn.geometry.patches import TOLERANCE
-from pinndd.pinn.jets.features import RandomFeatures
+from pinndd.pinn.jets.features import Features
 from pinndd.pinn.solving.dense import DenseSettings, dense_learner, dense_points, typical_size
 from pinndd.pinn.solving.solver import GOAL, WEIGHTS, WIDTHS, probes
 from pinndd.pinn.solving.truth import solutions
@@ -188,7 +188,7 @@ class Frames:
         return grid.reshape([len(a) for a in self.axes])
 
 
-def _values(features: RandomFeatures, points: Tensor) -> Tensor:
+def _values(features: Features, points: Tensor) -> Tensor:
     found: Any = features.jets(points, [()])[0]
     values: Tensor = found
     return values
