@@ -15,7 +15,7 @@ from pinndd.learners.ridge import Ridge
 from pinndd.pinn.adaptive.protocol import AdaptiveMethod
 from pinndd.pinn.adaptive.residuals import squared_residual
 from pinndd.pinn.geometry.domain import Domain
-from pinndd.pinn.models.features import HeadModel, FittedFeatures
+from pinndd.pinn.models.features import FittedFeatures, HeadModel
 from pinndd.pinn.models.mlp import FittedMLP, MLPModel
 from pinndd.pinn.models.network_rows import Prepared
 from pinndd.pinn.sets.collocation import INTERIOR

@@ -90,27 +90,26 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
     # the first matrix maps coordinates, whose directions are not alike
     hidden = leaves[2::2]
     others = [leaf for leaf in leaves if all(leaf is not matrix for matrix in hidden)]
-    optimisers = (
+    optimisers: tuple[torch.optim.Optimizer, ...] = (
         torch.optim.Muon(hidden, lr=settings.rate, weight_decay=0.0, momentum=0.9, adjust_lr_fn="match_rms_adamw"),
         torch.optim.Adam(others, lr=settings.rate / 10, betas=(0.9, 0.99)),
     )
     average = math.nan
     for step in range(settings.steps):
         _set_rates(optimisers, settings, step)
+        for optimiser in optimisers:
+            optimiser.zero_grad()
         with torch.enable_grad():  # whoever asks first for a body may be within no_grad
             losses = problem.losses(_body(network, leaves), step + 1)
+            losses.mean().backward()  # type: ignore[no-untyped-call]
         if not bool(losses.isfinite().all()):
             raise BodyError(
                 f"PDE {pde.name!r}: the training of a body is not finite at step {step}, boundary condition "
                 f"{int((~losses.isfinite()).nonzero()[0])} of {settings.conditions}; lower its rate, now {settings.rate:g}"
             )
-        loss = losses.mean()
-        for optimiser in optimisers:
-            optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         for optimiser in optimisers:
             optimiser.step()
-        now = float(loss.detach())
+        now = float(losses.detach().mean())
         average = now if step == 0 else 0.95 * average + 0.05 * now
         if progress is not None and (step % 20 == 19 or step + 1 == settings.steps):
             progress(step + 1, settings.steps, math.exp(average / 2))

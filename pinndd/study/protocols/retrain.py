@@ -16,7 +16,6 @@ from pinndd.pinn.bodies.stored import Bodies
 from pinndd.pinn.bodies.training import BodyError
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.points import write_csv
-from pinndd.pinn.models.features import BodyModel
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
 from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
@@ -402,16 +401,22 @@ def train_bodies(learner: Any, progress: Progress) -> None:
     Raises:
         BodyError: one did not converge, or its training failed.
     """
-    bodies = getattr(getattr(learner, "model", None), "bodies", None)
-    if not isinstance(bodies, Bodies):
+    bodies = bodies_of(learner)
+    if bodies is None:
         return
     for number in range(len(bodies)):
         bodies.trained(number, partial(progress, f"retrain: training body {number + 1} of {len(bodies)}"))
 
 
+def bodies_of(learner: Any) -> Bodies | None:
+    """Return the bodies of a learner, None where it has none."""
+    bodies = getattr(getattr(learner, "model", None), "bodies", None)
+    return bodies if isinstance(bodies, Bodies) else None
+
+
 def _sameness(bench: RetrainBench) -> str:
     tuned = "weights are tuned on validation conditions of the training family"
-    if isinstance(bench.learner.model, BodyModel):
+    if bodies_of(bench.learner) is not None:
         return (
             "Every method is trained with the same body, which the outer loop did not see, on the same boundary conditions; the "
             f"{tuned} for that body, those of the distilled set too."

@@ -9,7 +9,7 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS
 from pinndd.study.protocols import engine, protocol_named, retrain
 from pinndd.study.protocols.adaptive import GRIDS
-from pinndd.study.protocols.learners import ON_POINTS, drawn_learner, distilling_recipe
+from pinndd.study.protocols.learners import ON_POINTS, distilling_recipe, drawn_learner
 from pinndd.study.protocols.retrain import BEST_OF_K, RetrainSettings, outer_settings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.weights import weighted
