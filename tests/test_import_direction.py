@@ -18,7 +18,7 @@ ROOMS = (
     {"sets", "tasks"},
     {"models"},
     {"solving"},
-    {"adaptive", "checks", "deepxde", "files"},
+    {"adaptive", "bodies", "checks", "deepxde", "files"},
 )
 
 # the same inside study, where single modules are rooms too

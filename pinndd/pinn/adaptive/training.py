@@ -15,7 +15,7 @@ from pinndd.learners.ridge import Ridge
 from pinndd.pinn.adaptive.protocol import AdaptiveMethod
 from pinndd.pinn.adaptive.residuals import squared_residual
 from pinndd.pinn.geometry.domain import Domain
-from pinndd.pinn.models.features import FeatureModel, FittedFeatures
+from pinndd.pinn.models.features import FittedFeatures, HeadModel
 from pinndd.pinn.models.mlp import FittedMLP, MLPModel
 from pinndd.pinn.models.network_rows import Prepared
 from pinndd.pinn.sets.collocation import INTERIOR
@@ -43,7 +43,7 @@ def train_adaptively(
     on from where it was, as in the papers, so that it takes as many steps as without moves.
 
     Args:
-        learner: ridge or Gauss-Newton on a `FeatureModel`, or Adam on an `MLPModel`.
+        learner: ridge or Gauss-Newton on a model of features, or Adam on an `MLPModel`.
         method: moves the points.
         rounds: how often.
         count: number of interior points at the end; there are never more.
@@ -69,19 +69,19 @@ def train_adaptively(
 
 def _training(
     learner: Learner, data: SyntheticData, episodes: BoundaryEpisodes, trainings: int
-) -> tuple[Training, FeatureModel | MLPModel]:
-    if isinstance(learner, Ridge | GaussNewton) and isinstance(learner.model, FeatureModel):
+) -> tuple[Training, HeadModel | MLPModel]:
+    if isinstance(learner, Ridge | GaussNewton) and isinstance(learner.model, HeadModel):
         return partial(_refit, learner, learner.model, data, episodes), learner.model
     if isinstance(learner, Adam) and isinstance(learner.model, MLPModel):
         return _AdamTraining(learner, data, episodes, trainings), learner.model
     raise ValueError(
-        f"adaptive points for {type(learner).__name__}: expected Ridge or GaussNewton on a FeatureModel, or Adam on an MLPModel"
+        f"adaptive points for {type(learner).__name__}: expected Ridge or GaussNewton on a HeadModel, or Adam on an MLPModel"
     )
 
 
 def _refit(
     learner: Ridge | GaussNewton,
-    model: FeatureModel,
+    model: HeadModel,
     data: SyntheticData,
     episodes: BoundaryEpisodes,
     points: Tensor,

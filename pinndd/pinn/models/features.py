@@ -1,7 +1,9 @@
-"""PINNs that are linear in their trained weights: random features of the point, fitted to collocation data."""
+"""PINNs that are linear in their trained weights: features of the point, drawn or trained before, fitted to collocation data."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.jets.body import Body
 from pinndd.pinn.jets.features import Encoding, Features, draw_features
 from pinndd.pinn.jets.powers import CornerPowers, JoinedFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
@@ -43,21 +46,22 @@ class FittedFeatures:
         return torch.cat(parts, -1)
 
 
-@dataclass(frozen=True)
-class FeatureModel(RowsModel):
-    """Random-feature PINN of the retrain protocol, as a `pinndd.learners.ridge.LinearModel` or a least-squares model.
+class HeadModel(RowsModel, ABC):
+    """PINN of the retrain protocol whose features are given, as a `pinndd.learners.ridge.LinearModel` or a least-squares model.
 
-    Args:
+    The learner finds its output layer, the *head*.
+
+    Attributes:
         pde: the equation.
         width: features per output.
-        scale: standard deviation of the inner weights.
-        singular: whether the features include what is singular at corners of the domain, see `corner_features`.
     """
 
     pde: PDE
-    width: int = 256
-    scale: float = 2.0
-    singular: bool = False
+    width: int
+
+    @abstractmethod
+    def features(self, seed: int, like: Tensor) -> Features:
+        """Return the features of a draw, on the device and in the dtype of ``like``."""
 
     @cached_property
     def residual(self) -> PointwiseResidual:
@@ -66,19 +70,8 @@ class FeatureModel(RowsModel):
 
     @property
     def parameter_count(self) -> int:
-        """Number of trained weights."""
-        return (self.width + sum(corner.width for corner in self.corners)) * self.pde.output_count
-
-    @cached_property
-    def corners(self) -> tuple[CornerPowers, ...]:
-        """The singular features beside the random ones."""
-        return corner_features(self.pde, self.residual) if self.singular else ()
-
-    def features(self, seed: int, like: Tensor) -> Features:
-        """Draw the random features of a seed, on the device and in the dtype of ``like``; singular ones follow them."""
-        encoding = Encoding(self.pde.box, self.pde.periodic_axes)
-        drawn = draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
-        return JoinedFeatures((drawn, *self.corners)) if self.corners else drawn
+        """Number of weights of the head."""
+        return self.width * self.pde.output_count
 
     def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
@@ -88,7 +81,9 @@ class FeatureModel(RowsModel):
         for name, operator in self.pde.operators.items():
             s = data[name]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count))
+            rows.append(
+                scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count)
+            )
             targets.append(scales[name] * episodes.values[name](s))
         return Rows(
             self.residual,
@@ -112,6 +107,58 @@ class FeatureModel(RowsModel):
         """Return the output weights of trained models."""
         return fitted.weights
 
+
+@dataclass(frozen=True)
+class FeatureModel(HeadModel):
+    """PINN on random features.
+
+    Args:
+        pde: the equation.
+        width: features per output.
+        scale: standard deviation of the inner weights.
+        singular: whether the features include what is singular at corners of the domain, see `corner_features`.
+    """
+
+    pde: PDE
+    width: int = 256
+    scale: float = 2.0
+    singular: bool = False
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained weights."""
+        return (self.width + sum(corner.width for corner in self.corners)) * self.pde.output_count
+
+    @cached_property
+    def corners(self) -> tuple[CornerPowers, ...]:
+        """The singular features beside the random ones."""
+        return corner_features(self.pde, self.residual) if self.singular else ()
+
+    def features(self, seed: int, like: Tensor) -> Features:
+        """Draw the random features of a seed, on the device and in the dtype of ``like``; singular ones follow them."""
+        encoding = Encoding(self.pde.box, self.pde.periodic_axes)
+        drawn = draw_features(encoding, self.width, self.scale, seed, device=like.device, dtype=like.dtype)
+        return JoinedFeatures((drawn, *self.corners)) if self.corners else drawn
+
     def with_settings(self, width: int, scale: float) -> FeatureModel:
         """Return the model with another width and feature scale."""
         return replace(self, width=width, scale=scale)
+
+
+@dataclass(frozen=True)
+class BodyModel(HeadModel):
+    """PINN whose hidden layers were trained before (`pinndd.pinn.bodies`), for all boundary conditions together.
+
+    Args:
+        pde: the equation.
+        width: features per output, those of every body.
+        bodies: of which each draw takes one: draw n the body n modulo their number.
+    """
+
+    pde: PDE
+    width: int
+    bodies: Sequence[Body]
+
+    def features(self, seed: int, like: Tensor) -> Body:
+        """Return the body of a draw, on the device and in the dtype of ``like``."""
+        return self.bodies[seed % len(self.bodies)].to(like)

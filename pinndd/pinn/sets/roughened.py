@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.pde import PDE, Ensemble
+from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
 from pinndd.pinn.families import GaussianProcess, LinearFamily, Sum
 
 
@@ -26,6 +26,16 @@ class Roughening:
     amplitude: float = 1.0
     terms: int = 14
     share: float = 0.5
+
+
+ROUGH = Roughening()
+MILD = Roughening(length=0.2, amplitude=0.4, share=0.35)
+"""For nonlinear equations, where rough data of full size lead into another regime, such as shocks."""
+
+
+def roughening_for(pde: PDE) -> Roughening:
+    """Return how rough the conditions of a distillation are."""
+    return ROUGH if pointwise_residual(pde).is_linear() else MILD
 
 
 def roughened(pde: PDE, roughening: Roughening) -> Ensemble:

@@ -94,7 +94,7 @@ def tuned_adaptive(bench: RetrainBench) -> list[Method]:
         learners = [
             Adaptive(bench.pde, bench.learner, method, rounds, bench.study.size.points, bench.seed)
             for method in (grid[:1] if quick else grid)
-            for rounds in (ROUNDS[:1] if quick or bench.recipe.slow else ROUNDS)
+            for rounds in (ROUNDS[:1] if quick or bench.slow else ROUNDS)
         ]
         best = min((_tried(bench, learner, _first(bench, learner, start)) for learner in learners), key=lambda m: m.error)
         assert isinstance(best.learner, Adaptive)

@@ -148,6 +148,11 @@ class Bench(ABC, Generic[S]):
         """Further methods to compare with, ceilings included, beyond the designs."""
         return ()
 
+    @property
+    def validation(self) -> Sequence[Episodes]:
+        """Batches of episodes that choose the best iterate."""
+        return [self.conditions.validation]
+
     def own(self, data: SyntheticData) -> Learner:
         """Return the learner as it trains on ``data``."""
         return self.learner

@@ -26,10 +26,6 @@ from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.table import NO_SHIFT
 
-ROUGH = Roughening()
-MILD = Roughening(length=0.2, amplitude=0.4, share=0.35)
-"""For nonlinear equations, where rough data of full size lead into another regime, such as shocks."""
-
 _TRAIN, _VALIDATION, _TEST = 11, 22, 33
 """Offsets that keep the draws of training, validation and test conditions apart."""
 
@@ -38,11 +34,6 @@ _PROBE, _SOLVING = 8, 0.15
 
 _FIELD_TEST, _FIELD_VALIDATION = 910_000, 920_000
 """Seeds of the solved protocol's test and validation conditions."""
-
-
-def roughening_for(pde: PDE) -> Roughening:
-    """Return how rough the conditions of a distillation are."""
-    return ROUGH if pointwise_residual(pde).is_linear() else MILD
 
 
 @dataclass(frozen=True)

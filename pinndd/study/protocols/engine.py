@@ -70,7 +70,7 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     say, name = bench.study.progress, bench.study.name
     started = time.perf_counter()
     starts = [data.with_header(**bench.header()) for data in bench.starts()]
-    validation = [bench.conditions.validation]
+    validation = bench.validation
     race, best = bench.race, starts[0]
     if race is not None:
         raced = []

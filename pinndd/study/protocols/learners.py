@@ -18,14 +18,17 @@ from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.product_ridge import ProductRidge
 from pinndd.learners.ridge import Ridge
+from pinndd.pinn.bodies.settings import BodySettings
+from pinndd.pinn.bodies.stored import Bodies
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.deepxde.learner import ConditionedDeepXDE, DeepXDE
 from pinndd.pinn.deepxde.training import DeepXDETraining
 from pinndd.pinn.models.conditioned import ConditionedModel
 from pinndd.pinn.models.conditioned_linear import LinearConditionedModel
 from pinndd.pinn.models.conditioned_mlp import ConditionedMLP
-from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.models.features import BodyModel, FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.problem import Learner
 from pinndd.study.protocols.parts import unknown
 
@@ -52,8 +55,9 @@ class Recipe:
         describe: returns the settings that ``build`` reads.
         outer: how sets are distilled with it; None for a learner that only judges.
         distilling: settings that ``build`` takes where a study distills with it.
+        fitted_to: further ones that depend on the numbers of interior and boundary points.
+        draws: which draws of the network the outer loop sees, of a study with a seed; the network is judged as that of the seed.
         linear_only: whether it needs a linear equation.
-        slow: whether a fit takes so long that tuning has to be sparing.
         ceiling: interior and boundary points of the set that stands for "full data", as multiples of those of the study.
         lifts: factors on the tuned weights of the starts: better points may bear less smoothing, or data that are met more closely.
         judges: whether it also trains on sets that were distilled with another learner, their boundary weight tuned anew.
@@ -68,8 +72,9 @@ class Recipe:
     describe: Callable[[Learner], dict[str, Any]] = lambda learner: {}
     outer: Outer | None = None
     distilling: Settings = field(default_factory=dict)
+    fitted_to: Callable[[PDE, int, int], Settings] = lambda pde, points, boundary_points: {}
+    draws: Callable[[Learner, int], Sequence[int]] = lambda learner, seed: (seed,)
     linear_only: bool = False
-    slow: bool = False
     ceiling: tuple[float, float] = (5.0625, 2.2)
     lifts: Sequence[tuple[float, float]] = ((1.0, 1.0),)
     judges: bool = False
@@ -82,9 +87,12 @@ class Recipe:
 Recipes = Mapping[str, Recipe]
 
 
-def default_learner(pde: PDE) -> str:
-    """Return the learner that fits an equation: ridge for a linear one, Gauss-Newton for others."""
+def drawn_learner(pde: PDE) -> str:
+    """Return the learner of random features that fits an equation: ridge for a linear one, Gauss-Newton for others."""
     return "ridge" if pointwise_residual(pde).is_linear() else "gauss-newton"
+
+
+BODY = "body"
 
 
 def recipe_of(name: str, recipes: Recipes) -> Recipe:
@@ -99,13 +107,13 @@ def recipe_of(name: str, recipes: Recipes) -> Recipe:
 
 
 def distilling_recipe(pde: PDE, name: str | None, recipes: Recipes) -> Recipe:
-    """Return the recipe of the learner to distill with: the one asked for, else the one that fits the equation.
+    """Return the recipe of the learner to distill with: the one asked for, else that of random features which fits the equation.
 
     Raises:
         UnknownNameError: the protocol has no such learner.
         ValueError: its training is not differentiated, or it needs a linear equation.
     """
-    recipe = recipe_of(name or default_learner(pde), recipes)
+    recipe = recipe_of(name or drawn_learner(pde), recipes)
     if recipe.outer is None:
         able = [other.name for other in recipes.values() if other.outer is not None]
         raise ValueError(
@@ -144,6 +152,57 @@ def _ridge(pde: PDE, stored: Settings) -> Learner:
 
 def _gauss_newton(pde: PDE, stored: Settings) -> Learner:
     return GaussNewton(_features(pde, stored), float(stored.get("penalty", 1e-8)))
+
+
+BODY_STEPS = {True: 600, False: 500}
+"""Steps of training a body, of a linear equation or not."""
+
+BODY_CONDITIONS = {True: 48, False: 8}
+"""Boundary conditions per step, likewise."""
+
+BODY_SHAPES = ((64, 64), (96, 64), (48, 48, 48))
+"""Hidden layers of the bodies; each is judged with sets that were distilled on the others."""
+
+MOST_FEATURES = 128
+
+
+def _body_width(pde: PDE, points: int, boundary_points: int) -> Settings:
+    """Return fewer features than rows, so that a head cannot meet all of them."""
+    rows = points * pointwise_residual(pde).equations + boundary_points
+    return {"width": max(8, min(MOST_FEATURES, round(FEATURES_PER_ROW * rows / pde.output_count)))}
+
+
+FEATURES_PER_ROW = 0.85
+
+
+def _body(pde: PDE, stored: Settings) -> Learner:
+    linear = pointwise_residual(pde).is_linear()
+    width = int(stored["width"] if "width" in stored else _body_width(pde, *pde.budget)["width"])
+    steps = int(stored.get("steps", BODY_STEPS[linear]))
+    shapes = [tuple(int(n) for n in hidden) for hidden in stored.get("hidden", BODY_SHAPES)]
+    settings = [
+        BodySettings(width=width, hidden=hidden, seed=seed, steps=steps, conditions=BODY_CONDITIONS[linear])
+        for seed, hidden in enumerate(shapes)
+    ]
+    model = BodyModel(pde, width, Bodies(pde, settings, roughening_for(pde)))
+    penalty = float(stored.get("penalty", 1e-8))
+    return Ridge(model, penalty) if linear else GaussNewton(model, penalty)
+
+
+def _describe_body(learner: Any) -> dict[str, Any]:
+    bodies = learner.model.bodies.settings
+    return {
+        "width": learner.model.width,
+        "hidden": [list(each.hidden) for each in bodies],
+        "steps": bodies[0].steps,
+        "penalty": learner.penalty,
+    }
+
+
+def _other_bodies(learner: Any, seed: int) -> Sequence[int]:
+    """Return the bodies that the outer loop sees: all but the one that judges; that one where there is no other."""
+    count = len(learner.model.bodies)
+    return [(seed + k) % count for k in range(1, count)] or [seed]
 
 
 def _mlp_adam(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
@@ -199,8 +258,18 @@ ON_POINTS: Recipes = {
             _gauss_newton,
             _describe_features,
             Outer(200, 12, 0.01),
-            slow=True,
             lifts=((1.0, 1.0), (1.0, 1e2)),
+        ),
+        Recipe(
+            BODY,
+            _body,
+            _describe_body,
+            Outer(300, 24, 0.01),
+            fitted_to=_body_width,
+            draws=_other_bodies,
+            lifts=((1.0, 1.0), (1e2, 1e2)),
+            judges=True,
+            ratios=(1.0, 1e1, 1e2, 1e3),
         ),
         Recipe(
             "mlp-adam",
@@ -208,12 +277,11 @@ ON_POINTS: Recipes = {
             _describe_steps,
             Outer(60, 8, 0.01),
             distilling={"steps": 200},  # the state before every step is kept
-            slow=True,
             judges=True,
             fresh=partial(_mlp_adam, fresh=True),
         ),
-        Recipe("mlp-lm", _mlp_lm, slow=True, judges=True),
-        Recipe("deepxde", _deepxde, slow=True, judges=True, ratios=(10.0,), judged_shifts=2),
+        Recipe("mlp-lm", _mlp_lm, judges=True),
+        Recipe("deepxde", _deepxde, judges=True, ratios=(10.0,), judged_shifts=2),
     )
 }
 """Learners that train on points: a fresh model for every condition."""
@@ -222,9 +290,9 @@ ON_TUPLES: Recipes = {
     r.name: r
     for r in (
         Recipe("ridge", _tuple_ridge, _describe_conditioned, Outer(800, 48, 0.02), linear_only=True),
-        Recipe("gauss-newton", _tuple_gauss_newton, _describe_conditioned, Outer(90, 48, 0.01), slow=True),
-        Recipe("mlp-adam", _tuple_adam, slow=True, judges=True, rehearsal=0.1, fresh=partial(_tuple_adam, fresh=True)),
-        Recipe("deepxde", _tuple_deepxde, slow=True, judges=True, rehearsal=0.1),
+        Recipe("gauss-newton", _tuple_gauss_newton, _describe_conditioned, Outer(90, 48, 0.01)),
+        Recipe("mlp-adam", _tuple_adam, judges=True, rehearsal=0.1, fresh=partial(_tuple_adam, fresh=True)),
+        Recipe("deepxde", _tuple_deepxde, judges=True, rehearsal=0.1),
     )
 }
 """Learners that train on tuples (position, condition): one network for all conditions."""

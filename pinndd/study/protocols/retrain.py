@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
 
 from pinndd.data import SyntheticData
+from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
+from pinndd.pinn.bodies.stored import Bodies
+from pinndd.pinn.bodies.training import BodyError
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
+from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
 from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
@@ -21,13 +25,14 @@ from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import Episodes
 from pinndd.study.protocols.adaptive import tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
-from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests, roughening_for
+from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import distill_on
-from pinndd.study.protocols.learners import ON_POINTS, Recipe, distilling_recipe
+from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, distilling_recipe, drawn_learner
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
 from pinndd.study.protocols.words import ProtocolWords
+from pinndd.study.results.outcome import Progress
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
 
 RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
@@ -39,6 +44,9 @@ LEVELS = (1.0, 1e2, 1e4)
 CEILING = "dense"
 CEILING_WHERE_SLOW = (3.0625, 1.8)
 """Size of the ceiling in a first look at a nonlinear equation, and for several outputs of one, as multiples of the study's."""
+
+ANEW_LEVELS, ANEW_RATIOS = (0.1, 1.0, 10.0), (0.1, 1.0, 10.0)
+"""Factors on the weights of a distilled set that are tuned anew for a network that the outer loop did not see."""
 
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
@@ -91,22 +99,44 @@ def design_seed(method: str, seed: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class RetrainBench(Bench[RetrainSettings]):
-    """One seed of the retrain protocol; the draw of the random features belongs to the learner."""
+    """One seed of the retrain protocol; the draw of the random features belongs to the learner.
+
+    Attributes:
+        remark: a sentence for the report, on the learner.
+    """
 
     conditions: FreshConditions
+    remark: str = ""
+
+    @property
+    def slow(self) -> bool:
+        """Whether a fit takes so long that tuning has to be sparing: all that has no closed form."""
+        return self.learner.differentiation != "closed form"
 
     @property
     def hurried(self) -> bool:
         """Whether this is a first look with a slow learner."""
-        return self.settings.quick and self.recipe.slow
+        return self.settings.quick and self.slow
 
     @property
     def sluggish(self) -> bool:
         """Whether a fit takes several times as long as a slow one, since there are several outputs."""
-        return self.recipe.slow and self.pde.output_count > 1
+        return self.slow and self.pde.output_count > 1
 
     def task_on(self, pool: Episodes) -> BoundaryGeneralisation:
-        return BoundaryGeneralisation(pool, (self.seed,))
+        return BoundaryGeneralisation(pool, self.recipe.draws(self.learner, self.seed))
+
+    @property
+    def validation(self) -> Sequence[BoundaryEpisodes]:
+        return [self.conditions.validation.with_seed(draw) for draw in self.recipe.draws(self.learner, self.seed)]
+
+    def finished(self, data: SyntheticData) -> SyntheticData:
+        if self.seed in self.recipe.draws(self.learner, self.seed):
+            return data
+        level, weight = weights_of(data)
+        plain = self.conditions.plain
+        sets = [weighted(data, level * inner, weight * inner * outer) for inner in ANEW_LEVELS for outer in ANEW_RATIOS]
+        return self.best("", sets, plain[:12] if self.slow else plain).data
 
     @property
     def outer(self) -> OuterSettings:
@@ -129,7 +159,7 @@ class RetrainBench(Bench[RetrainSettings]):
         plain = self.conditions.plain
         if self.hurried:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[2:5]), plain[:6]
-        elif self.recipe.slow:
+        elif self.slow:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[1:6]), plain[:12]
         else:
             sets, episodes = weight_grid(data, LEVELS, RATIOS), plain
@@ -147,12 +177,10 @@ class RetrainBench(Bench[RetrainSettings]):
             return self
         methods = ("hammersley", "midpoint-grid", "sobol")[: 1 if self.hurried else 3]
         sets = [self.design(m, self.study.size) for m in methods]
-        ratios, levels = (RATIOS[2:5], LEVELS[: 1 if self.hurried else 2]) if self.recipe.slow else (RATIOS[1:6], LEVELS)
+        ratios, levels = (RATIOS[2:5], LEVELS[: 1 if self.hurried else 2]) if self.slow else (RATIOS[1:6], LEVELS)
         plain = self.conditions.plain
-        episodes = plain[:8] if self.recipe.slow else plain
-        errors = [
-            min(c.best("", weight_grid(data, levels, ratios), episodes).error for data in sets) for c in candidates
-        ]
+        episodes = plain[:8] if self.slow else plain
+        errors = [min(c.best("", weight_grid(data, levels, ratios), episodes).error for data in sets) for c in candidates]
         return candidates[errors.index(min(errors))]
 
     @cached_property
@@ -274,7 +302,7 @@ class FreshStudy(Study[Any]):
 
     def bench_of(self, recipe: Recipe, learner: Any, seed: int) -> RetrainBench:
         """Return a bench of the retrain protocol."""
-        counts = (512, 128) if recipe.name == "ridge" else (256, 32)
+        counts = (512, 128) if isinstance(learner, Ridge) else (256, 32)
         conditions = FreshConditions(
             self.pde,
             seed,
@@ -294,10 +322,26 @@ class RetrainStudy(FreshStudy):
     name = "retrain"
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
-        recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
-        learner = recipe.build(self.pde, recipe.distilling)
+        # in a first look nobody waits for bodies
+        usual = drawn_learner(self.pde) if self.settings.quick else BODY
+        recipe, learner, remark = self._prepared(distilling_recipe(self.pde, self.settings.learner or usual, self.recipes))
         self.progress("retrain: solving conditions", 0, 1, None)
-        return (self.bench_of(recipe, learner, seed).with_best_scale(),)
+        return (replace(self.bench_of(recipe, learner, seed).with_best_scale(), remark=remark),)
+
+    def _prepared(self, recipe: Recipe) -> tuple[Recipe, Any, str]:
+        """Return the learner to distill with, its bodies trained; another one and a remark where they do not converge."""
+        fitted_to = recipe.fitted_to(self.pde, self.size.points, self.size.boundary_points)
+        learner = recipe.build(self.pde, {**recipe.distilling, **fitted_to})
+        try:
+            train_bodies(learner, self.progress)
+        except BodyError as error:
+            usual = distilling_recipe(self.pde, drawn_learner(self.pde), self.recipes)
+            return (
+                usual,
+                usual.build(self.pde, usual.distilling),
+                f"{error}. The study went on with {usual.name} on random features.",
+            )
+        return recipe, learner, ""
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> RetrainBench:
         return self.points_bench(data, recipe)
@@ -332,21 +376,55 @@ class RetrainStudy(FreshStudy):
                 "as many), and the boundary points of the best Sobol or Hammersley design."
             )
         notes = [
-            "Every method is trained with the same learner and the same draw of its features, on the same boundary conditions; "
-            "each baseline's weights are tuned on validation conditions of the training family, and the feature scale on the best "
-            "baseline.",
+            _sameness(bench),
             moving,
             "The outer loop sees the training family, half of it with a rough Gaussian process added; no shift of the test.",
             "A collocation point without a label is free for a first-order learner: the rows of the judges say what the set is "
             "worth there.",
         ]
+        if bench.remark:
+            notes.append(bench.remark)
         if bench.sluggish:
-            notes.append("Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them.")
-        if bench.recipe.name == "ridge":
+            notes.append(
+                "Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them."
+            )
+        if isinstance(bench.learner, Ridge):
             notes.append(
                 "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."
             )
         return notes
+
+
+def train_bodies(learner: Any, progress: Progress) -> None:
+    """Train the bodies of a learner that has some and whose bodies are not at hand yet.
+
+    Raises:
+        BodyError: one did not converge, or its training failed.
+    """
+    bodies = bodies_of(learner)
+    if bodies is None:
+        return
+    for number in range(len(bodies)):
+        bodies.trained(number, partial(progress, f"retrain: training body {number + 1} of {len(bodies)}"))
+
+
+def bodies_of(learner: Any) -> Bodies | None:
+    """Return the bodies of a learner, None where it has none."""
+    bodies = getattr(getattr(learner, "model", None), "bodies", None)
+    return bodies if isinstance(bodies, Bodies) else None
+
+
+def _sameness(bench: RetrainBench) -> str:
+    tuned = "weights are tuned on validation conditions of the training family"
+    if bodies_of(bench.learner) is not None:
+        return (
+            "Every method is trained with the same body, which the outer loop did not see, on the same boundary conditions; the "
+            f"{tuned} for that body, those of the distilled set too."
+        )
+    return (
+        "Every method is trained with the same learner and the same draw of its features, on the same boundary conditions; each "
+        f"baseline's {tuned}, and the feature scale on the best baseline."
+    )
 
 
 def nonsense(pde: PDE, size: RetrainSettings) -> str:

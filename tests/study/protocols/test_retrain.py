@@ -9,7 +9,7 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS
 from pinndd.study.protocols import engine, protocol_named, retrain
 from pinndd.study.protocols.adaptive import GRIDS
-from pinndd.study.protocols.learners import ON_POINTS, default_learner, distilling_recipe
+from pinndd.study.protocols.learners import ON_POINTS, distilling_recipe, drawn_learner
 from pinndd.study.protocols.retrain import BEST_OF_K, RetrainSettings, outer_settings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.weights import weighted
@@ -35,8 +35,8 @@ def test_a_study_has_every_method_and_shift_and_evaluate_repeats_its_rows(opened
 
 
 def test_the_learner_follows_from_the_equation():
-    assert default_learner(load_pde("heat")) == "ridge"
-    assert default_learner(load_pde("burgers")) == "gauss-newton"
+    assert drawn_learner(load_pde("heat")) == "ridge"
+    assert drawn_learner(load_pde("burgers")) == "gauss-newton"
     assert distilling_recipe(load_pde("heat"), None, ON_POINTS).name == "ridge"
     assert distilling_recipe(load_pde("heat"), "mlp-adam", ON_POINTS).name == "mlp-adam"
 

@@ -36,7 +36,8 @@ KNOWN_POINTS = 16
 """Points along each coordinate of a condition whose values are known: nothing is measured there."""
 
 RECIPES = {
-    **ON_POINTS,
+    # bodies have fewer features than a small set has rows, not than a plentiful interior
+    **{name: recipe for name, recipe in ON_POINTS.items() if name != "body"},
     # with a plentiful interior there are rows enough for many features
     "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01), distilling={"width": 384, "penalty": 1e-6}),
     "gauss-newton": replace(
