@@ -53,7 +53,7 @@ Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mp
 Learner = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Distill with this learner (ridge, gauss-newton, mlp-adam). Default: the one that fits the PDE."
+        metavar="NAME", help="Distill with body, ridge, gauss-newton, mlp-adam or mlp-lm. Default: body; with --quick random features."
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look, within two minutes.")]
@@ -97,6 +97,14 @@ def check(pde: PDEArgument) -> None:
     from pinndd.terminal.describing import check as run
 
     run(pde)
+
+
+@app.command(epilog="Example: pinndd body heat")
+def body(pde: PDEArgument, points: Points = None, boundary_points: BoundaryPoints = None) -> None:
+    """Train the hidden layers that a PDE's networks share, once for its families, or find them again; sets are distilled on them."""
+    from pinndd.terminal.bodies import body as run
+
+    run(pde, points, boundary_points)
 
 
 @app.command(epilog="Example: pinndd distill heat --points 64 --boundary-points 30 --out heat.npz")
