@@ -53,7 +53,7 @@ Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mp
 Learner = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Distill with this learner (ridge, gauss-newton, mlp-adam). Default: the one that fits the PDE."
+        metavar="NAME", help="Distill with this learner (ridge, gauss-newton, mlp-adam, mlp-lm). Default: the one that fits the PDE."
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look, within two minutes.")]

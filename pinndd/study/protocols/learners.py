@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pinndd.hypergradients import Hypergradient
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
@@ -60,7 +61,10 @@ class Recipe:
         ratios: boundary weights that are tuned then.
         judged_shifts: how many families a judge sees (None: all).
         rehearsal: part of its steps that a judge takes while weights are tuned.
-        fresh: the same learner on fresh samples at every step, the ceiling of first-order training; None where there is none.
+        fresh: the same learner on fresh samples at every step, the ceiling of training by steps; None where there is none.
+        interpolates: whether it drives all rows to zero, from initial weights that are drawn anew for every episode: it feels the
+            ratio of the two weights of a set alone, and they are tuned, not learned.
+        hypergradient: the estimator to distill with; None for the one that fits the learner.
     """
 
     name: str
@@ -77,6 +81,8 @@ class Recipe:
     judged_shifts: int | None = None
     rehearsal: float = 1.0
     fresh: Callable[[PDE, Settings], Learner] | None = None
+    interpolates: bool = False
+    hypergradient: Callable[[], Hypergradient] | None = None
 
 
 Recipes = Mapping[str, Recipe]
@@ -152,8 +158,8 @@ def _mlp_adam(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
     return Adam(MLPModel(pde), steps=2000, fresh=fresh)
 
 
-def _mlp_lm(pde: PDE, stored: Settings) -> Learner:
-    return LevenbergMarquardt(MLPModel(pde))
+def _mlp_lm(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
+    return LevenbergMarquardt(MLPModel(pde), fresh=fresh)
 
 
 def _deepxde(pde: PDE, stored: Settings) -> Learner:
@@ -212,7 +218,15 @@ ON_POINTS: Recipes = {
             judges=True,
             fresh=partial(_mlp_adam, fresh=True),
         ),
-        Recipe("mlp-lm", _mlp_lm, slow=True, judges=True),
+        Recipe(
+            "mlp-lm",
+            _mlp_lm,
+            outer=Outer(150, 16, 0.01),
+            slow=True,
+            judges=True,
+            fresh=partial(_mlp_lm, fresh=True),
+            interpolates=True,
+        ),
         Recipe("deepxde", _deepxde, slow=True, judges=True, ratios=(10.0,), judged_shifts=2),
     )
 }

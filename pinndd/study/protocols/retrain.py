@@ -10,19 +10,22 @@ from typing import Any
 import pandas as pd
 
 from pinndd.data import SyntheticData
+from pinndd.hypergradients.minimum_norm import require_more_weights
+from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.outer_loop import OuterSettings
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.adaptive import RARD
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
 from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
-from pinndd.problem import Episodes
-from pinndd.study.protocols.adaptive import tuned_adaptive
+from pinndd.problem import Episodes, Learner
+from pinndd.study.protocols.adaptive import ROUNDS, Adaptive, tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests, roughening_for
-from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.engine import FRESH, distill_on
 from pinndd.study.protocols.learners import ON_POINTS, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
@@ -43,6 +46,9 @@ CEILING_WHERE_SLOW = (3.0625, 1.8)
 STARTS = ("sobol", "hammersley", "latin-hypercube")
 """Baselines that the outer loop starts from; the best after a short race goes on."""
 
+ADDED = 4
+"""The interior points of a set over those that RAR-D adds to it."""
+
 BEST_OF_K = "best-of-k"
 RANDOM = ("uniform", "latin-hypercube", "sobol", "hammersley")
 """Samplers that best-of-k draws from in turn."""
@@ -53,6 +59,12 @@ interior and boundary points, as multiples of those of the study."""
 
 CURVE = ((0.25, 0.5), (0.5625, 0.7), *LARGER)
 """Sizes of the curve, likewise."""
+
+DRAWS = range(10_000, 1_000_000)
+"""Draws of initial weights that the outer loop trains with, where every episode has its own: none of a test, none of validation."""
+
+VALIDATING = 5_000
+"""Added to the seed, the draw that validation trains with there."""
 
 _TUNING = 4
 """Conditions on which the weights for a judge are tuned."""
@@ -106,7 +118,7 @@ class RetrainBench(Bench[RetrainSettings]):
         return self.recipe.slow and self.pde.output_count > 1
 
     def task_on(self, pool: Episodes) -> BoundaryGeneralisation:
-        return BoundaryGeneralisation(pool, (self.seed,))
+        return BoundaryGeneralisation(pool, DRAWS if self.recipe.interpolates else (self.seed,))
 
     @property
     def outer(self) -> OuterSettings:
@@ -127,7 +139,9 @@ class RetrainBench(Bench[RetrainSettings]):
     def tune(self, name: str, data: SyntheticData, *, ceiling: bool = False) -> Method:
         """Return a set with its best weights for the learner, on the grid that its speed allows."""
         plain = self.conditions.plain
-        if self.hurried:
+        if self.recipe.interpolates:
+            sets, episodes = weight_grid(data, (1.0,), self.recipe.ratios), plain[: 6 if self.hurried else 12]
+        elif self.hurried:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[2:5]), plain[:6]
         elif self.recipe.slow:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[1:6]), plain[:12]
@@ -181,6 +195,8 @@ class RetrainBench(Bench[RetrainSettings]):
     def rivals(self) -> Sequence[Method]:
         allowance, study = self.study.allowance, self.study
         found = [self.best_of_k()] if allowance.affords(BEST_OF_K, 0.6) else []
+        if self.recipe.interpolates and self.recipe.fresh is not None and allowance.affords(FRESH, 0.6):
+            found.append(self._on_fresh_samples(self.recipe.fresh(self.pde, {})))
         if allowance.affords("the dense set", 0.7):
             size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
             dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
@@ -190,15 +206,44 @@ class RetrainBench(Bench[RetrainSettings]):
             found += tuned_adaptive(self)
         return found
 
+    def finished(self, data: SyntheticData) -> SyntheticData:
+        if not self.recipe.interpolates:
+            return data
+        return self.tune(DISTILLED, data).data
+
+    def additions(self, data: SyntheticData) -> Sequence[Method]:
+        """Return RAR-D on top of the distilled set and of the best design, a quarter more interior points each."""
+        if not self.recipe.interpolates or self.hurried:
+            return ()
+        best = min(self.designs, key=lambda m: m.error)
+        inner, outer = self.counts(data)
+        count = inner + max(1, inner // ADDED)
+        learner = Adaptive(self.pde, self.learner, RARD(start=inner / count), ROUNDS[0], count, self.seed)
+        cores = ((DISTILLED, data), (best.name, best.data))
+        return [
+            Method(f"{name}+rar", core, learner=learner, ceiling=True, size=(count, outer), details=weights_in_words(core))
+            for name, core in cores
+        ]
+
+    def _on_fresh_samples(self, learner: Learner) -> Method:
+        """Return training with as many points, drawn uniformly for every step, with the weight that serves it best."""
+        size = self.study.size
+        tried = []
+        for each in weight_grid(self.design("uniform", size), (1.0,), self.recipe.ratios):
+            error = self.error(each, self.conditions.plain[:_TUNING], learner)
+            tried.append(Method(FRESH, each, error, learner, ceiling=True, details=weights_in_words(each)))
+        return min(tried, key=lambda m: m.error)
+
     def best_of_k(self) -> Method:
         """Return the best of k random sets on the validation conditions, with the outer compute of a distillation.
 
-        An outer step, with its gradient, costs about two evaluations of its batch; so k is such that as many conditions are
-        evaluated. Each set takes the tuned weights of its sampler.
+        An outer step, with its gradient, costs about two evaluations of its batch, or one where training interpolates; so k is such
+        that as many conditions are evaluated. Each set takes the tuned weights of its sampler.
         """
         tuned = {m.name: weights_of(m.data) for m in self.designs}
         outer, episodes = self.outer, self.conditions.plain
-        count = max(1, round(2 * outer.steps * outer.batch / len(episodes)))
+        each = 1 if self.recipe.interpolates else 2
+        count = max(1, round(each * outer.steps * outer.batch / len(episodes)))
         best: Method | None = None
         for k in range(count):
             name = RANDOM[k % len(RANDOM)]
@@ -223,7 +268,7 @@ def outer_settings(recipe: Recipe, effort: float, seed: int, outputs: int = 1) -
         steps=max(10, round(recipe.outer.steps * effort)),
         batch=max(4, recipe.outer.batch // outputs) if effort < 1 else recipe.outer.batch,
         learning_rate=recipe.outer.rate,
-        rates={BOUNDARY_WEIGHT: 5.0, INTERIOR_WEIGHT: 5.0},
+        rates=dict.fromkeys((BOUNDARY_WEIGHT, INTERIOR_WEIGHT), 0.0 if recipe.interpolates else 5.0),
         validate_every=20,
         seed=seed,
     )
@@ -283,6 +328,7 @@ class FreshStudy(Study[Any]):
             roughening_for(self.pde),
             derivatives=self.settings.measure.derivatives,
             allowance=self.allowance,
+            draw=seed + VALIDATING if recipe.interpolates else None,
         )
         return RetrainBench(self, recipe, learner, seed, conditions)
 
@@ -296,6 +342,10 @@ class RetrainStudy(FreshStudy):
     def benches(self, seed: int) -> Sequence[RetrainBench]:
         recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
         learner = recipe.build(self.pde, recipe.distilling)
+        if isinstance(learner, LevenbergMarquardt):
+            interior, boundary = self.size.points, self.size.boundary_points
+            rows = interior * pointwise_residual(self.pde).equations + boundary
+            require_more_weights(learner.model.parameter_count, rows)
         self.progress("retrain: solving conditions", 0, 1, None)
         return (self.bench_of(recipe, learner, seed).with_best_scale(),)
 
@@ -342,6 +392,12 @@ class RetrainStudy(FreshStudy):
         ]
         if bench.sluggish:
             notes.append("Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them.")
+        if bench.recipe.interpolates:
+            notes.append(
+                "Every condition has initial weights of its own, in the outer loop too, and all networks are trained from scratch. "
+                "fresh-samples draws as many points anew at every step; +rar adds a quarter more interior points to a set by RAR-D: "
+                "both stand outside the comparison, since they see more points."
+            )
         if bench.recipe.name == "ridge":
             notes.append(
                 "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."
