@@ -14,6 +14,7 @@ from pinndd.learners.levenberg_marquardt import LevenbergMarquardt, NotFiniteErr
 from pinndd.pinn.declare.conditions import Dirichlet
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.families import Sine
+from pinndd.pinn.jets import network_jacobian
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.jets.network_jacobian import NetworkJacobian
 from pinndd.pinn.models.mlp import MLPModel
@@ -80,6 +81,7 @@ def test_products_with_the_jacobian_need_none_of_its_entries(
     name: str, factored: bool | None, setting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jacobian, expected = jacobian_of(name, setting, (4, 5, 3))
+    monkeypatch.setattr(network_jacobian, "_AT_A_TIME", 1 + bool(factored))  # the networks apart, or together
     if factored is not None:
         monkeypatch.setattr(NetworkJacobian, "_factored", lambda self, layer: factored)
     generator = torch.Generator().manual_seed(0)

@@ -112,6 +112,16 @@ class NetworkJacobian:
         A layer adds ``(A Aᵀ) ∘ (B Bᵀ)`` of its inputs A and slopes B, summed over the streams of the rows; one whose weights are few
         adds the product of its columns of J.
         """
+        count, on_cpu = self.episodes, self.layers[0].inputs.device.type == "cpu"
+        if not on_cpu or count <= _AT_A_TIME:
+            return self._gram()
+        return torch.cat([self._part(slice(k, k + _AT_A_TIME))._gram() for k in range(0, count, _AT_A_TIME)])
+
+    def _part(self, index: slice) -> NetworkJacobian:
+        """Return that of neighbouring networks, as views."""
+        return replace(self, layers=tuple(LayerFactors(each.inputs[index], each.slopes[:, index]) for each in self.layers))
+
+    def _gram(self) -> Tensor:
         wide = [layer for layer in self.layers if self._factored(layer)]
         narrow = [self._dense(layer) for layer in self.layers if not self._factored(layer)]
         total = self._factored_gram(wide) if wide else None
@@ -217,6 +227,9 @@ class NetworkJacobian:
         count = (self.layers[0].inputs.shape[-2] - self.points) // (self.sloped or 1)
         return torch.cat((values, *([values[..., : self.sloped]] * count)), -1)
 
+
+_AT_A_TIME = 8
+"""Networks whose matrices of streams are made together on a processor, so that they stay in its cache."""
 
 _ENTRY = 12.0
 """What an entry of a matrix of streams costs beside the products that make it, in multiplications."""
