@@ -44,7 +44,7 @@ CEILING_WHERE_SLOW = (3.0625, 1.8)
 """Size of the ceiling in a first look at a nonlinear equation, and for several outputs of one, as multiples of the study's."""
 
 STARTS = ("sobol", "hammersley", "latin-hypercube")
-"""Baselines that the outer loop starts from; the best after a short race goes on."""
+"""Baselines that the outer loop starts from; the best after a short race goes on. Where training interpolates, the best three are."""
 
 ADDED = 4
 """The interior points of a set over those that RAR-D adds to it."""
@@ -183,7 +183,8 @@ class RetrainBench(Bench[RetrainSettings]):
         return tuned
 
     def starts(self) -> Sequence[SyntheticData]:
-        sets = sorted((m for m in self.designs if m.name in STARTS), key=lambda m: m.error)
+        able = self.designs if self.recipe.interpolates else [m for m in self.designs if m.name in STARTS]
+        sets = sorted(able, key=lambda m: m.error)[: len(STARTS)]
         if self.hurried:
             sets = sets[:1]
         lifted = []

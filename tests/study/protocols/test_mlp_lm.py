@@ -65,6 +65,8 @@ def test_positions_are_learned_and_the_boundary_weight_is_tuned(protocol):
     found = engine.distill_on(bench).data
     assert float(found[BOUNDARY_WEIGHT] / found[INTERIOR_WEIGHT]) in (1.0, 10.0, 100.0)
     starts = bench.starts()
+    errors = sorted(bench.designs, key=lambda m: m.error)[:3]
+    assert [float(s["interior"].sum()) for s in starts] == [float(m.data["interior"].sum()) for m in errors]
     assert all(float((found["interior"] - start["interior"]).abs().max()) > 1e-4 for start in starts)
 
 
