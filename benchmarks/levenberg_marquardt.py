@@ -30,7 +30,7 @@ import torch
 
 HERE = Path(__file__).resolve()
 RESULT = HERE.parent / "results" / "levenberg_marquardt.json"
-PDES = ("heat", "poisson", "burgers")
+PDES = ("heat", "poisson")
 POINTS, BOUNDARY_POINTS, WEIGHT, SEED = 64, 30, 10.0, 3
 
 
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="tree of the package to compare with")
     parser.add_argument("--commit", default="41a804a", help="its commit, for the results")
     parser.add_argument("--quick", action="store_true", help="one PDE, few networks; nothing is written")
-    parser.add_argument("--networks", type=int, default=32, help="networks per PDE and round")
+    parser.add_argument("--networks", type=int, default=24, help="networks per PDE and round")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each tree")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--gradient", action="store_true", help=argparse.SUPPRESS)
