@@ -30,7 +30,7 @@ import torch
 
 HERE = Path(__file__).resolve()
 RESULT = HERE.parent / "results" / "levenberg_marquardt.json"
-PDES = ("heat", "poisson")
+PDES = ("heat", "poisson", "burgers")
 POINTS, BOUNDARY_POINTS, WEIGHT, SEED = 64, 30, 10.0, 3
 
 
