@@ -23,8 +23,8 @@ class Learner(Protocol):
     """Training: ``fit`` trains a batch of models, one per episode, from scratch.
 
     Attributes:
-        differentiation: how ``fit`` is differentiated in the data: ``"closed form"``, ``"implicit"``, ``"unrolled"`` or
-            ``"none"``; the estimators in `pinndd.hypergradients` check it.
+        differentiation: how ``fit`` is differentiated in the data: ``"closed form"``, ``"implicit"``, ``"unrolled"``,
+            ``"interpolation"`` or ``"none"``; the estimators in `pinndd.hypergradients` check it.
     """
 
     @property

@@ -7,6 +7,7 @@ from pinndd.hypergradients.fitting import fitting
 from pinndd.hypergradients.forward import ForwardGradient
 from pinndd.hypergradients.implicit import ConjugateGradients, Direct, HessianSolveError, Implicit, NeumannSeries
 from pinndd.hypergradients.leave_one_out import LeaveOneOut
+from pinndd.hypergradients.minimum_norm import MinimumNorm
 from pinndd.hypergradients.one_step import OneStep
 from pinndd.hypergradients.protocol import Gradient, Hypergradient
 from pinndd.hypergradients.randomly_truncated import RandomlyTruncated
@@ -28,6 +29,7 @@ __all__ = [
     "Hypergradient",
     "Implicit",
     "LeaveOneOut",
+    "MinimumNorm",
     "NeumannSeries",
     "OneStep",
     "RandomlyTruncated",

@@ -6,15 +6,21 @@ from collections.abc import Callable
 
 from pinndd.hypergradients.exact import Exact
 from pinndd.hypergradients.implicit import Implicit
+from pinndd.hypergradients.minimum_norm import MinimumNorm
 from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.hypergradients.unrolled import UnrolledAdjoint
 from pinndd.problem import Learner
 
-_EXACT: dict[str, Callable[[], Hypergradient]] = {"closed form": Exact, "implicit": Implicit, "unrolled": UnrolledAdjoint}
+_FITTING: dict[str, Callable[[], Hypergradient]] = {
+    "closed form": Exact,
+    "implicit": Implicit,
+    "unrolled": UnrolledAdjoint,
+    "interpolation": MinimumNorm,
+}
 
 
 def fitting(learner: Learner) -> Hypergradient:
-    """Return the exact estimator for a learner.
+    """Return the estimator for a learner: the exact one, or `MinimumNorm` where training interpolates.
 
     Args:
         learner: its ``differentiation`` says how its training is differentiated.
@@ -28,9 +34,9 @@ def fitting(learner: Learner) -> Hypergradient:
         ['Exact', 'Implicit']
     """
     way = learner.differentiation
-    if way not in _EXACT:
+    if way not in _FITTING:
         raise TypeError(
             f"{type(learner).__name__} offers {way!r}: no estimator differentiates its training; distill with a learner that "
-            f"offers {', '.join(_EXACT)}, or pass a zeroth-order estimator of pinndd.hypergradients"
+            f"offers {', '.join(_FITTING)}, or pass a zeroth-order estimator of pinndd.hypergradients"
         )
-    return _EXACT[way]()
+    return _FITTING[way]()

@@ -18,8 +18,10 @@ FITTING: dict[str, tuple[str, ...]] = {
     "closed form": ("Exact", "ForwardGradient"),
     "implicit": ("Implicit",),
     "unrolled": ("UnrolledAdjoint", "Truncated", "RandomlyTruncated", "OneStep", "ForwardGradient"),
+    "interpolation": ("MinimumNorm",),
 }
-"""Estimators that differentiate a learner, by its ``differentiation``; the first of each is exact."""
+"""Estimators that differentiate a learner, by its ``differentiation``; the first of each is exact, `MinimumNorm` for training that
+goes on."""
 
 ZEROTH_ORDER = ("CentralDifferences", "SPSA", "EvolutionStrategies")
 """Estimators that only evaluate the risk, so that they fit every learner."""

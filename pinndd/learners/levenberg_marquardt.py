@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt on all weights of a network, many networks at once: the strong judge of a collocation set."""
+"""Levenberg-Marquardt on all weights of a network, many networks at once: PINNs that are trained to the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,42 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.free_memory import available_memory
 from pinndd.problem import Episodes
+
+
+class NotFiniteError(RuntimeError):
+    """Training met a number that is not finite; the message names the condition and the step."""
+
+
+class Jacobian(Protocol):
+    """J of the rows of E networks in their weights, ``(E, R, P)``, in whatever form a model has it."""
+
+    @property
+    def rows(self) -> int:
+        """Number R of rows."""
+
+    @property
+    def columns(self) -> int:
+        """Number P of weights."""
+
+    def gram(self) -> Tensor:
+        """Return ``J Jᵀ``, ``(E, R, R)``."""
+
+    def dense(self) -> Tensor:
+        """Return J, ``(E, R, P)``."""
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Return ``J p``, ``(E, R)``, for ``(E, P)``."""
+
+    def transposed_times(self, rows: Tensor) -> Tensor:
+        """Return ``Jᵀ y``, ``(E, P)``, for ``(E, R)``."""
+
+    def select(self, index: Tensor) -> Any:
+        """Return that of some of the networks."""
+
+    def update(self, index: Tensor, other: Any) -> None:
+        """Put that of other networks in place of that of some."""
 
 
 class LeastSquaresNetworks(Protocol):
@@ -23,16 +58,22 @@ class LeastSquaresNetworks(Protocol):
         """Draw initial weights ``(E, P)`` on the device and in the dtype of ``like``."""
 
     def prepare(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Compute once what does not depend on the weights."""
+        """Compute once what does not depend on the weights, differentiably in the data."""
+
+    def redraw(self, data: SyntheticData, generator: torch.Generator) -> SyntheticData:
+        """Return data of the same size, drawn anew."""
 
     def select(self, prepared: Any, index: Tensor) -> Any:
         """Return what the episodes ``index`` need."""
 
+    def training_bytes(self, prepared: Any) -> int:
+        """Estimate the memory that a step of one network takes, in bytes."""
+
     def rows(self, prepared: Any, parameters: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)``."""
 
-    def linearise(self, prepared: Any, parameters: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, P)``, in blocks of columns, off the graph."""
+    def linearise(self, prepared: Any, parameters: Tensor) -> tuple[Tensor, Jacobian]:
+        """Return the rows ``(E, R)`` and their Jacobian, off the graph."""
 
     def fitted(self, parameters: Tensor, episodes: Episodes) -> Any:
         """Return the networks with weights ``(E, P)``."""
@@ -42,9 +83,13 @@ class LeastSquaresNetworks(Protocol):
 class LevenbergMarquardt:
     """Fit ``min_θ ‖ρ(θ)‖²`` in float64, every network with its own damping (Levenberg 1944, Marquardt 1963).
 
-    A step solves ``(JᵀJ + λ I) δ = -Jᵀ ρ``, with fewer rows than weights in its dual form ``δ = -Jᵀ (J Jᵀ + λ I)⁻¹ ρ``.
-    Where a step does not lower the loss of a network, its damping grows and the step is tried again with the same
-    Jacobian. A network leaves the batch when it is done.
+    A step v solves ``(JᵀJ + λ I) v = -Jᵀ ρ``, with fewer rows than weights in its dual form ``v = -Jᵀ (J Jᵀ + λ I)⁻¹ ρ``. To it half
+    of the acceleration a is added, ``(JᵀJ + λ I) a = -Jᵀ ρ''``, with ρ'' the second derivative of the rows along v: a step bends
+    with the surface of equal rows, and half as many are needed (geodesic acceleration; Transtrum & Sethna 2012, arXiv 1201.5885).
+
+    All networks of a batch take a trial at a time. Where it does not lower the loss of a network, its damping grows and the next
+    trial uses the same Jacobian; where it does, the damping shrinks and the Jacobian is computed anew. A network leaves the batch
+    when it is done.
 
     Args:
         model: gives the rows ρ and their Jacobian.
@@ -54,7 +99,9 @@ class LevenbergMarquardt:
         grow: factor on λ after a refused one; its square after a second one in a row, and so on.
         attempts: most trials of λ a step; a network none of whose trials lowers the loss is done.
         tolerance: a network is done when its loss has fallen below this part of the loss it began with.
-        memory: size in bytes of the Jacobians held at a time; more networks than fit are trained in several batches.
+        acceleration: largest length of the acceleration, as a part of that of v, with which a step is accepted; 0 for plain steps.
+        memory: size in bytes of what is held for the networks that are trained at a time; more are trained in several batches.
+        fresh: the ceiling "fresh samples": draw all points anew at every step, as many as the set has; all iterations are taken.
 
     Raises:
         ValueError: a setting is out of its range.
@@ -63,11 +110,13 @@ class LevenbergMarquardt:
     model: LeastSquaresNetworks
     iterations: int = 100
     damping: float = 1e-3
-    shrink: float = 1 / 3
+    shrink: float = 0.5
     grow: float = 2.0
     attempts: int = 8
     tolerance: float = 1e-7
-    memory: int = 2**24
+    acceleration: float = 1.5
+    memory: int = 2**27
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         if self.iterations < 1 or self.attempts < 1 or self.damping <= 0 or not 0 < self.shrink < 1 < self.grow:
@@ -75,106 +124,202 @@ class LevenbergMarquardt:
                 f"LevenbergMarquardt: iterations={self.iterations} and attempts={self.attempts} must be at least 1, "
                 f"damping={self.damping} positive, shrink={self.shrink} in (0, 1) and grow={self.grow} above 1"
             )
+        if self.acceleration < 0 or self.tolerance < 0 or self.memory < 1:
+            raise ValueError(
+                f"LevenbergMarquardt: acceleration={self.acceleration} and tolerance={self.tolerance} must not be negative, and "
+                f"memory={self.memory} must be at least 1"
+            )
 
     @property
     def differentiation(self) -> str:
-        """There is no gradient in the data: an under-determined network has no isolated optimum."""
-        return "none"
+        """The rows are zero at the end, which is differentiated, unless the points are drawn anew at each step."""
+        return "none" if self.fresh else "interpolation"
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
-        """Train one network per episode, from its own initial weights."""
-        with torch.no_grad():
-            wide = data.to(next(iter(data.fields.values())).device, torch.float64)
-            prepared = self.model.prepare(wide, episodes)
-            theta = self.model.initial(episodes, next(iter(wide.fields.values())))
-            index = torch.arange(len(episodes), device=theta.device)
-            rows = self.model.rows(self.model.select(prepared, index[:1]), theta[:1]).shape[-1]
-            batch = max(1, self.memory // (8 * rows * self.model.parameter_count))
-            for part in torch.split(index, batch):
-                theta[part] = self._train(self.model.select(prepared, part), theta[part])
-        return self.model.fitted(theta, episodes)
+        """Train one network per episode, from its own initial weights.
 
-    def _train(self, prepared: Any, theta: Tensor) -> Tensor:
-        active = torch.arange(theta.shape[0], device=theta.device)
-        first = self.model.rows(prepared, theta).square().sum(-1)
-        damping: Tensor | None = None
-        for _ in range(self.iterations):
-            here = self.model.select(prepared, active)
-            rows, jacobian = self.model.linearise(here, theta[active])
-            gram = lower_gram(jacobian)
-            if damping is None:
-                damping = self.damping * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-            moved, loss, damping = self._advance(here, theta[active], rows, jacobian, gram, damping)
-            going = (loss < rows.square().sum(-1)) & (loss > self.tolerance * first[active])
-            theta[active] = moved
-            active, damping = active[going], damping[going]
-            if not active.numel():
-                break
+        Raises:
+            NotFiniteError: a row or a derivative of it is not finite.
+            MemoryError: there is not memory enough for one network.
+        """
+        with torch.no_grad():
+            theta = self.initial(data, episodes)
+            if self.fresh:
+                return self.model.fitted(self._train_on_fresh(data, episodes, theta), episodes)
+            return self.model.fitted(self.train(self.prepare(data, episodes), theta), episodes)
+
+    def prepare(self, data: SyntheticData, episodes: Episodes) -> Any:
+        """Return what training needs of the data, in float64, differentiably."""
+        return self.model.prepare(data.to(next(iter(data.fields.values())).device, torch.float64), episodes)
+
+    def initial(self, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Draw initial weights ``(E, P)``."""
+        return self.model.initial(episodes, next(iter(data.fields.values())).to(torch.float64))
+
+    def train(self, prepared: Any, theta: Tensor, iterations: int | None = None) -> Tensor:
+        """Return trained weights ``(E, P)``, from given ones.
+
+        Args:
+            prepared: from `prepare`, or of the same form.
+            theta: where to begin, ``(E, P)``.
+            iterations: most steps (None: those of the learner).
+
+        Raises:
+            NotFiniteError: a row or a derivative of it is not finite.
+            MemoryError: there is not memory enough for one network.
+        """
+        index = torch.arange(theta.shape[0], device=theta.device)
+        parts = [
+            _Batch(self, self.model.select(prepared, part), theta[part], part).train(iterations or self.iterations)
+            for part in torch.split(index, self.batch(prepared, theta.device))
+        ]
+        return torch.cat(parts)
+
+    def batch(self, prepared: Any, device: torch.device | str = "cpu") -> int:
+        """Return how many networks are trained at a time.
+
+        Raises:
+            MemoryError: there is not memory enough for one of them.
+        """
+        needed, free = self.model.training_bytes(prepared), available_memory(device)
+        if free is not None and needed > free:
+            raise MemoryError(
+                f"LevenbergMarquardt: a network takes about {needed / 2**30:.1f} GiB on these points, and {free / 2**30:.1f} GiB "
+                "are free: its memory grows with the square of the number of rows, so give it fewer points, or train on them with "
+                "Adam (mlp-adam)"
+            )
+        return max(1, self.memory // needed)
+
+    def _train_on_fresh(self, data: SyntheticData, episodes: Episodes, theta: Tensor) -> Tensor:
+        """Take every step on points of its own, which all networks share."""
+        generator = torch.Generator().manual_seed(episodes.seed)
+        index = torch.arange(theta.shape[0], device=theta.device)
+        parts = torch.split(index, self.batch(self.prepare(data, episodes), theta.device))
+        damping: list[Tensor | None] = [None] * len(parts)
+        for step in range(self.iterations):
+            prepared = self.prepare(self.model.redraw(data, generator), episodes)
+            for k, part in enumerate(parts):
+                batch = _Batch(self, self.model.select(prepared, part), theta[part], part, damping[k], step)
+                batch.attempt()
+                theta[part], damping[k] = batch.theta, batch.damping
         return theta
 
-    def _advance(
-        self, prepared: Any, theta: Tensor, rows: Tensor, jacobian: list[Tensor], gram: Tensor, damping: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take one step of every network, trying larger damping where the loss does not fall.
 
-        Returns:
-            Weights ``(E, P)``, losses ``(E,)`` and damping ``(E,)``.
-        """
-        loss, theta, damping = rows.square().sum(-1), theta.clone(), damping.clone()
-        pending = torch.arange(theta.shape[0], device=theta.device)
-        for attempt in range(self.attempts):
-            everyone = pending.numel() == theta.shape[0]
-            blocks = jacobian if everyone else [block[pending] for block in jacobian]
-            trial = theta[pending] + damped_step(rows[pending], blocks, gram[pending], damping[pending])
-            reached = self.model.rows(self.model.select(prepared, pending), trial).square().sum(-1)
-            better = reached < loss[pending]
-            theta[pending[better]], loss[pending[better]] = trial[better], reached[better]
-            damping[pending] *= torch.where(better, self.shrink, self.grow ** (attempt + 1))
-            pending = pending[~better]
-            if not pending.numel():
-                break
-        return theta, loss, damping
+class _Batch:
+    """Networks that are trained together, and what they need for the next trial."""
+
+    def __init__(
+        self,
+        learner: LevenbergMarquardt,
+        prepared: Any,
+        theta: Tensor,
+        names: Tensor,
+        damping: Tensor | None = None,
+        step: int = 0,
+    ) -> None:
+        self.learner, self.prepared, self.names = learner, prepared, names
+        self.theta = theta.clone()
+        self.rows, self.jacobian = learner.model.linearise(prepared, self.theta)
+        self.dual = self.jacobian.rows <= self.jacobian.columns
+        self.gram = self._gram(self.jacobian)
+        self.loss = self.rows.square().sum(-1)
+        self.steps = torch.full_like(names, step)
+        self._check(torch.arange(len(names), device=names.device))
+        diagonal = self.gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+        self.damping = learner.damping * diagonal if damping is None else damping
+        self.refusals = torch.zeros_like(names)
+
+    def train(self, iterations: int) -> Tensor:
+        """Return the weights of all networks when each is done."""
+        results, place = self.theta.clone(), torch.arange(len(self.names), device=self.names.device)
+        goal = self.learner.tolerance * self.loss
+        going = self.loss > goal
+        while bool(going.any()):
+            if not bool(going.all()):
+                kept = going.nonzero()[:, 0]
+                self._keep(kept)
+                place, goal = place[kept], goal[kept]
+            better = self.attempt()
+            results[place] = self.theta
+            going = (self.loss > goal) & (self.steps < iterations) & (self.refusals < self.learner.attempts)
+            again = (better & going).nonzero()[:, 0]
+            if again.numel():
+                self._linearise(again)
+        return results
+
+    def attempt(self) -> Tensor:
+        """Try a step of every network with its damping; return which took it, ``(E,)``."""
+        learner, model = self.learner, self.learner.model
+        factor = self._factor()
+        step, along = self._solved(factor, self.rows)
+        fair = torch.ones_like(self.refusals, dtype=torch.bool)
+        if learner.acceleration:
+            near = model.rows(self.prepared, self.theta + _PROBE * step)
+            turn, _ = self._solved(factor, ((near - self.rows) / _PROBE - along) / _PROBE)
+            fair = turn.norm(dim=-1) <= 0.5 * learner.acceleration * step.norm(dim=-1)
+            step = step + turn
+        trial = self.theta + step
+        reached = model.rows(self.prepared, trial).square().sum(-1)
+        better = fair & (reached < self.loss)
+        self.theta = torch.where(better[:, None], trial, self.theta)
+        self.loss = torch.where(better, reached, self.loss)
+        self.refusals = torch.where(better, 0, self.refusals + 1)
+        self.steps = self.steps + better
+        self.damping = self.damping * torch.where(better, learner.shrink, learner.grow ** self.refusals.to(self.damping))
+        return better
+
+    def _factor(self) -> Tensor:
+        damped = self.gram.clone()
+        damped.diagonal(dim1=-2, dim2=-1).add_(self.damping[:, None])
+        factor: Tensor
+        factor, info = torch.linalg.cholesky_ex(damped)
+        # where rounding has made a matrix indefinite the step is not finite, does not lower the loss, and the damping grows
+        factor.diagonal(dim1=-2, dim2=-1)[info > 0] = torch.nan
+        return factor
+
+    def _solved(self, factor: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``v = -(JᵀJ + λ I)⁻¹ Jᵀ ρ``, ``(E, P)``, from the factor of the smaller damped Gram matrix, and ``J v``."""
+        if self.dual:
+            solved = torch.cholesky_solve(rows[..., None], factor)[..., 0]
+            return -self.jacobian.transposed_times(solved), self.damping[:, None] * solved - rows
+        solved = torch.cholesky_solve(self.jacobian.transposed_times(rows)[..., None], factor)[..., 0]
+        return -solved, -self.jacobian.times(solved)
+
+    def _gram(self, jacobian: Jacobian) -> Tensor:
+        if self.dual:
+            return jacobian.gram()
+        return torch.matmul(jacobian.dense().mT, jacobian.dense())
+
+    def _linearise(self, index: Tensor) -> None:
+        """Compute rows, Jacobian and Gram matrix of some networks anew."""
+        whole = index.numel() == len(self.names)
+        prepared = self.prepared if whole else self.learner.model.select(self.prepared, index)
+        rows, jacobian = self.learner.model.linearise(prepared, self.theta if whole else self.theta[index])
+        if whole:
+            self.rows, self.jacobian, self.gram = rows, jacobian, self._gram(jacobian)
+        else:
+            self.rows[index], self.gram[index] = rows, self._gram(jacobian)
+            self.jacobian.update(index, jacobian)
+        self._check(index)
+
+    def _keep(self, index: Tensor) -> None:
+        """Let the other networks go."""
+        self.prepared, self.jacobian = self.learner.model.select(self.prepared, index), self.jacobian.select(index)
+        for name in ("names", "theta", "rows", "gram", "loss", "damping", "refusals", "steps"):
+            setattr(self, name, getattr(self, name)[index])
+
+    def _check(self, index: Tensor) -> None:
+        """Refuse rows and derivatives that are not finite."""
+        finite = (self.gram[index].diagonal(dim1=-2, dim2=-1).sum(-1) + self.loss[index]).isfinite()
+        if bool(finite.all()):
+            return
+        bad = int(index[int((~finite).nonzero()[0, 0])])
+        what = "a derivative of its rows" if bool(self.loss[bad].isfinite()) else "a row"
+        raise NotFiniteError(
+            f"LevenbergMarquardt: condition {int(self.names[bad])}, step {int(self.steps[bad])}: {what} is not finite; check the "
+            "values of that condition, and whether the residual is defined for every u that a network may take"
+        )
 
 
-def lower_gram(jacobian: list[Tensor], strip: int = 48) -> Tensor:
-    """Return the lower triangle (and some of the upper) of the smaller of the Gram matrices ``J Jᵀ`` and ``JᵀJ``.
-
-    Args:
-        jacobian: J, ``(E, R, P)``, in blocks of columns.
-        strip: rows computed at a time; those above the diagonal are left out.
-    """
-    episodes, rows, _ = jacobian[0].shape
-    if rows > sum(block.shape[-1] for block in jacobian):
-        whole = torch.cat(jacobian, -1)
-        return whole.mT @ whole
-    gram = jacobian[0].new_zeros((episodes, rows, rows))
-    for start in range(0, rows, strip):
-        stop = min(start + strip, rows)
-        for block in jacobian:
-            gram[:, start:stop, :stop] += block[:, start:stop] @ block[:, :stop].mT
-    return gram
-
-
-def damped_step(rows: Tensor, jacobian: list[Tensor], gram: Tensor, damping: Tensor) -> Tensor:
-    """Return ``-(JᵀJ + λ I)⁻¹ Jᵀ ρ`` for every network, ``(E, P)``, from the smaller of its two Gram matrices.
-
-    Args:
-        rows: ρ, ``(E, R)``.
-        jacobian: J, ``(E, R, P)``, in blocks of columns.
-        gram: from `lower_gram`.
-        damping: λ, ``(E,)``.
-    """
-    damped = gram.clone()
-    damped.diagonal(dim1=-2, dim2=-1).add_(damping[:, None])
-    dual = gram.shape[-1] == rows.shape[-1]
-    factor, info = torch.linalg.cholesky_ex(damped)
-    # where rounding has made a matrix indefinite the step is not finite, does not lower the loss, and the damping grows
-    factor = torch.where((info > 0)[:, None, None], torch.nan, factor)
-    if dual:
-        return -_transposed_times(jacobian, torch.cholesky_solve(rows[..., None], factor)[..., 0])
-    return -torch.cholesky_solve(_transposed_times(jacobian, rows)[..., None], factor)[..., 0]
-
-
-def _transposed_times(jacobian: list[Tensor], rows: Tensor) -> Tensor:
-    """Return ``Jᵀ ρ``, ``(E, P)``."""
-    return torch.cat([(rows[:, None] @ block)[:, 0] for block in jacobian], -1)
+_PROBE = 0.1
+"""Part of a step at which the rows are evaluated for their second derivative along it."""

@@ -65,7 +65,7 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
     except (CheckpointError, DataFileError, OutcomeFileError, RunConfigError, RunFolderError) as error:
         _reraise_if_asked()
         fail(error)
-    except (ValueError, ArithmeticError, RuntimeError, OSError) as error:
+    except (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError) as error:
         _reraise_if_asked()
         fail(f"{error} (set {TRACEBACK}=1 to see where)", FAILED)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pinndd.hypergradients import Exact, Implicit, UnrolledAdjoint
+from pinndd.hypergradients import Exact, Implicit, MinimumNorm, UnrolledAdjoint
 from pinndd.hypergradients.fitting import fitting
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
@@ -25,19 +25,22 @@ FEATURES, NETWORK = FeatureModel(HEAT, width=4), MLPModel(HEAT, (2,))
         (Ridge(FEATURES), Exact),
         (GaussNewton(FEATURES), Implicit),
         (Adam(NETWORK, steps=1), UnrolledAdjoint),
+        (LevenbergMarquardt(NETWORK), MinimumNorm),
     ],
     ids=lambda each: type(each).__name__ if not isinstance(each, type) else each.__name__,
 )
-def test_the_exact_estimator_of_each_learner(learner, estimator):
+def test_the_estimator_of_each_learner(learner, estimator):
     assert type(fitting(learner)) is estimator
 
 
 @pytest.mark.parametrize(
-    "learner", [LevenbergMarquardt(NETWORK), replace(Adam(NETWORK, steps=1), fresh=True)], ids=["levenberg", "fresh"]
+    "learner",
+    [replace(LevenbergMarquardt(NETWORK), fresh=True), replace(Adam(NETWORK, steps=1), fresh=True)],
+    ids=["levenberg", "adam"],
 )
 def test_a_training_that_is_not_differentiated_is_refused(learner):
     said = f"{type(learner).__name__} offers 'none': no estimator differentiates its training; distill with a learner that offers "
     with pytest.raises(TypeError, match=re.escape(said)) as error:
         fitting(learner)
-    for part in ("closed form, implicit, unrolled", "zeroth-order estimator"):
+    for part in ("closed form, implicit, unrolled, interpolation", "zeroth-order estimator"):
         assert part in str(error.value)

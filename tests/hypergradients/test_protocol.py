@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pinndd.distances import RelativeL2
-from pinndd.hypergradients import Exact, Hypergradient, Implicit, UnrolledAdjoint
+from pinndd.hypergradients import Exact, Hypergradient, Implicit, MinimumNorm, UnrolledAdjoint
 from pinndd.hypergradients.protocol import leaves
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
@@ -25,12 +25,18 @@ LEARNERS: dict[str, Callable[[Any], Any]] = {
     "Adam": lambda pde: Adam(MLPModel(pde, (2,)), steps=1),
     "fresh Adam": lambda pde: Adam(MLPModel(pde, (2,)), steps=1, fresh=True),
     "LevenbergMarquardt": lambda pde: LevenbergMarquardt(MLPModel(pde, (2,)), iterations=1),
+    "fresh LevenbergMarquardt": lambda pde: LevenbergMarquardt(MLPModel(pde, (2,)), iterations=1, fresh=True),
 }
-FITTING = {"Ridge": "Exact", "GaussNewton": "Implicit", "Adam": "UnrolledAdjoint"}
+FITTING = {
+    "Ridge": "Exact",
+    "GaussNewton": "Implicit",
+    "Adam": "UnrolledAdjoint",
+    "LevenbergMarquardt": "MinimumNorm",
+}
 
 
 @pytest.mark.parametrize("learner", list(LEARNERS))
-@pytest.mark.parametrize("estimator", [Exact(), Implicit(), UnrolledAdjoint()], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", [Exact(), Implicit(), UnrolledAdjoint(), MinimumNorm()], ids=lambda e: type(e).__name__)
 def test_the_wrong_estimator_is_refused(learner: str, estimator: Hypergradient, setting: Callable[..., Any]) -> None:
     pde, data, episodes = setting("heat", 1, 3, 3)
     task = BoundaryGeneralisation(episodes, [0])

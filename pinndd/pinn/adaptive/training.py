@@ -11,6 +11,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.adaptive.protocol import AdaptiveMethod
 from pinndd.pinn.adaptive.residuals import squared_residual
@@ -40,10 +41,11 @@ def train_adaptively(
     """Train one model per episode, each on interior points of its own that move ``rounds`` times.
 
     A learner in closed form fits anew after every move. Adam shares its steps equally among the ``rounds + 1`` trainings and goes
-    on from where it was, as in the papers, so that it takes as many steps as without moves.
+    on from where it was, as in the papers, so that it takes as many steps as without moves. Levenberg-Marquardt goes on from where
+    it was too, until it meets its tolerance on the moved points.
 
     Args:
-        learner: ridge or Gauss-Newton on a model of features, or Adam on an `MLPModel`.
+        learner: ridge or Gauss-Newton on a model of features, or Adam or Levenberg-Marquardt on an `MLPModel`.
         method: moves the points.
         rounds: how often.
         count: number of interior points at the end; there are never more.
@@ -74,8 +76,11 @@ def _training(
         return partial(_refit, learner, learner.model, data, episodes), learner.model
     if isinstance(learner, Adam) and isinstance(learner.model, MLPModel):
         return _AdamTraining(learner, data, episodes, trainings), learner.model
+    if isinstance(learner, LevenbergMarquardt) and isinstance(learner.model, MLPModel):
+        return _Continued(learner, data, episodes), learner.model
     raise ValueError(
-        f"adaptive points for {type(learner).__name__}: expected Ridge or GaussNewton on a HeadModel, or Adam on an MLPModel"
+        f"adaptive points for {type(learner).__name__}: expected Ridge or GaussNewton on a HeadModel, or Adam or "
+        "LevenbergMarquardt on an MLPModel"
     )
 
 
@@ -101,21 +106,36 @@ class _AdamTraining:
 
     def __init__(self, learner: Adam, data: SyntheticData, episodes: BoundaryEpisodes, trainings: int) -> None:
         self.learner, self.data, self.episodes, self.trainings = learner, data, episodes, trainings
-        self.state = learner.start(self._prepare(data[INTERIOR].expand(len(episodes), -1, -1)), episodes)
+        first = data[INTERIOR].expand(len(episodes), -1, -1)
+        self.state = learner.start(_prepared(learner, data, episodes, first), episodes)
 
     def __call__(self, points: Tensor, k: int) -> FittedMLP:
-        prepared, steps = self._prepare(points), self.learner.steps
+        prepared, steps = _prepared(self.learner, self.data, self.episodes, points), self.learner.steps
         for t in range(steps * k // self.trainings, steps * (k + 1) // self.trainings):
             self.state = self.learner.advance(self.state, prepared, t)
         fitted: FittedMLP = self.learner.fitted(self.state.parameters, self.episodes)
         return fitted
 
-    def _prepare(self, points: Tensor) -> Prepared:
-        """Return what training needs, with a first axis of episodes where the points differ."""
+
+class _Continued:
+    """Levenberg-Marquardt on all networks at once, which goes on from their weights after every move of the points."""
+
+    def __init__(self, learner: LevenbergMarquardt, data: SyntheticData, episodes: BoundaryEpisodes) -> None:
+        self.learner, self.data, self.episodes = learner, data, episodes
+        self.theta = learner.initial(data, episodes)
+
+    def __call__(self, points: Tensor, k: int) -> FittedMLP:
         with torch.no_grad():
-            each = [
-                self.learner.prepare(self.data.with_fields({INTERIOR: own}), self.episodes[e : e + 1])
-                for e, own in enumerate(points)
-            ]
-        own = {name: torch.stack([p[name] for p in each]) for name in ("interior", "inputs", "slopes")}
-        return {**each[0], **own, "targets": torch.cat([p["targets"] for p in each])}
+            self.theta = self.learner.train(_prepared(self.learner, self.data, self.episodes, points), self.theta)
+            fitted: FittedMLP = self.learner.model.fitted(self.theta, self.episodes)
+        return fitted
+
+
+def _prepared(
+    learner: Adam | LevenbergMarquardt, data: SyntheticData, episodes: BoundaryEpisodes, points: Tensor
+) -> Prepared:
+    """Return what training needs, with a first axis of episodes where the points differ."""
+    with torch.no_grad():
+        each = [learner.prepare(data.with_fields({INTERIOR: own}), episodes[e : e + 1]) for e, own in enumerate(points)]
+    own = {name: torch.stack([p[name] for p in each]) for name in ("interior", "inputs", "slopes")}
+    return {**each[0], **own, "targets": torch.cat([p["targets"] for p in each])}

@@ -12,7 +12,9 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.jets.features import Encoding
 from pinndd.pinn.jets.mlp import MLP, Streams, Tap
+from pinndd.pinn.jets.network_jacobian import LayerFactors, NetworkJacobian
 from pinndd.pinn.jets.residual import PointwiseResidual
+from pinndd.pinn.jets.tanh_jets import closure
 from pinndd.pinn.models.network_rows import NetworkRows, Prepared
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
@@ -92,8 +94,25 @@ class MLPModel:
         )
 
     def select(self, prepared: Prepared, index: Tensor | slice) -> Prepared:
-        """Return what some of the episodes need."""
-        return {**prepared, "targets": prepared["targets"][index]}
+        """Return what some of the episodes need, whose interior points may be their own."""
+        own = [name for name, shared in _SHARED_AXES.items() if prepared[name].ndim > shared]
+        return {**prepared, **{name: prepared[name][index] for name in own}}
+
+    def training_bytes(self, prepared: Prepared) -> int:
+        """Estimate the memory that a step of one network by second-order training takes, in bytes.
+
+        It holds the Gram matrix of the rows, its damped copy and its factor, a strip of that of the streams, and the factors of the
+        Jacobian with the graph that they come from.
+        """
+        inner, count = prepared["interior"].shape[-2], prepared["inputs"].shape[-2]
+        derived = inner + prepared["factors"].shape[0]
+        rows = self.residual.equations * inner + count - inner
+        streams = count + len(closure(self.equations.axes)) * derived
+        width = sum(fan_in + fan_out for fan_in, fan_out in self.network.layers)
+        strip = 3 * max(count, derived) * streams
+        smaller = min(rows, self.parameter_count)
+        jacobian = 0 if rows <= self.parameter_count else rows * self.parameter_count
+        return 8 * (4 * smaller**2 + strip + jacobian + (2 + self.residual.equations) * streams * width)
 
     def redraw(self, data: SyntheticData, generator: torch.Generator) -> SyntheticData:
         """Return ``data`` with as many points drawn anew, uniformly in the domain and on every condition."""
@@ -119,8 +138,8 @@ class MLPModel:
         """Return the training loss of every episode, ``(E,)``."""
         return self.rows(prepared, parameters).square().sum(-1)
 
-    def linearise(self, prepared: Prepared, parameters: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the rows ``(E, R)`` and their Jacobian, one block ``(E, R, P_layer)`` a layer, off the graph.
+    def linearise(self, prepared: Prepared, parameters: Tensor) -> tuple[Tensor, NetworkJacobian]:
+        """Return the rows ``(E, R)`` and their Jacobian, off the graph.
 
         A row depends on the derivatives of u at one point only, so one backward pass of the sum of all rows gives, at the
         pre-activations of every layer, the slopes of each row; with the inputs of the layer they make its Jacobian.
@@ -136,47 +155,37 @@ class MLPModel:
                 if equation == 0:
                     chosen = chosen + rows[:, count * equations :].sum()
                 slopes.append(torch.autograd.grad(chosen, outputs, retain_graph=equation + 1 < equations))
-        blocks = [
-            _layer_jacobian(
-                inputs, torch.stack([s[2 * k] for s in slopes]), torch.stack([s[2 * k + 1] for s in slopes]), count
-            )
-            for k, (inputs, _) in enumerate(taps)
+        layers = [
+            _factors(inputs, [s[2 * k] for s in slopes], [s[2 * k + 1] for s in slopes]) for k, (inputs, _) in enumerate(taps)
         ]
-        return rows.detach(), blocks
+        values, derived = taps[0][0].values, taps[0][0].count
+        return rows.detach(), NetworkJacobian(tuple(layers), values.shape[-2], derived, count)
 
     def fitted(self, parameters: Tensor, episodes: BoundaryEpisodes) -> FittedMLP:
         """Return the networks with weights ``(E, P)``."""
         return FittedMLP(self.network, parameters, episodes)
 
 
+_SHARED_AXES = {"interior": 2, "inputs": 2, "slopes": 3, "targets": 1}
+"""Axes of what training needs where all episodes share it; one more, the first, where each has its own."""
+
 _SEED_STRIDE = 100_003  # more episodes than a batch will ever have, so that batches of neighbouring seeds share no network
 
 
-def _layer_jacobian(inputs: Streams, at_values: Tensor, at_slopes: Tensor, interior: int) -> Tensor:
-    """Return the derivative of all rows in weight and bias of one layer, ``(E, N · equations + M, (in + 1) · out)``.
+def _factors(inputs: Streams, at_values: list[Tensor], at_slopes: list[Tensor]) -> LayerFactors:
+    """Return the factors of one layer.
 
     Args:
         inputs: of the layer.
-        at_values: derivative of the rows of each equation in the pre-activations, ``(equations, E, N + M, out)``; the
-            rows of the conditions count to the first equation.
-        at_slopes: the same in the derivatives of the pre-activations, ``(equations, E, K, N + D, out)``.
-        interior: N.
+        at_values: derivative of the rows of each equation in the pre-activations, ``(E, N + M, out)``; the rows of the conditions
+            count to the first equation.
+        at_slopes: the same in the derivatives of the pre-activations, ``(E, K, N + D, out)``.
     """
-    equations, episodes, _, out = at_values.shape
-    values, slopes = inputs.values.detach().expand(episodes, -1, -1), inputs.slopes.detach().expand(episodes, -1, -1, -1)
-    k, derived, width = slopes.shape[1], slopes.shape[2], slopes.shape[3]
-    # the points of the rows: those of the interior once per equation, all others once
-    point = torch.arange(values.shape[1], device=values.device)
-    place = torch.cat((point[:interior].repeat_interleave(equations), point[interior:]))
-    equation = torch.zeros_like(place)
-    equation[: interior * equations] = torch.arange(equations, device=place.device).repeat(interior)
-    with_slopes = place.shape[0] - (values.shape[1] - derived)
-    # one small matrix product per row: inputs (and 1 for the bias) by value and slopes, times the slopes of the row
-    left = values.new_zeros((episodes, place.shape[0], width + 1, 1 + k))
-    right = values.new_zeros((episodes, place.shape[0], 1 + k, out))
-    left[:, :, :width, 0] = values[:, place]
-    left[:, :, width, 0] = 1
-    left[:, :with_slopes, :width, 1:] = slopes[:, :, place[:with_slopes]].permute(0, 2, 3, 1)
-    right[:, :, 0] = at_values[equation, :, place].movedim(0, 1)
-    right[:, :with_slopes, 1:] = at_slopes[equation[:with_slopes], :, :, place[:with_slopes]].movedim(0, 1)
-    return torch.bmm(left.flatten(0, 1), right.flatten(0, 1)).view(episodes, place.shape[0], -1)
+    episodes, count = at_values[0].shape[:2]
+    values, slopes = inputs.values.detach(), inputs.slopes.detach().flatten(-3, -2)
+    width = values.shape[-1]
+    entering = values.new_empty((episodes, count + slopes.shape[-2], width + 1))
+    entering[:, :count, :width], entering[:, count:, :width] = values, slopes
+    entering[:, :count, width], entering[:, count:, width] = 1, 0
+    leaving = [torch.cat((v, s.flatten(1, 2)), 1) for v, s in zip(at_values, at_slopes, strict=True)]
+    return LayerFactors(entering, leaving[0][None] if len(leaving) == 1 else torch.stack(leaving))

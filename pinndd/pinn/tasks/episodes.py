@@ -86,6 +86,20 @@ class BoundaryEpisodes:
             truth_error=None if self.truth_error is None else self.truth_error[index],
         )
 
+    def joined(self, other: BoundaryEpisodes) -> BoundaryEpisodes:
+        """Return these episodes followed by others of the same family, asked at the same points; the seed is that of these."""
+
+        def both(mine: Tensor | None, theirs: Tensor | None) -> Tensor | None:
+            return None if mine is None or theirs is None else torch.cat((mine, theirs))
+
+        return replace(
+            self,
+            values=BoundaryValues(self.values.ensemble, torch.cat((self.values.coefficients, other.values.coefficients))),
+            truth=torch.cat((self.truth, other.truth)),
+            slope=both(self.slope, other.slope),
+            truth_error=both(self.truth_error, other.truth_error),
+        )
+
     def compared(self, fields: Tensor) -> Tensor:
         """Return fields ``(B, Q, outputs)``, perhaps followed by their d partial derivatives, in the units of the distance."""
         return fields if self.scale is None else self.scale.of(fields)

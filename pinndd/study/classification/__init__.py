@@ -1,5 +1,6 @@
 """Studies of classification: baselines, evaluation under a stored protocol, metrics, and memory before a run."""
 
+from pinndd.free_memory import available_memory
 from pinndd.study.classification.baselines import all_training_data, features_of, herding, k_center, k_means, random_samples
 from pinndd.study.classification.dataset import hard_labels, whitened
 from pinndd.study.classification.evaluation import cross_architecture, evaluate, markdown, summarise
@@ -11,7 +12,7 @@ from pinndd.study.classification.labels import (
     with_learned_labels,
     with_teacher_labels,
 )
-from pinndd.study.classification.memory import MemoryEstimate, available_memory, check_memory, estimate_memory
+from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory
 from pinndd.study.classification.metrics import (
     LabelRobustness,
     accuracy,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from pinndd.free_memory import available_memory
 from pinndd.learners.network import NetworkModel
 
 _FORWARD = 2.0
@@ -157,27 +156,6 @@ def activations_of(model: NetworkModel, shape: tuple[int, ...]) -> list[int]:
         for hook in hooks:
             hook.remove()
     return counted
-
-
-def available_memory(device: torch.device | str = "cpu") -> int | None:
-    """Return the bytes that are free on a device; None where nothing tells."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if device.type != "cpu":
-        return None
-    try:
-        # the kernel counts what it would give back; free pages alone would leave out its caches
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return _from_sysconf()
-
-
-def _from_sysconf() -> int | None:
-    known = getattr(os, "sysconf_names", {})
-    pages = next((name for name in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if name in known), None)
-    return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE") if pages else None
 
 
 def room_for(most: int, needed: Callable[[int], MemoryEstimate], device: torch.device | str = "cpu") -> int:

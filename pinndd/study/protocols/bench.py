@@ -153,6 +153,10 @@ class Bench(ABC, Generic[S]):
         """Batches of episodes that choose the best iterate."""
         return [self.conditions.validation]
 
+    def additions(self, data: SyntheticData) -> Sequence[Method]:
+        """Return methods that go on from a distilled set."""
+        return ()
+
     def own(self, data: SyntheticData) -> Learner:
         """Return the learner as it trains on ``data``."""
         return self.learner
@@ -183,8 +187,8 @@ class Bench(ABC, Generic[S]):
 
     @property
     def hypergradient(self) -> Hypergradient:
-        """The estimator that fits the learner."""
-        return fitting(self.learner)
+        """The estimator of the recipe, or else the one that fits the learner."""
+        return self.recipe.hypergradient() if self.recipe.hypergradient else fitting(self.learner)
 
     @property
     def training_draw(self) -> int:

@@ -133,6 +133,7 @@ class FreshConditions:
         points: how many, where the outer loop compares the solutions.
         derivatives: orders of derivatives that the distance needs.
         allowance: in a first look, fewer training conditions are solved where each takes long.
+        draw: of the network that validation trains (None: ``seed``).
     """
 
     pde: PDE
@@ -144,6 +145,7 @@ class FreshConditions:
     points: int = 600
     derivatives: int = 0
     allowance: Allowance = field(default_factory=Allowance)
+    draw: int | None = None
 
     @cached_property
     def training(self) -> BoundaryEpisodes:
@@ -182,9 +184,8 @@ class FreshConditions:
             ensemble = roughened(self.pde, self.roughening)
             drawn = roughened_sample(ensemble, count, self.roughening.share, generator)
         points = self.pde.box.scale(sobol(self.points, self.pde.box.dimension, _TRAIN))
-        return boundary_episodes(
-            self.pde, ensemble, drawn, points, seed=self.seed, derivatives=self.derivatives
-        ).to(self.device)
+        draw = self.seed if self.draw is None else self.draw
+        return boundary_episodes(self.pde, ensemble, drawn, points, seed=draw, derivatives=self.derivatives).to(self.device)
 
 
 @dataclass(frozen=True, eq=False)

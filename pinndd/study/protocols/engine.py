@@ -28,7 +28,7 @@ from pinndd.study.results.words import significant
 S = TypeVar("S")
 
 FRESH = "fresh-samples"
-"""The ceiling of a first-order learner: as many points, drawn anew at every step."""
+"""The ceiling of a learner that trains by steps: as many points, drawn anew at every step."""
 
 
 SHARE = 0.5
@@ -137,7 +137,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
             for bench in part.benches(seed):
                 designs = bench.designs
                 found = distill_on(bench)
-                mine.append(Trial(bench, found, [*designs, *bench.rivals()]))
+                mine.append(Trial(bench, found, [*designs, *bench.rivals(), *bench.additions(found.data)]))
             rows += _compared(mine)
             trials += mine
             curve += [part.other_sizes(trial.bench) for trial in mine]

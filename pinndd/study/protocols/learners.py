@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pinndd.hypergradients import Hypergradient
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
@@ -64,7 +65,11 @@ class Recipe:
         ratios: boundary weights that are tuned then.
         judged_shifts: how many families a judge sees (None: all).
         rehearsal: part of its steps that a judge takes while weights are tuned.
-        fresh: the same learner on fresh samples at every step, the ceiling of first-order training; None where there is none.
+        fresh: the same learner on fresh samples at every step, the ceiling of training by steps; None where there is none.
+        any_start: whether the outer loop may start from any of the best designs; otherwise from those without a grid.
+        interpolates: whether it drives all rows to zero, from initial weights that are drawn anew for every episode: it feels the
+            ratio of the two weights of a set alone, and they are tuned, not learned.
+        hypergradient: the estimator to distill with; None for the one that fits the learner.
     """
 
     name: str
@@ -82,6 +87,9 @@ class Recipe:
     judged_shifts: int | None = None
     rehearsal: float = 1.0
     fresh: Callable[[PDE, Settings], Learner] | None = None
+    any_start: bool = False
+    interpolates: bool = False
+    hypergradient: Callable[[], Hypergradient] | None = None
 
 
 Recipes = Mapping[str, Recipe]
@@ -93,6 +101,9 @@ def drawn_learner(pde: PDE) -> str:
 
 
 BODY = "body"
+
+DRAWS = range(10_000, 1_000_000)
+"""Draws of initial weights that the outer loop trains with, where every episode has its own: none of a test, none of validation."""
 
 
 def recipe_of(name: str, recipes: Recipes) -> Recipe:
@@ -211,8 +222,8 @@ def _mlp_adam(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
     return Adam(MLPModel(pde), steps=2000, fresh=fresh)
 
 
-def _mlp_lm(pde: PDE, stored: Settings) -> Learner:
-    return LevenbergMarquardt(MLPModel(pde))
+def _mlp_lm(pde: PDE, stored: Settings, *, fresh: bool = False) -> Learner:
+    return LevenbergMarquardt(MLPModel(pde), fresh=fresh)
 
 
 def _deepxde(pde: PDE, stored: Settings) -> Learner:
@@ -267,6 +278,7 @@ ON_POINTS: Recipes = {
             Outer(300, 24, 0.01),
             fitted_to=_body_width,
             draws=_other_bodies,
+            any_start=True,
             lifts=((1.0, 1.0), (1e2, 1e2)),
             judges=True,
             ratios=(1.0, 1e1, 1e2, 1e3),
@@ -280,7 +292,16 @@ ON_POINTS: Recipes = {
             judges=True,
             fresh=partial(_mlp_adam, fresh=True),
         ),
-        Recipe("mlp-lm", _mlp_lm, judges=True),
+        Recipe(
+            "mlp-lm",
+            _mlp_lm,
+            outer=Outer(150, 16, 0.01),
+            judges=True,
+            fresh=partial(_mlp_lm, fresh=True),
+            draws=lambda learner, seed: DRAWS,
+            any_start=True,
+            interpolates=True,
+        ),
         Recipe("deepxde", _deepxde, judges=True, ratios=(10.0,), judged_shifts=2),
     )
 }

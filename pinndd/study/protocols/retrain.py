@@ -10,11 +10,14 @@ from typing import Any
 import pandas as pd
 
 from pinndd.data import SyntheticData
+from pinndd.hypergradients.minimum_norm import require_more_weights
+from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
+from pinndd.pinn.adaptive import RARD
 from pinndd.pinn.bodies.stored import Bodies
 from pinndd.pinn.bodies.training import BodyError
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
 from pinndd.pinn.sets.roughened import roughening_for
@@ -22,11 +25,11 @@ from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
 from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
-from pinndd.problem import Episodes
-from pinndd.study.protocols.adaptive import tuned_adaptive
+from pinndd.problem import Episodes, Learner
+from pinndd.study.protocols.adaptive import ROUNDS, Adaptive, tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
-from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.engine import FRESH, distill_on
 from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, distilling_recipe, drawn_learner
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
@@ -49,7 +52,11 @@ ANEW_LEVELS, ANEW_RATIOS = (0.1, 1.0, 10.0), (0.1, 1.0, 10.0)
 """Factors on the weights of a distilled set that are tuned anew for a network that the outer loop did not see."""
 
 STARTS = ("sobol", "hammersley", "latin-hypercube")
-"""Baselines that the outer loop starts from; the best after a short race goes on."""
+"""Baselines that the outer loop starts from; the best after a short race goes on. Some learners start from
+the best three designs, whichever they are."""
+
+ADDED = 4
+"""The interior points of a set over those that RAR-D adds to it."""
 
 BEST_OF_K = "best-of-k"
 RANDOM = ("uniform", "latin-hypercube", "sobol", "hammersley")
@@ -61,6 +68,9 @@ interior and boundary points, as multiples of those of the study."""
 
 CURVE = ((0.25, 0.5), (0.5625, 0.7), *LARGER)
 """Sizes of the curve, likewise."""
+
+VALIDATING = 5_000
+"""Added to the seed, the draw that validation trains with where every episode has initial weights of its own."""
 
 _TUNING = 4
 """Conditions on which the weights for a judge are tuned."""
@@ -128,15 +138,10 @@ class RetrainBench(Bench[RetrainSettings]):
 
     @property
     def validation(self) -> Sequence[BoundaryEpisodes]:
-        return [self.conditions.validation.with_seed(draw) for draw in self.recipe.draws(self.learner, self.seed)]
-
-    def finished(self, data: SyntheticData) -> SyntheticData:
-        if self.seed in self.recipe.draws(self.learner, self.seed):
-            return data
-        level, weight = weights_of(data)
-        plain = self.conditions.plain
-        sets = [weighted(data, level * inner, weight * inner * outer) for inner in ANEW_LEVELS for outer in ANEW_RATIOS]
-        return self.best("", sets, plain[:12] if self.slow else plain).data
+        whole = self.conditions.validation
+        if bodies_of(self.learner) is None:
+            return [whole]
+        return [whole.with_seed(draw) for draw in self.recipe.draws(self.learner, self.seed)]
 
     @property
     def outer(self) -> OuterSettings:
@@ -157,7 +162,9 @@ class RetrainBench(Bench[RetrainSettings]):
     def tune(self, name: str, data: SyntheticData, *, ceiling: bool = False) -> Method:
         """Return a set with its best weights for the learner, on the grid that its speed allows."""
         plain = self.conditions.plain
-        if self.hurried:
+        if self.recipe.interpolates:
+            sets, episodes = weight_grid(data, (1.0,), self.recipe.ratios), plain[: 6 if self.hurried else 12]
+        elif self.hurried:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[2:5]), plain[:6]
         elif self.slow:
             sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[1:6]), plain[:12]
@@ -197,7 +204,8 @@ class RetrainBench(Bench[RetrainSettings]):
         return tuned
 
     def starts(self) -> Sequence[SyntheticData]:
-        sets = sorted((m for m in self.designs if m.name in STARTS), key=lambda m: m.error)
+        able = [m for m in self.designs if m.name in STARTS or self.recipe.any_start]
+        sets = sorted(able, key=lambda m: m.error)[: len(STARTS)]
         if self.hurried:
             sets = sets[:1]
         lifted = []
@@ -209,6 +217,8 @@ class RetrainBench(Bench[RetrainSettings]):
     def rivals(self) -> Sequence[Method]:
         allowance, study = self.study.allowance, self.study
         found = [self.best_of_k()] if allowance.affords(BEST_OF_K, 0.6) else []
+        if self.recipe.interpolates and self.recipe.fresh is not None and allowance.affords(FRESH, 0.6):
+            found.append(self._on_fresh_samples(self.recipe.fresh(self.pde, {})))
         if allowance.affords("the dense set", 0.7):
             size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
             dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
@@ -218,15 +228,49 @@ class RetrainBench(Bench[RetrainSettings]):
             found += tuned_adaptive(self)
         return found
 
+    def finished(self, data: SyntheticData) -> SyntheticData:
+        if self.recipe.interpolates:
+            return self.tune(DISTILLED, data).data
+        if bodies_of(self.learner) is None:
+            return data
+        level, weight = weights_of(data)
+        plain = self.conditions.plain
+        sets = [weighted(data, level * inner, weight * inner * outer) for inner in ANEW_LEVELS for outer in ANEW_RATIOS]
+        return self.best(DISTILLED, sets, plain[:12] if self.slow else plain).data
+
+    def additions(self, data: SyntheticData) -> Sequence[Method]:
+        """Return RAR-D on top of the distilled set and of the best design, a quarter more interior points each."""
+        if not self.recipe.interpolates or self.hurried:
+            return ()
+        best = min(self.designs, key=lambda m: m.error)
+        inner, outer = self.counts(data)
+        count = inner + max(1, inner // ADDED)
+        learner = Adaptive(self.pde, self.learner, RARD(start=inner / count), ROUNDS[0], count, self.seed)
+        cores = ((DISTILLED, data), (best.name, best.data))
+        return [
+            Method(f"{name}+rar", core, learner=learner, ceiling=True, size=(count, outer), details=weights_in_words(core))
+            for name, core in cores
+        ]
+
+    def _on_fresh_samples(self, learner: Learner) -> Method:
+        """Return training with as many points, drawn uniformly for every step, with the weight that serves it best."""
+        size = self.study.size
+        tried = []
+        for each in weight_grid(self.design("uniform", size), (1.0,), self.recipe.ratios):
+            error = self.error(each, self.conditions.plain[:_TUNING], learner)
+            tried.append(Method(FRESH, each, error, learner, ceiling=True, details=weights_in_words(each)))
+        return min(tried, key=lambda m: m.error)
+
     def best_of_k(self) -> Method:
         """Return the best of k random sets on the validation conditions, with the outer compute of a distillation.
 
-        An outer step, with its gradient, costs about two evaluations of its batch; so k is such that as many conditions are
-        evaluated. Each set takes the tuned weights of its sampler.
+        An outer step, with its gradient, costs about two evaluations of its batch, or one where training interpolates; so k is such
+        that as many conditions are evaluated. Each set takes the tuned weights of its sampler.
         """
         tuned = {m.name: weights_of(m.data) for m in self.designs}
         outer, episodes = self.outer, self.conditions.plain
-        count = max(1, round(2 * outer.steps * outer.batch / len(episodes)))
+        each = 1 if self.recipe.interpolates else 2
+        count = max(1, round(each * outer.steps * outer.batch / len(episodes)))
         best: Method | None = None
         for k in range(count):
             name = RANDOM[k % len(RANDOM)]
@@ -251,7 +295,7 @@ def outer_settings(recipe: Recipe, effort: float, seed: int, outputs: int = 1) -
         steps=max(10, round(recipe.outer.steps * effort)),
         batch=max(4, recipe.outer.batch // outputs) if effort < 1 else recipe.outer.batch,
         learning_rate=recipe.outer.rate,
-        rates={BOUNDARY_WEIGHT: 5.0, INTERIOR_WEIGHT: 5.0},
+        rates=dict.fromkeys((BOUNDARY_WEIGHT, INTERIOR_WEIGHT), 0.0 if recipe.interpolates else 5.0),
         validate_every=20,
         seed=seed,
     )
@@ -311,6 +355,7 @@ class FreshStudy(Study[Any]):
             roughening_for(self.pde),
             derivatives=self.settings.measure.derivatives,
             allowance=self.allowance,
+            draw=seed + VALIDATING if recipe.interpolates else None,
         )
         return RetrainBench(self, recipe, learner, seed, conditions)
 
@@ -325,6 +370,10 @@ class RetrainStudy(FreshStudy):
         # in a first look nobody waits for bodies
         usual = drawn_learner(self.pde) if self.settings.quick else BODY
         recipe, learner, remark = self._prepared(distilling_recipe(self.pde, self.settings.learner or usual, self.recipes))
+        if isinstance(learner, LevenbergMarquardt):
+            interior, boundary = self.size.points, self.size.boundary_points
+            rows = interior * pointwise_residual(self.pde).equations + boundary
+            require_more_weights(learner.model.parameter_count, rows)
         self.progress("retrain: solving conditions", 0, 1, None)
         return (replace(self.bench_of(recipe, learner, seed).with_best_scale(), remark=remark),)
 
@@ -385,8 +434,12 @@ class RetrainStudy(FreshStudy):
         if bench.remark:
             notes.append(bench.remark)
         if bench.sluggish:
+            notes.append("Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them.")
+        if bench.recipe.interpolates:
             notes.append(
-                "Baselines of other sizes are left out, since they take very long for several outputs: --curve runs them."
+                "Every condition has initial weights of its own, in the outer loop too, and all networks are trained from scratch. "
+                "fresh-samples draws as many points anew at every step; +rar adds a quarter more interior points to a set by RAR-D: "
+                "both stand outside the comparison, since they see more points."
             )
         if isinstance(bench.learner, Ridge):
             notes.append(

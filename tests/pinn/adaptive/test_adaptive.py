@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache, partial
+from types import SimpleNamespace
 
 import deepxde as dde
 import pytest
@@ -227,6 +228,32 @@ def test_points_that_do_not_move_train_the_models_of_the_plain_learner(name):
     assert torch.allclose(still(episodes.points), plain(episodes.points), rtol=10 * near, atol=near)
 
 
+def test_levenberg_marquardt_goes_on_from_its_weights_on_points_of_each_condition():
+    pde, episodes = load_pde("heat"), conditions("heat")
+    data = collocation_data(pde, *sample_points(pde, "sobol", 10, 12, 1), boundary_weight=10.0)
+    learner, seen = LevenbergMarquardt(MLPModel(pde, (8, 8))), []
+
+    class Watched:
+        name, sizes = RARD().name, RARD().sizes
+
+        def move(self, points, *rest):
+            seen.append(RARD().move(points, *rest))
+            return seen[-1]
+
+    moved = train_adaptively(learner, Watched(), 2, 20, data, episodes, pde.box, seeded())
+    assert [p.shape[1] for p in seen] == [15, 20]
+    assert not torch.equal(seen[-1][0], seen[-1][1])
+    for e, points in enumerate(seen[-1]):  # every network meets its own points
+        prepared = learner.prepare(data.with_fields({INTERIOR: points}), episodes[e : e + 1])
+        first = learner.model.rows(prepared, learner.initial(data, episodes)[e : e + 1]).square().sum()
+        assert float(learner.model.rows(prepared, moved.parameters[e : e + 1]).square().sum()) < 1e-5 * float(first)
+    still = _train(learner, _Still(), 1, data, episodes)
+    with torch.no_grad():
+        plain = learner.fit(data, episodes).parameters
+        on = learner.train(learner.prepare(data, episodes), plain)
+    torch.testing.assert_close(still.parameters, on, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_each_condition_has_points_of_its_own(method):
     """The first model does not depend on what the others are trained for, but their points are apart."""
@@ -252,8 +279,8 @@ def test_other_learners_and_wrong_numbers_are_told():
     pde = load_pde("heat")
     episodes = conditions("heat")[:1]
     data = collocation_data(pde, *sample_points(pde, "sobol", 20, 12, 1))
-    with pytest.raises(ValueError, match="LevenbergMarquardt: expected Ridge"):
-        _train(LevenbergMarquardt(MLPModel(pde)), R3(), 1, data, episodes)
+    with pytest.raises(ValueError, match="SimpleNamespace: expected Ridge or GaussNewton on a FeatureModel, or Adam or Levenberg"):
+        _train(SimpleNamespace(), R3(), 1, data, episodes)
     with pytest.raises(ValueError, match="20 interior points to begin with, expected 10 of 20"):
         _train(Ridge(FeatureModel(pde)), RARD(), 1, data, episodes)
     for wrong in (partial(RAD, k=-1.0), partial(RARD, start=0.0), partial(PACMANN, step=0.0)):

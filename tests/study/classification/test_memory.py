@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from pinndd import free_memory
 from pinndd.learners.network import NetworkModel
 from pinndd.study.classification import MemoryEstimate, available_memory, check_memory, estimate_memory
 from pinndd.study.classification import memory as module
@@ -150,8 +151,8 @@ def test_free_memory_is_less_than_the_machine_has(monkeypatch):
     free = available_memory()
     assert free is None or 0 < free < 2**50
     assert available_memory("meta") is None
-    monkeypatch.setattr(module.Path, "read_text", lambda path: "MemTotal: 5 kB")
-    assert available_memory() == module._from_sysconf()
+    monkeypatch.setattr(free_memory.Path, "read_text", lambda path: "MemTotal: 5 kB")
+    assert available_memory() == free_memory._from_sysconf()
 
 
 def test_a_layer_that_returns_no_tensor_is_passed_over():

@@ -132,8 +132,9 @@ def test_unknown_names_are_refused_with_those_that_there_are(settings, said):
     ("name", "pde", "settings", "said"),
     [
         ("retrain", "burgers", {"learner": "ridge"}, "PDE 'burgers' is nonlinear; use gauss-newton"),
-        ("retrain", "heat", {"learner": "mlp-lm"}, "nothing is distilled with it; expected ridge, gauss-newton, body, mlp-adam"),
+        ("retrain", "heat", {"learner": "deepxde"}, "expected ridge, gauss-newton, body, mlp-adam, mlp-lm"),
         ("sensors", "heat", {"learner": "mlp-adam"}, "nothing is distilled with it; expected ridge, gauss-newton"),
+        ("sensors", "heat", {"learner": "mlp-lm"}, "nothing is distilled with it; expected ridge, gauss-newton"),
         ("amortised", "heat", {"curve": True}, "leave out --curve"),
         ("amortised", "heat", {"distance": "relative-h1"}, "values only; take a distance without derivatives"),
         ("solved", "allen_cahn", {"distance": "relative-h1"}, "values only; take a distance without derivatives"),

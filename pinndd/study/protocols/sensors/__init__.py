@@ -44,6 +44,7 @@ RECIPES = {
         ON_POINTS["gauss-newton"], outer=Outer(80, 12, 0.01), distilling={"width": 256, "penalty": 1e-8}
     ),
     "mlp-adam": replace(ON_POINTS["mlp-adam"], outer=None, distilling={}, fresh=None),
+    "mlp-lm": replace(ON_POINTS["mlp-lm"], outer=None, fresh=None, interpolates=False),
 }
 
 

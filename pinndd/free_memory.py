@@ -1,0 +1,29 @@
+"""How much memory a device has to give."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+
+def available_memory(device: torch.device | str = "cpu") -> int | None:
+    """Return the bytes that are free on a device; None where nothing tells."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    try:
+        # the kernel counts what it would give back; free pages alone would leave out its caches
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return _from_sysconf()
+
+
+def _from_sysconf() -> int | None:
+    known = getattr(os, "sysconf_names", {})
+    pages = next((name for name in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if name in known), None)
+    return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE") if pages else None
