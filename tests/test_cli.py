@@ -25,7 +25,7 @@ from pinndd.study.run_many import Finished
 from pinndd.terminal import distilling, evaluating, exporting, studying_many
 from pinndd.terminal.settings import Options, study_settings
 
-COMMANDS = ["list", "check", "distill", "study", "evaluate", "solve", "plot", "export", "cache"]
+COMMANDS = ["list", "check", "body", "distill", "study", "evaluate", "solve", "plot", "export", "cache"]
 
 
 @dataclass
