@@ -15,7 +15,7 @@ from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.models.features import FeatureModel, FittedFeatures
+from pinndd.pinn.models.features import FeatureModel, FittedFeatures, HeadModel
 from pinndd.pinn.sets.collocation import point_counts
 from pinndd.pinn.sets.points import measured_conditions
 from pinndd.pinn.solving.given import Given, GivenValues, given_values
@@ -174,7 +174,9 @@ def _on_set(pde: PDE, values: GivenValues, data: SyntheticData, device: str) -> 
 
 
 def learners_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, Ridge | GaussNewton]:
-    """Return the learner that a set of points was distilled with, and one of fewer features whose fits are compared with its own.
+    """Return the learner that a set of points was distilled with, and one whose fits of another draw are compared with its own.
+
+    The other one has fewer features where they are random; bodies are others anyway.
 
     Raises:
         ValueError: the set is of another PDE, holds no points for a fresh training, or was distilled with another kind of learner.
@@ -189,10 +191,12 @@ def learners_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, Rid
         )
     recipe = recipe_of(str(data.header.get("learner")), ON_POINTS)
     learner = recipe.build(pde, data.header.get("learner_settings", {}))
-    if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, FeatureModel):
+    if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, HeadModel):
         raise ValueError(
             f"the set was distilled with {recipe.name}, whose training takes seconds for a condition: use 'pinndd evaluate', or a set "
-            "distilled with ridge or gauss-newton"
+            "distilled with body, ridge or gauss-newton"
         )
+    if not isinstance(learner.model, FeatureModel):
+        return learner, learner
     narrower = replace(learner.model, width=round(0.95 * learner.model.width))
     return learner, Ridge(narrower, learner.penalty) if isinstance(learner, Ridge) else replace(learner, model=narrower)
