@@ -38,11 +38,7 @@ class Balance:
             size: typical size of u, at which the terms of a nonlinear equation are compared.
         """
         rows = model.prepare(data, episodes)
-        normal = torch.randn(model.parameter_count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        weights = normal.to(rows.jets) * (size / rows.jets[0].square().sum(-1).mean().sqrt())
-        _, slopes = rows.residual.linearise(rows.points, rows.jet_values(weights[None]))
-        plain = replace(rows, interior_scale=torch.ones_like(rows.interior_scale))
-        equations = plain.interior(slopes)[0].reshape(*slopes.shape[1:3], -1)
+        equations = typical_equations(rows, size)
         conditions, start = {}, 0
         total = rows.boundary.shape[0]
         for name in model.pde.operators:
@@ -80,6 +76,15 @@ class BalancedModel(RowsModel):
             boundary=scales[:, None] * rows.boundary,
             targets=scales * rows.targets,
         )
+
+
+def typical_equations(rows: Rows, size: float) -> Tensor:
+    """Return the unscaled rows of every equation, linearised at a random u of a typical size, ``(N, equations, outputs · P)``."""
+    normal = torch.randn(rows.boundary.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weights = normal.to(rows.jets) * (size / rows.jets[0].square().sum(-1).mean().sqrt())
+    _, slopes = rows.residual.linearise(rows.points, rows.jet_values(weights[None]))
+    plain = replace(rows, interior_scale=torch.ones_like(rows.interior_scale))
+    return plain.interior(slopes)[0].reshape(*slopes.shape[1:3], -1)
 
 
 _TINY = 1e-300

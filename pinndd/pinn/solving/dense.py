@@ -14,6 +14,7 @@ from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.jets.rows import Rows, RowsModel
+from pinndd.pinn.models.balanced import typical_equations
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -117,11 +118,7 @@ class DenseModel(RowsModel):
 
     def _equation_scales(self, rows: Rows) -> Tensor:
         """Return the scale of the rows of every equation, ``(1, equations)``, linearised at a random u of typical size."""
-        draw = torch.randn(self.parameter_count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        weights = draw.to(rows.jets) * (self.size / rows.jets[0].square().sum(-1).mean().sqrt())
-        _, slopes = rows.residual.linearise(rows.points, rows.jet_values(weights[None]))
-        plain = replace(rows, interior_scale=torch.ones_like(rows.interior_scale))
-        equations = plain.interior(slopes)[0].reshape(*slopes.shape[1:3], -1)
+        equations = typical_equations(rows, self.size)
         return torch.stack([_unit(equations[:, e]) for e in range(equations.shape[1])])[None]
 
 
