@@ -52,6 +52,7 @@ OF_EVALUATIONS = {
     "--distance": "--distance relative-h1",
 }
 ELSEWHERE = {
+    "body": {"--points", "--boundary-points"},
     "distill": {"--device", "--resume", "--overwrite"},
     "study": {"--device", "--all", "--results", "--jobs"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
@@ -91,6 +92,7 @@ def call(tmp_path, monkeypatch, capsys):
 
 def test_no_option_is_forgotten():
     known = {
+        "body": ELSEWHERE["body"],
         "distill": {*OF_POINTS, *ELSEWHERE["distill"]},
         "study": {*OF_POINTS, *OF_STUDIES, *ELSEWHERE["study"]},
         "evaluate": {*OF_EVALUATIONS, *ELSEWHERE["evaluate"]},

@@ -1,0 +1,71 @@
+"""``pinndd body``: trains the bodies of a PDE, finds them again, and says how good they are."""
+
+import re
+
+import pytest
+
+from pinndd import cli
+from pinndd.pinn.bodies import stored
+from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.solving import cache
+from pinndd.study.protocols import learners
+
+TITLE = load_pde("heat").title
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Call the command line; bodies are trained in a moment and kept in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(cache.CACHE, str(tmp_path / "kept"))
+    monkeypatch.setattr(cache, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(learners, "BODY_SHAPES", ((8,), (6, 6)))
+    monkeypatch.setattr(learners, "BODY_STEPS", {True: 80, False: 40})
+    monkeypatch.setattr(stored, "CONVERGED", 2.0)
+
+    def invoke(*words):
+        monkeypatch.setattr("sys.argv", ["pinndd", "body", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return invoke
+
+
+def test_bodies_are_trained_judged_and_found_again(call, monkeypatch):
+    code, out, err = call("heat", "--points", "12", "--boundary-points", "9")
+    assert code == 0
+    assert "training body 1 of 2" in err
+    assert out.startswith(f"{TITLE}: 2 bodies of 18 features for 12 interior and 9 boundary points")
+    rows = re.findall(r"^(\d) +(\d[\d, ]*?)  +([\d.]+) +([\d.e-]+) % *$", out, re.MULTILINE)
+    assert [(number, hidden) for number, hidden, *_ in rows] == [("0", "8"), ("1", "6, 6")]
+    assert all(0 < float(left) < 2 and 0 < float(error) < 100 for *_, left, error in rows)
+    monkeypatch.setattr(stored, "train_body", None)  # nothing is trained a second time
+    assert call("heat", "--points", "12", "--boundary-points", "9")[:2] == (0, out)
+
+
+def test_the_size_decides_how_many_features_there_are(call):
+    assert "2 bodies of 24 features for 20 interior and 8 boundary points" in call("heat", "--points", "20", "--boundary-points", "8")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("heta",), "PDE 'heta' is unknown"),
+        (("heat", "--points", "0"), "points 0"),
+        (("heat", "--boundary-points", "2"), "2 boundary points for 3 conditions"),
+    ],
+)
+def test_bad_input_is_refused_before_any_training(call, words, said):
+    code, out, err = call(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "training body" not in err
+
+
+def test_a_body_that_does_not_converge_is_said(call, monkeypatch):
+    monkeypatch.setattr(stored, "CONVERGED", 1e-9)
+    code, out, err = call("heat", "--points", "12", "--boundary-points", "9")
+    assert (code, out) == (1, "")
+    assert "did not converge" in err
