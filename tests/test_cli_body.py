@@ -46,7 +46,8 @@ def test_bodies_are_trained_judged_and_found_again(call, monkeypatch):
 
 
 def test_the_size_decides_how_many_features_there_are(call):
-    assert "2 bodies of 24 features for 20 interior and 8 boundary points" in call("heat", "--points", "20", "--boundary-points", "8")[1]
+    said = call("heat", "--points", "20", "--boundary-points", "8")[1]
+    assert "2 bodies of 24 features for 20 interior and 8 boundary points" in said
 
 
 @pytest.mark.parametrize(
