@@ -34,7 +34,8 @@ from pinndd.pinn.solving.solver import (
     spread,
 )
 from pinndd.pinn.tasks.episodes import Trainings
-from pinndd.study.protocols.learners import ON_POINTS, recipe_of
+from pinndd.study.protocols.bench import quiet
+from pinndd.study.protocols.learners import ON_POINTS, recipe_of, train_bodies
 
 Values = Mapping[str, Given] | Path | str | Sequence[Path | str]
 
@@ -120,7 +121,7 @@ class Problem:
     def solve(self, progress: Progress | None = None) -> Solution:
         """Solve; ``progress`` is called for every size that is tried."""
         if self.data is not None:
-            return _on_set(self.pde, self.values, self.data, self.device)
+            return _on_set(self.pde, self.values, self.data, self.device, progress)
         return solve_given(self.pde, self.values, tolerance=self.tolerance, device=self.device, progress=progress)
 
 
@@ -140,15 +141,18 @@ def _sensors_of(pde: PDE, data: SyntheticData) -> dict[str, Tensor] | None:
     return {name: data[name].detach().cpu().double() for name in measured_conditions(pde, data)}
 
 
-def _on_set(pde: PDE, values: GivenValues, data: SyntheticData, device: str) -> Solution:
+def _on_set(
+    pde: PDE, values: GivenValues, data: SyntheticData, device: str, progress: Progress | None
+) -> Solution:
     """Train the learner of a distilled set on its points; a second draw of the features estimates the error."""
-    start = time.perf_counter()
     learner, other = learners_of(pde, data)
+    seed = int(data.header.get("seed", 0))
+    train_bodies(learner, progress or quiet, "solve", [seed, seed + 1])
+    start = time.perf_counter()
     # readings are known at the sensors alone, not where conditions meet
     sensors = data.header["protocol"] == "sensors" and bool(values.measured)
     corners = [] if sensors else corner_notes(pde, values)
     data = data.to(device)
-    seed = int(data.header.get("seed", 0))
     with torch.no_grad():
         fits: list[FittedFeatures] = [
             learner.fit(data, Trainings(values, seed)),

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.protocols import protocol_named
-from pinndd.study.protocols.learners import BODY
-from pinndd.study.protocols.retrain import CEILING, RetrainBench, RetrainStudy, bodies_of, train_bodies
+from pinndd.study.protocols.learners import BODY, bodies_of, train_bodies
+from pinndd.study.protocols.retrain import CEILING, RetrainBench, RetrainStudy
 from pinndd.study.results.words import significant
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
@@ -30,7 +30,7 @@ def body(name: str, points: int | None, boundary_points: int | None) -> None:
         assert isinstance(study, RetrainStudy)
         recipe = study.recipes[BODY]
         learner: Any = recipe.build(pde, recipe.fitted_to(pde, size.points, size.boundary_points))
-        train_bodies(learner, bars)
+        train_bodies(learner, bars, "body")
         rows = []
         for number in range(len(learner.model.bodies)):
             bars("judging bodies", number, len(learner.model.bodies), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable
+from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import require_device
 
 
@@ -42,7 +42,8 @@ def solve(
                 for file in (path,) if option == "--plot" else files_of(pde, path):
                     require_writable(option, file, overwrite=overwrite)
     with working("nothing was written"):
-        solution = problem.solve(_say if sys.stderr.isatty() else None)
+        with ProgressBars() as bars:
+            solution = problem.solve(bars if bars.console.is_terminal else None)
         written = list(solution.save(out)) if out is not None else []
         if plot is not None:
             # matplotlib is slow to import, and only pictures need it
@@ -56,11 +57,6 @@ def solve(
         typer.echo(line)
     for path in written:
         typer.echo(f"written: {path}")
-
-
-def _say(message: str, done: int, total: int, error: float | None) -> None:
-    reached = "" if error is None else f"; estimated error so far {error:.1e}"
-    typer.echo(f"{message} ({done + 1} of at most {total}){reached}", err=True)
 
 
 def summary(solution: Solution) -> list[str]:

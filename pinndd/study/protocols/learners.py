@@ -32,6 +32,7 @@ from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.problem import Learner
 from pinndd.study.protocols.parts import unknown
+from pinndd.study.results.outcome import Progress
 
 Settings = Mapping[str, Any]
 """Settings of a learner as they are stored in the header of a data set."""
@@ -104,6 +105,32 @@ BODY = "body"
 
 DRAWS = range(10_000, 1_000_000)
 """Draws of initial weights that the outer loop trains with, where every episode has its own: none of a test, none of validation."""
+
+
+def bodies_of(learner: Any) -> Bodies | None:
+    """Return the bodies of a learner, None where it has none."""
+    bodies = getattr(getattr(learner, "model", None), "bodies", None)
+    return bodies if isinstance(bodies, Bodies) else None
+
+
+def train_bodies(learner: Any, progress: Progress, what: str, draws: Sequence[int] | None = None) -> None:
+    """Train those bodies of a learner that are not at hand yet; nothing where it has none.
+
+    Args:
+        learner: any.
+        progress: called while a body is trained.
+        what: is being done, for the progress.
+        draws: of the network that are needed (None: all).
+
+    Raises:
+        BodyError: a body did not converge, or its training failed.
+    """
+    bodies = bodies_of(learner)
+    if bodies is None:
+        return
+    count = len(bodies)
+    for number in sorted({draw % count for draw in (range(count) if draws is None else draws)}):
+        bodies.trained(number, partial(progress, f"{what}: training body {number + 1} of {count}"))
 
 
 def recipe_of(name: str, recipes: Recipes) -> Recipe:

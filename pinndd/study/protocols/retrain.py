@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,6 @@ from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.adaptive import RARD
-from pinndd.pinn.bodies.stored import Bodies
 from pinndd.pinn.bodies.training import BodyError
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
@@ -30,12 +29,19 @@ from pinndd.study.protocols.adaptive import ROUNDS, Adaptive, tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import FRESH, distill_on
-from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, distilling_recipe, drawn_learner
+from pinndd.study.protocols.learners import (
+    BODY,
+    ON_POINTS,
+    Recipe,
+    bodies_of,
+    distilling_recipe,
+    drawn_learner,
+    train_bodies,
+)
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
 from pinndd.study.protocols.words import ProtocolWords
-from pinndd.study.results.outcome import Progress
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
 
 RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
@@ -317,7 +323,9 @@ class FreshStudy(Study[Any]):
         return self.tests.few(count, max(2, count // 2))
 
     def judge(self, bench: Bench[Any], recipe: Recipe, part: float = 1.0) -> Bench[Any]:
-        return bench.with_recipe(recipe, recipe.build(self.pde, {}))
+        learner = recipe.build(self.pde, {})
+        train_bodies(learner, self.progress, self.name, [bench.seed])
+        return bench.with_recipe(recipe, learner)
 
     def retuned(self, bench: Bench[Any], method: Method) -> Method:
         sets = weight_grid(method.data, (1.0,), bench.recipe.ratios)
@@ -342,7 +350,9 @@ class FreshStudy(Study[Any]):
         stored = data.header.get("learner_settings", {})
         chosen = recipe or own
         learner = chosen.build(self.pde, stored if recipe is None else {})
-        return self.bench_of(chosen, learner, int(data.header.get("seed", self.settings.seed)))
+        seed = int(data.header.get("seed", self.settings.seed))
+        train_bodies(learner, self.progress, self.name, [seed])
+        return self.bench_of(chosen, learner, seed)
 
     def bench_of(self, recipe: Recipe, learner: Any, seed: int) -> RetrainBench:
         """Return a bench of the retrain protocol."""
@@ -382,7 +392,7 @@ class RetrainStudy(FreshStudy):
         fitted_to = recipe.fitted_to(self.pde, self.size.points, self.size.boundary_points)
         learner = recipe.build(self.pde, {**recipe.distilling, **fitted_to})
         try:
-            train_bodies(learner, self.progress)
+            train_bodies(learner, self.progress, self.name)
         except BodyError as error:
             usual = distilling_recipe(self.pde, drawn_learner(self.pde), self.recipes)
             return (
@@ -446,25 +456,6 @@ class RetrainStudy(FreshStudy):
                 "The equation is linear: one factorisation serves every boundary condition, and an amplitude shift is trivial."
             )
         return notes
-
-
-def train_bodies(learner: Any, progress: Progress) -> None:
-    """Train the bodies of a learner that has some and whose bodies are not at hand yet.
-
-    Raises:
-        BodyError: one did not converge, or its training failed.
-    """
-    bodies = bodies_of(learner)
-    if bodies is None:
-        return
-    for number in range(len(bodies)):
-        bodies.trained(number, partial(progress, f"retrain: training body {number + 1} of {len(bodies)}"))
-
-
-def bodies_of(learner: Any) -> Bodies | None:
-    """Return the bodies of a learner, None where it has none."""
-    bodies = getattr(getattr(learner, "model", None), "bodies", None)
-    return bodies if isinstance(bodies, Bodies) else None
 
 
 def _sameness(bench: RetrainBench) -> str:
