@@ -2,10 +2,11 @@
 
     python benchmarks/bodies.py    # the tables, in Markdown, from the two files below
 
-``benchmarks/results/benchmark.json`` holds studies with the learner body, and ``random_features/benchmark.json`` beside it those of
-version 0.1.0 on random features, of the same size and with the same baselines. The former are made by
+``benchmarks/results/bodies`` holds studies with the learner body, ``benchmarks/results/benchmark.json`` those of version 0.1.0 on
+random features, of the same size and with the same baselines. The former are made by
 
-    pinndd study --all --protocol retrain --seeds 3 --test-conditions 12 --no-judges --learner body
+    pinndd study --all --protocol retrain --seeds 3 --test-conditions 12 --no-judges --learner body \\
+        --results benchmarks/results/bodies
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pinndd.study.results.table import DISTILLED, NO_SHIFT
 from pinndd.study.results.writing import markdown_table
 
 RESULTS = Path(__file__).resolve().parent / "results"
-BODY, DRAWN = RESULTS / FILE, RESULTS / "random_features" / FILE
+BODY, DRAWN = RESULTS / "bodies" / FILE, RESULTS / FILE
 CEILING = "dense"
 
 

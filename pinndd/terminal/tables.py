@@ -15,6 +15,9 @@ from pinndd.study.results.selection import one_set_each, sizes_studied
 from pinndd.study.results.summary import comparisons, component_means
 from pinndd.study.results.table import rows_of
 
+_LEAST = 14
+"""Characters that a column keeps which may be broken into lines."""
+
 _COLOURS = {"win": "green", "loss": "red", "draw": "yellow"}
 
 
@@ -28,7 +31,8 @@ def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], wrapped: 
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=column not in wrapped)
+        # rich would rather let a column vanish than the table grow wider than the terminal
+        table.add_column(column, no_wrap=column not in wrapped, min_width=_LEAST if column in wrapped else None)
     for row in rows:
         table.add_row(*row)
     return table

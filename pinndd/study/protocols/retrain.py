@@ -40,7 +40,7 @@ from pinndd.study.protocols.learners import (
 )
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
-from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
+from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_around, weights_in_words, weights_of
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
 
@@ -239,9 +239,7 @@ class RetrainBench(Bench[RetrainSettings]):
             return self.tune(DISTILLED, data).data
         if bodies_of(self.learner) is None:
             return data
-        level, weight = weights_of(data)
-        plain = self.conditions.plain
-        sets = [weighted(data, level * inner, weight * inner * outer) for inner in ANEW_LEVELS for outer in ANEW_RATIOS]
+        sets, plain = weights_around(data, ANEW_LEVELS, ANEW_RATIOS), self.conditions.plain
         return self.best(DISTILLED, sets, plain[:12] if self.slow else plain).data
 
     def additions(self, data: SyntheticData) -> Sequence[Method]:

@@ -34,6 +34,18 @@ def weight_grid(data: SyntheticData, levels: Sequence[float], ratios: Sequence[f
     return [weighted(data, level, level * ratio) for level in levels for ratio in ratios]
 
 
+def weights_around(data: SyntheticData, levels: Sequence[float], ratios: Sequence[float]) -> list[SyntheticData]:
+    """Return the set with factors on both weights and further ones on its boundary weight, where these stay within their bounds."""
+    level, weight = weights_of(data)
+    pairs = [(level * inner, weight * inner * outer) for inner in levels for outer in ratios]
+    names = (INTERIOR_WEIGHT, BOUNDARY_WEIGHT)
+
+    def allowed(pair: tuple[float, float]) -> bool:
+        return all(data.constraints[n].violation(data[n].new_tensor(w)) == 0 for n, w in zip(names, pair, strict=True))
+
+    return [weighted(data, *pair) for pair in pairs if allowed(pair)] or [data]
+
+
 def weights_in_words(data: SyntheticData) -> str:
     """Say the weights of a set: ``weights 1, 100``."""
     return f"weights {', '.join(f'{w:.4g}' for w in weights_of(data))}"

@@ -11,6 +11,7 @@ from pinndd.pinn.bodies.settings import BodySettings
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.protocols import engine, learners, protocol_named
 from pinndd.study.protocols.learners import ON_POINTS, drawn_learner
+from pinndd.study.protocols.weights import weighted, weights_around, weights_of
 from pinndd.study.results.table import DISTILLED
 
 SHAPES = ((12,), (10,), (8, 8))
@@ -71,6 +72,17 @@ def test_the_gradient_through_a_body_is_that_of_central_differences(opened, name
             for sign in (1, -1)
         ]
     assert float((gradient["interior"] * direction).sum()) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-3)
+
+
+def test_weights_are_tuned_anew_within_their_bounds(opened):
+    (bench,) = opened("retrain", "heat", learner="body").benches(0)
+    data = bench.sampled("sobol", bench.study.size, 3)
+    tried = weights_around(weighted(data, 1e3, 5e11), (0.1, 10.0), (0.1, 1.0, 10.0))
+    wanted = ((100, 5e9), (100, 5e10), (100, 5e11), (1e4, 5e11))
+    assert [weights_of(each) for each in tried] == [pytest.approx(pair) for pair in wanted]
+    finished = bench.finished(weighted(data, 1e-3, 1e-6))
+    assert bench.error(finished) <= bench.error(weighted(data, 1e-3, 1e-6))
+    assert weights_of(finished) != (1e-3, 1e-6)
 
 
 def test_features_are_fewer_than_rows():
