@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.learners import BODY, bodies_of, train_bodies
@@ -14,7 +12,7 @@ from pinndd.study.results.words import significant
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, protocol_settings, study_settings
-from pinndd.terminal.tables import plain_table
+from pinndd.terminal.tables import plain_table, table_console
 
 
 def body(name: str, points: int | None, boundary_points: int | None) -> None:
@@ -35,7 +33,7 @@ def body(name: str, points: int | None, boundary_points: int | None) -> None:
         for number in range(len(learner.model.bodies)):
             bars("judging bodies", number, len(learner.model.bodies), None)
             rows.append(_row(study.bench_of(recipe, learner, number), number))
-    console = Console(highlight=False)
+    console = table_console()
     console.print(
         f"{pde.title}: {len(rows)} bodies of {learner.model.width} features for {size.points} interior and "
         f"{size.boundary_points} boundary points",

@@ -20,6 +20,7 @@ from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
 from pinndd.terminal.errors import BAD_INPUT, checking_input
 from pinndd.terminal.progress import ProgressBars
+from pinndd.terminal.tables import table_console
 
 _SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
@@ -137,7 +138,7 @@ def check(name: str) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         table.add_row(_SIGNS[finding.level], finding.subject, finding.message)
-    Console(highlight=False).print(table)
+    table_console().print(table)
     errors = sum(f.level == "error" for f in findings)
     if errors:
         typer.secho(

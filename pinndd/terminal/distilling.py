@@ -26,7 +26,7 @@ from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
-from pinndd.terminal.tables import plain_table
+from pinndd.terminal.tables import plain_table, table_console
 
 USUAL = "retrain"
 """The protocol that distills where none is named."""
@@ -99,7 +99,7 @@ def show_places(pde: PDE, places: Mapping[str, Tensor]) -> None:
         return
     names = [f"{n} ({pde.units[n]})" if n in pde.units else n for n in pde.box.names]
     rows = [(name, *(f"{v:.3f}" for v in point)) for name, points in places.items() for point in points.tolist()]
-    console = Console(highlight=False)
+    console = table_console()
     console.print(plain_table(("condition", *names), rows))
     counts = ", ".join(f"{len(points)} on {name}" for name, points in places.items())
     console.print(f"{sum(map(len, places.values()))} sensors: {counts}", soft_wrap=True, markup=False)
@@ -128,7 +128,7 @@ def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool)
 
 def _show(pde: PDE, protocol: str, data: SyntheticData, files: Sequence[Path]) -> None:
     sizes = ", ".join(f"{name} {tuple(data[name].shape)}" for name in data.learnable)
-    console = Console(highlight=False)
+    console = table_console()
     console.print(f"{pde.name}, {protocol}: distilled {sizes}", soft_wrap=True, markup=False)
     for path in files:
         console.print(f"saved: {path}", soft_wrap=True, markup=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
-from pinndd.terminal.tables import component_table, error_table
+from pinndd.terminal.tables import component_table, error_table, table_console
 
 DEEPXDE_CONDITIONS = 4
 """Test conditions per shift where DeepXDE trains and nothing was said: it takes seconds for each."""
@@ -73,9 +72,7 @@ def evaluate(
 
 def show(results: DataFrame, measured: str = "") -> None:
     """Print mean error with interval, median and seconds by learner and shift, what is measured, and each component's error."""
-    # a file or a pipe has no width: columns are not cut there
-    width = None if sys.stdout.isatty() else 120
-    console, summary = Console(highlight=False, width=width), summarise(results)
+    console, summary = table_console(), summarise(results)
     console.print(error_table(summary))
     if measured:
         console.print(measured, soft_wrap=True, markup=False)

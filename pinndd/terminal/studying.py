@@ -19,7 +19,7 @@ from pinndd.study.run import choose_protocols, publish, run_study, usual_protoco
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
-from pinndd.terminal.tables import comparison_table, component_table
+from pinndd.terminal.tables import comparison_table, component_table, table_console
 
 
 def study(
@@ -84,7 +84,7 @@ def plot(path: Path, module: str | None = None) -> None:
 
 def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> None:
     """Print the distilled sets against the best baselines, one table per protocol, and where everything is."""
-    console = Console(highlight=False)
+    console = table_console()
     for outcome in outcomes:
         console.print(
             f"\n[bold]{outcome.protocol}[/]: error of the distilled set against the best baseline, and their ratio"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pandas import DataFrame
+from rich.console import Console
 from rich.table import Table
 
 from pinndd.study.protocols import protocol_named
@@ -15,10 +17,15 @@ from pinndd.study.results.selection import one_set_each, sizes_studied
 from pinndd.study.results.summary import comparisons, component_means
 from pinndd.study.results.table import rows_of
 
-_LEAST = 14
-"""Characters that a column keeps which may be broken into lines."""
+UNCUT = 140
+"""Characters of a line where nobody's terminal says how many fit."""
 
 _COLOURS = {"win": "green", "loss": "red", "draw": "yellow"}
+
+
+def table_console() -> Console:
+    """Return where tables are printed; a file or a pipe has no width, so columns are not cut there."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
 def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], wrapped: Sequence[str] = ()) -> Table:
@@ -31,8 +38,7 @@ def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], wrapped: 
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        # rich would rather let a column vanish than the table grow wider than the terminal
-        table.add_column(column, no_wrap=column not in wrapped, min_width=_LEAST if column in wrapped else None)
+        table.add_column(column, no_wrap=column not in wrapped)
     for row in rows:
         table.add_row(*row)
     return table
