@@ -81,7 +81,7 @@ def table(rows: Sequence[dict[str, float | str]]) -> DataFrame:
     """Return the rows for people: errors in per cent."""
     percent = ("distilled", "best design", "dense", "random features")
     return pandas.DataFrame(
-        [{k: v if isinstance(v, str) else f"{100 * v:.2g} %" if k in percent else f"{v:.2f}" for k, v in row.items()} for row in rows]
+        [{k: v if isinstance(v, str) else f"{100 * v:.2g} %" if k in percent else f"{v:.2g}" for k, v in row.items()} for row in rows]
     )
 
 
