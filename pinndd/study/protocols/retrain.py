@@ -19,6 +19,7 @@ from pinndd.pinn.bodies.stored import Bodies
 from pinndd.pinn.bodies.training import BodyError
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
+from pinndd.pinn.models.features import HeadModel
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
 from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
@@ -28,6 +29,7 @@ from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import Episodes, Learner
 from pinndd.study.protocols.adaptive import ROUNDS, Adaptive, tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
+from pinndd.study.protocols.chosen import CLOUD, MAGIC_POINTS, PIVOTED_QR, chosen_by_features
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import FRESH, distill_on
 from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, distilling_recipe, drawn_learner
@@ -223,6 +225,8 @@ class RetrainBench(Bench[RetrainSettings]):
             size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
             dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
             found.append(self.tune(CEILING, dense, ceiling=True))
+        if not self.hurried and allowance.affords("sets chosen by features", 0.6):
+            found += chosen_by_features(self)
         # in a first look they would take longer than all the rest where every fit is slow
         if not self.hurried and allowance.affords("adaptive methods", 0.5):
             found += tuned_adaptive(self)
@@ -417,7 +421,10 @@ class RetrainStudy(FreshStudy):
     def notes(self, bench: Bench[Any]) -> Sequence[str]:
         assert isinstance(bench, RetrainBench)
         if bench.hurried:
-            moving = "The adaptive methods (rad, rar-d, r3, pacmann) are left out of a quick study with a slow learner."
+            moving = (
+                "The adaptive methods (rad, rar-d, r3, pacmann) and the sets chosen by features (magic-points, pivoted-qr) are left "
+                "out of a quick study with a slow learner."
+            )
         else:
             moving = (
                 "The adaptive methods (rad, rar-d, r3, pacmann) move the interior points for every boundary condition anew, and "
@@ -431,6 +438,12 @@ class RetrainStudy(FreshStudy):
             "A collocation point without a label is free for a first-order learner: the rows of the judges say what the set is "
             "worth there.",
         ]
+        if not bench.hurried and isinstance(getattr(bench.learner, "model", None), HeadModel):
+            notes.append(
+                f"{MAGIC_POINTS} and {PIVOTED_QR} are chosen from {CLOUD[0]} interior and {CLOUD[1]} boundary candidates by the "
+                "features of the network that is judged: by empirical interpolation of them and of their residuals in turns, and "
+                "by column-pivoted QR of the rows with the weights of the best design."
+            )
         if bench.remark:
             notes.append(bench.remark)
         if bench.sluggish:
