@@ -53,7 +53,9 @@ Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mp
 Learner = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Distill with body, ridge, gauss-newton, mlp-adam or mlp-lm. Default: body; with --quick random features."
+        metavar="NAME",
+        help="Distill with body, ridge, gauss-newton, mlp-adam, mlp-lm, bank (bodies and random features) or bank-full (mlp-lm too). "
+        "Default: body; with --quick random features.",
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look, within two minutes.")]

@@ -147,3 +147,41 @@ class Grouped:
         group = torch.tensor([labels.index(label) for label in self.groups], device=losses.device)
         sums = losses.new_zeros(len(labels)).index_add(0, group, losses)
         return self.outer(sums / group.bincount())
+
+
+@dataclass(frozen=True)
+class OverParts:
+    """One risk within parts of equal size that follow each other, each relative to a level, then another risk over the parts.
+
+    So learners of very different accuracy count alike: by how much lower their risk is than the level that they had before.
+
+    Args:
+        within: the risk of a part.
+        outer: the risk over the parts.
+        levels: by which the risk of each part is divided; their number is that of the parts.
+
+    Raises:
+        ValueError: there is no level, or one is not positive; when called: the losses do not fall into parts of equal size.
+
+    Examples:
+        >>> import torch
+        >>> OverParts(Mean(), WorstCase(), (2.0, 10.0))(torch.tensor([1.0, 3.0, 4.0, 6.0]))
+        tensor(1.)
+    """
+
+    within: Risk
+    outer: Risk
+    levels: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.levels or not all(0 < level < math.inf for level in self.levels):
+            raise ValueError(f"OverParts: levels={self.levels}; expected a positive number for each part")
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        if losses.numel() == 0 or losses.numel() % len(self.levels):
+            raise ValueError(f"OverParts: {losses.numel()} losses for {len(self.levels)} parts; expected as many for each")
+        return self.over(torch.stack([self.within(part) for part in losses.reshape(len(self.levels), -1)]))
+
+    def over(self, risks: Tensor) -> Tensor:
+        """Return the risk over parts whose own risks are known, ``(parts,)``."""
+        return self.outer(risks / risks.new_tensor(self.levels))

@@ -1,5 +1,6 @@
 """Estimators of the gradient of the risk in the synthetic data, one per file, one signature."""
 
+from pinndd.hypergradients.by_member import ByMember
 from pinndd.hypergradients.central_differences import CentralDifferences
 from pinndd.hypergradients.evolution import EvolutionStrategies
 from pinndd.hypergradients.exact import Exact
@@ -18,6 +19,7 @@ from pinndd.hypergradients.unrolled import UnrolledAdjoint
 
 __all__ = [
     "SPSA",
+    "ByMember",
     "CentralDifferences",
     "ConjugateGradients",
     "Direct",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pinndd.hypergradients.by_member import ByMember
 from pinndd.hypergradients.exact import Exact
 from pinndd.hypergradients.implicit import Implicit
 from pinndd.hypergradients.minimum_norm import MinimumNorm
@@ -20,7 +21,7 @@ _FITTING: dict[str, Callable[[], Hypergradient]] = {
 
 
 def fitting(learner: Learner) -> Hypergradient:
-    """Return the estimator for a learner: the exact one, or `MinimumNorm` where training interpolates.
+    """Return the estimator for a learner: the exact one, or `MinimumNorm` where training interpolates; of a bank, that of each member.
 
     Args:
         learner: its ``differentiation`` says how its training is differentiated.
@@ -34,6 +35,8 @@ def fitting(learner: Learner) -> Hypergradient:
         ['Exact', 'Implicit']
     """
     way = learner.differentiation
+    if way == "by member":
+        return ByMember(fitting)
     if way not in _FITTING:
         raise TypeError(
             f"{type(learner).__name__} offers {way!r}: no estimator differentiates its training; distill with a learner that "

@@ -19,6 +19,7 @@ FITTING: dict[str, tuple[str, ...]] = {
     "implicit": ("Implicit",),
     "unrolled": ("UnrolledAdjoint", "Truncated", "RandomlyTruncated", "OneStep", "ForwardGradient"),
     "interpolation": ("MinimumNorm",),
+    "by member": ("ByMember",),
 }
 """Estimators that differentiate a learner, by its ``differentiation``; the first of each is exact, `MinimumNorm` for training that
 goes on."""

@@ -6,6 +6,7 @@ from pinndd.lazy import importer
 
 if TYPE_CHECKING:
     from pinndd.learners.adam import Adam
+    from pinndd.learners.bank import Bank
     from pinndd.learners.black_box import BlackBox
     from pinndd.learners.gauss_newton import GaussNewton
     from pinndd.learners.kernel_ridge import KernelRidge
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adam",
+    "Bank",
     "BlackBox",
     "GaussNewton",
     "KernelRidge",
@@ -34,6 +36,7 @@ __getattr__ = importer(
     __name__,
     {
         "Adam": "pinndd.learners.adam",
+        "Bank": "pinndd.learners.bank",
         "BlackBox": "pinndd.learners.black_box",
         "GaussNewton": "pinndd.learners.gauss_newton",
         "KernelRidge": "pinndd.learners.kernel_ridge",

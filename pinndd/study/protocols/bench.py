@@ -157,6 +157,10 @@ class Bench(ABC, Generic[S]):
         """Return methods that go on from a distilled set."""
         return ()
 
+    def elsewhere(self, data: SyntheticData) -> Sequence[pd.DataFrame]:
+        """Return rows of further learners that a distilled set was made for, with rows of baselines beside them."""
+        return ()
+
     def own(self, data: SyntheticData) -> Learner:
         """Return the learner as it trains on ``data``."""
         return self.learner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,6 +128,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         DivergedError: an outer loop diverged; its best set is on the exception.
     """
     rows: list[pd.DataFrame] = []
+    further: list[pd.DataFrame] = []
     curve: list[pd.DataFrame] = []
     trials: list[Trial] = []
     for size in study.sizes:
@@ -139,10 +140,11 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
                 found = distill_on(bench)
                 mine.append(Trial(bench, found, [*designs, *bench.rivals(), *bench.additions(found.data)]))
             rows += _compared(mine)
+            further += [frame for trial in mine for frame in trial.bench.elsewhere(trial.found.data)]
             trials += mine
             curve += [part.other_sizes(trial.bench) for trial in mine]
-    rows += study.for_everybody()
-    rows += _judged(study, protocol, trials[0])
+    rows += [*further, *study.for_everybody()]
+    rows += _judged(study, protocol, trials[0], {str(frame["learner"].iloc[0]) for frame in further if len(frame)})
     results = as_table(pd.concat(rows))
     first = trials[0]
     best = _best_baselines(results, first)
@@ -216,12 +218,15 @@ def _compared(trials: Sequence[Trial]) -> list[pd.DataFrame]:
     return rows
 
 
-def _judged(study: Study[S], protocol: Protocol[S], trial: Trial) -> list[pd.DataFrame]:
-    """Return the rows of every judge: the distilled set of the first trial and some designs, weights tuned anew."""
+def _judged(study: Study[S], protocol: Protocol[S], trial: Trial, having: Collection[str]) -> list[pd.DataFrame]:
+    """Return the rows of every judge: the distilled set of the first trial and some designs, weights tuned anew.
+
+    Learners ``having`` rows already do not judge again.
+    """
     wanted = protocol.judges if study.settings.judges is None else study.settings.judges
     rows: list[pd.DataFrame] = []
     for name in wanted:
-        if study.allowance.affords(f"the judge {name}", 0.6):
+        if name not in having and study.allowance.affords(f"the judge {name}", 0.6):
             rows += _judge(study, recipe_of(name, protocol.recipes), trial)
     return rows
 

@@ -7,7 +7,7 @@ A learner is added here, in one line, and in its own file. Which hypergradient f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -71,6 +71,7 @@ class Recipe:
         interpolates: whether it drives all rows to zero, from initial weights that are drawn anew for every episode: it feels the
             ratio of the two weights of a set alone, and they are tuned, not learned.
         hypergradient: the estimator to distill with; None for the one that fits the learner.
+        mixes: learners that the outer loop trains beside its own, as a bank: names of recipes, or `RANDOM_FEATURES`.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Recipe:
     any_start: bool = False
     interpolates: bool = False
     hypergradient: Callable[[], Hypergradient] | None = None
+    mixes: Sequence[str] = ()
 
 
 Recipes = Mapping[str, Recipe]
@@ -102,6 +104,9 @@ def drawn_learner(pde: PDE) -> str:
 
 
 BODY = "body"
+
+RANDOM_FEATURES = "random-features"
+"""In a bank: the learner of random features that fits the equation, at several scales."""
 
 DRAWS = range(10_000, 1_000_000)
 """Draws of initial weights that the outer loop trains with, where every episode has its own: none of a test, none of validation."""
@@ -279,6 +284,19 @@ def _tuple_deepxde(pde: PDE, stored: Settings) -> Learner:
     return ConditionedDeepXDE(pde, DeepXDETraining(adam_steps=_part(2000, stored), lbfgs_steps=_part(500, stored)))
 
 
+_BODIES = Recipe(
+    BODY,
+    _body,
+    _describe_body,
+    Outer(300, 24, 0.01),
+    fitted_to=_body_width,
+    draws=_other_bodies,
+    any_start=True,
+    lifts=((1.0, 1.0), (1e2, 1e2)),
+    judges=True,
+    ratios=(1.0, 1e1, 1e2, 1e3),
+)
+
 ON_POINTS: Recipes = {
     r.name: r
     for r in (
@@ -298,18 +316,7 @@ ON_POINTS: Recipes = {
             Outer(200, 12, 0.01),
             lifts=((1.0, 1.0), (1.0, 1e2)),
         ),
-        Recipe(
-            BODY,
-            _body,
-            _describe_body,
-            Outer(300, 24, 0.01),
-            fitted_to=_body_width,
-            draws=_other_bodies,
-            any_start=True,
-            lifts=((1.0, 1.0), (1e2, 1e2)),
-            judges=True,
-            ratios=(1.0, 1e1, 1e2, 1e3),
-        ),
+        _BODIES,
         Recipe(
             "mlp-adam",
             _mlp_adam,
@@ -330,6 +337,8 @@ ON_POINTS: Recipes = {
             interpolates=True,
         ),
         Recipe("deepxde", _deepxde, judges=True, ratios=(10.0,), judged_shifts=2),
+        replace(_BODIES, name="bank", outer=Outer(300, 48, 0.01), mixes=(RANDOM_FEATURES,)),
+        replace(_BODIES, name="bank-full", outer=Outer(300, 48, 0.01), mixes=(RANDOM_FEATURES, "mlp-lm")),
     )
 }
 """Learners that train on points: a fresh model for every condition."""

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pinndd.data import SyntheticData
+from pinndd.hypergradients import Hypergradient, fitting
 from pinndd.hypergradients.minimum_norm import require_more_weights
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
@@ -18,15 +19,20 @@ from pinndd.pinn.adaptive import RARD
 from pinndd.pinn.bodies.training import BodyError
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
+from pinndd.pinn.models.features import HeadModel
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT, collocation_data, point_counts
 from pinndd.pinn.sets.roughened import roughening_for
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, allocate, sample_points
 from pinndd.pinn.solving.truth import boundary_episodes
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
-from pinndd.problem import Episodes, Learner
+from pinndd.pinn.tasks.members import MemberGeneralisation
+from pinndd.problem import DistillationProblem, Episodes, Learner
+from pinndd.risks import Mean, OverParts
 from pinndd.study.protocols.adaptive import ROUNDS, Adaptive, tuned_adaptive
+from pinndd.study.protocols.bank import VALIDATING, Member, bank_of, members_of
 from pinndd.study.protocols.bench import Bench, Method, Study
+from pinndd.study.protocols.chosen import CLOUD, MAGIC_POINTS, PIVOTED_QR, chosen_by_features
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import FRESH, distill_on
 from pinndd.study.protocols.learners import (
@@ -75,8 +81,8 @@ interior and boundary points, as multiples of those of the study."""
 CURVE = ((0.25, 0.5), (0.5625, 0.7), *LARGER)
 """Sizes of the curve, likewise."""
 
-VALIDATING = 5_000
-"""Added to the seed, the draw that validation trains with where every episode has initial weights of its own."""
+MEMBER_VALIDATION = 24
+"""Conditions that choose the best iterate of a bank with networks that are trained to the end, for every member."""
 
 _TUNING = 4
 """Conditions on which the weights for a judge are tuned."""
@@ -142,9 +148,38 @@ class RetrainBench(Bench[RetrainSettings]):
     def task_on(self, pool: Episodes) -> BoundaryGeneralisation:
         return BoundaryGeneralisation(pool, self.recipe.draws(self.learner, self.seed))
 
+    @cached_property
+    def members(self) -> Sequence[Member]:
+        """The learners of the bank that the outer loop trains; none where it trains the learner of the bench alone."""
+        if not self.recipe.mixes:
+            return ()
+        return members_of(self.pde, self.recipe, self.learner, self.seed, self.study.recipes)
+
+    @cached_property
+    def member_benches(self) -> Sequence[RetrainBench | None]:
+        """For every member the bench where it is judged; None where this bench is."""
+        return [self.with_recipe(each.recipe, each.learner) if each.judges else None for each in self.members]
+
+    def problem_for(self, data: SyntheticData) -> DistillationProblem:
+        if not self.members:
+            return super().problem_for(data)
+        bank = bank_of(self.members)
+        seeds = [[bank.seed(k, draw) for draw in member.draws] for k, member in enumerate(self.members)]
+        levels = tuple(min(m.error for m in (bench or self).designs) for bench in self.member_benches)
+        risk = OverParts(self.usual_risk, self.settings.risk_or(Mean()), levels)
+        return DistillationProblem(bank, MemberGeneralisation(self.conditions.training, seeds), self.settings.measure, risk)
+
+    @property
+    def hypergradient(self) -> Hypergradient:
+        return fitting(bank_of(self.members)) if self.members else super().hypergradient
+
     @property
     def validation(self) -> Sequence[BoundaryEpisodes]:
         whole = self.conditions.validation
+        if self.members:
+            bank = bank_of(self.members)
+            few = whole[:MEMBER_VALIDATION] if any(bench and bench.recipe.interpolates for bench in self.member_benches) else whole
+            return [few.with_seed(bank.seed(k, member.validating)) for k, member in enumerate(self.members)]
         if bodies_of(self.learner) is None:
             return [whole]
         return [whole.with_seed(draw) for draw in self.recipe.draws(self.learner, self.seed)]
@@ -229,6 +264,8 @@ class RetrainBench(Bench[RetrainSettings]):
             size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
             dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
             found.append(self.tune(CEILING, dense, ceiling=True))
+        if not self.hurried and allowance.affords("sets chosen by features", 0.6):
+            found += chosen_by_features(self)
         # in a first look they would take longer than all the rest where every fit is slow
         if not self.hurried and allowance.affords("adaptive methods", 0.5):
             found += tuned_adaptive(self)
@@ -255,6 +292,20 @@ class RetrainBench(Bench[RetrainSettings]):
             Method(f"{name}+rar", core, learner=learner, ceiling=True, size=(count, outer), details=weights_in_words(core))
             for name, core in cores
         ]
+
+    def elsewhere(self, data: SyntheticData) -> Sequence[pd.DataFrame]:
+        """Return rows of every other member of a bank: the distilled set and all designs, with weights tuned for it alike."""
+        rows, study = [], self.study
+        judges = [bench for bench in self.member_benches if bench is not None]
+        for k, bench in enumerate(judges):
+            tests = study.judge_tests if bench.recipe.interpolates else study.tests
+            rows.append(bench.rows(bench.tune(DISTILLED, data), tests, distilled_with=self.recipe.name))
+            rows += [bench.rows(design, tests) for design in bench.designs]
+            study.progress(f"retrain: testing {bench.recipe.name}", k + 1, len(judges), None)
+        return rows
+
+    def with_recipe(self, recipe: Recipe, learner: Learner) -> RetrainBench:
+        return replace(self, recipe=recipe, learner=learner)
 
     def _on_fresh_samples(self, learner: Learner) -> Method:
         """Return training with as many points, drawn uniformly for every step, with the weight that serves it best."""
@@ -378,12 +429,14 @@ class RetrainStudy(FreshStudy):
         # in a first look nobody waits for bodies
         usual = drawn_learner(self.pde) if self.settings.quick else BODY
         recipe, learner, remark = self._prepared(distilling_recipe(self.pde, self.settings.learner or usual, self.recipes))
-        if isinstance(learner, LevenbergMarquardt):
-            interior, boundary = self.size.points, self.size.boundary_points
-            rows = interior * pointwise_residual(self.pde).equations + boundary
-            require_more_weights(learner.model.parameter_count, rows)
+        bench = self.bench_of(recipe, learner, seed)
+        for each in (learner, *(member.learner for member in bench.members)):
+            if isinstance(each, LevenbergMarquardt):
+                interior, boundary = self.size.points, self.size.boundary_points
+                rows = interior * pointwise_residual(self.pde).equations + boundary
+                require_more_weights(each.model.parameter_count, rows)
         self.progress("retrain: solving conditions", 0, 1, None)
-        return (replace(self.bench_of(recipe, learner, seed).with_best_scale(), remark=remark),)
+        return (replace(bench.with_best_scale(), remark=remark),)
 
     def _prepared(self, recipe: Recipe) -> tuple[Recipe, Any, str]:
         """Return the learner to distill with, its bodies trained; another one and a remark where they do not converge."""
@@ -425,7 +478,10 @@ class RetrainStudy(FreshStudy):
     def notes(self, bench: Bench[Any]) -> Sequence[str]:
         assert isinstance(bench, RetrainBench)
         if bench.hurried:
-            moving = "The adaptive methods (rad, rar-d, r3, pacmann) are left out of a quick study with a slow learner."
+            moving = (
+                "The adaptive methods (rad, rar-d, r3, pacmann) and the sets chosen by features (magic-points, pivoted-qr) are left "
+                "out of a quick study with a slow learner."
+            )
         else:
             moving = (
                 "The adaptive methods (rad, rar-d, r3, pacmann) move the interior points for every boundary condition anew, and "
@@ -439,6 +495,20 @@ class RetrainStudy(FreshStudy):
             "A collocation point without a label is free for a first-order learner: the rows of the judges say what the set is "
             "worth there.",
         ]
+        if not bench.hurried and isinstance(getattr(bench.learner, "model", None), HeadModel):
+            notes.append(
+                f"{MAGIC_POINTS} and {PIVOTED_QR} are chosen from {CLOUD[0]} interior and {CLOUD[1]} boundary candidates by the "
+                "features of the network that is judged: by empirical interpolation of them and of their residuals in turns, and "
+                "by column-pivoted QR of the rows with the weights of the best design."
+            )
+        if bench.members:
+            others = [each.recipe.name for each in bench.member_benches if each is not None]
+            notes.append(
+                f"The outer loop trained {len(bench.members)} learners in every step: {len(bench.members) - len(others)} bodies, "
+                f"{'; '.join(others)}. The error with each counts relative to that of its best design. Rows of {bench.recipe.name} "
+                "are those of a body that it did not see, rows under the other names those of the other members, with draws that "
+                "it did not see: the ratio to the best baseline there is what the set is worth to each."
+            )
         if bench.remark:
             notes.append(bench.remark)
         if bench.sluggish:

@@ -9,6 +9,7 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS
 from pinndd.study.protocols import engine, protocol_named, retrain
 from pinndd.study.protocols.adaptive import GRIDS
+from pinndd.study.protocols.chosen import MAGIC_POINTS, PIVOTED_QR
 from pinndd.study.protocols.learners import ON_POINTS, distilling_recipe, drawn_learner
 from pinndd.study.protocols.retrain import BEST_OF_K, RetrainSettings, outer_settings
 from pinndd.study.protocols.settings import StudySettings
@@ -24,7 +25,7 @@ def test_a_study_has_every_method_and_shift_and_evaluate_repeats_its_rows(opened
     pde = load_pde("heat")
     outcome = outcome_of("retrain", "heat")
     rows = outcome.results
-    assert set(rows["method"]) == {DISTILLED, BEST_OF_K, "dense", *INTERIOR_SAMPLERS, *GRIDS}
+    assert set(rows["method"]) == {DISTILLED, BEST_OF_K, MAGIC_POINTS, PIVOTED_QR, "dense", *INTERIOR_SAMPLERS, *GRIDS}
     assert set(rows["shift"]) == {"none", *pde.shifts}
     assert sizes(rows[~rows["ceiling"]]) == {(16, 9)}
     assert sizes(rows[rows["ceiling"]]) == {(225, 45)}

@@ -9,7 +9,11 @@ from pathlib import Path
 import pandas
 import pytest
 
+from pinndd.study.protocols.chosen import MAGIC_POINTS, PIVOTED_QR
+
 ROWS = Path(__file__).parent / "rows"
+LATER = (MAGIC_POINTS, PIVOTED_QR)
+"""Methods that came after version 0.1.0."""
 KEY = ["method", "learner", "points", "boundary_points", "shift", "seed", "episode", "distilled_with", "ceiling"]
 SENSORS = {"size": {"sensors": (6, 8), "points": 50}, "effort": 0.2}
 
@@ -29,6 +33,7 @@ SENSORS = {"size": {"sensors": (6, 8), "points": 50}, "effort": 0.2}
 def test_the_rows_are_those_of_version_0_1_0(ran, outcome_of, protocol, pde, more, tolerance):
     before = pandas.read_csv(ROWS / f"{protocol}-{pde}.csv", keep_default_na=False).set_index(KEY)["error"]
     outcome = ran(protocol, pde, **more) if more else outcome_of(protocol, pde)
-    now = outcome.results.set_index(KEY)["error"]
+    results = outcome.results
+    now = results[~results["method"].isin(LATER)].set_index(KEY)["error"]
     assert outcome.curve.empty
     pandas.testing.assert_series_equal(now.sort_index(), before.sort_index(), rtol=tolerance, atol=0, check_index_type=False)

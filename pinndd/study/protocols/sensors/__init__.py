@@ -19,7 +19,7 @@ from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.pinn.sets.samplers import hammersley, patch_points
 from pinndd.study.protocols.bench import Bench
 from pinndd.study.protocols.conditions import FreshConditions
-from pinndd.study.protocols.learners import ON_POINTS, Outer, Recipe, distilling_recipe
+from pinndd.study.protocols.learners import BODY, ON_POINTS, Outer, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.retrain import FreshStudy
 from pinndd.study.protocols.sensors.baselines import with_best_scale
@@ -37,7 +37,7 @@ KNOWN_POINTS = 16
 
 RECIPES = {
     # bodies have fewer features than a small set has rows, not than a plentiful interior
-    **{name: recipe for name, recipe in ON_POINTS.items() if name != "body"},
+    **{name: recipe for name, recipe in ON_POINTS.items() if name != BODY and not recipe.mixes},
     # with a plentiful interior there are rows enough for many features
     "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01), distilling={"width": 384, "penalty": 1e-6}),
     "gauss-newton": replace(
