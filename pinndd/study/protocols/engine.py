@@ -16,7 +16,7 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
-from pinndd.study.protocols.learners import Recipe, recipe_of
+from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results.outcome import FieldExample, Outcome
@@ -160,6 +160,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         notes=[*study.notes(first.bench), *_dropped(study)],
         distance=distance_name(study.settings.distance),
         measured=measured_in_words(study),
+        body_seconds=body_seconds(first.bench.learner),
     )
 
 

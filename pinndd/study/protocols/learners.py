@@ -210,6 +210,18 @@ def _describe_body(learner: Any) -> dict[str, Any]:
     }
 
 
+def bodies_of(learner: Any) -> Bodies | None:
+    """Return the bodies of a learner, None where it has none."""
+    bodies = getattr(getattr(learner, "model", None), "bodies", None)
+    return bodies if isinstance(bodies, Bodies) else None
+
+
+def body_seconds(learner: Any) -> Sequence[float]:
+    """Return the wall time of training each body of a learner that was asked for; none where it has no bodies."""
+    bodies = bodies_of(learner)
+    return () if bodies is None else bodies.seconds
+
+
 def _other_bodies(learner: Any, seed: int) -> Sequence[int]:
     """Return the bodies that the outer loop sees: all but the one that judges; that one where there is no other."""
     count = len(learner.model.bodies)

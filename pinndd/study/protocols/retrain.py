@@ -15,7 +15,6 @@ from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.adaptive import RARD
-from pinndd.pinn.bodies.stored import Bodies
 from pinndd.pinn.bodies.training import BodyError
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
@@ -30,13 +29,13 @@ from pinndd.study.protocols.adaptive import ROUNDS, Adaptive, tuned_adaptive
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.conditions import FreshConditions, HeldOutConditions, fresh_tests
 from pinndd.study.protocols.engine import FRESH, distill_on
-from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, distilling_recipe, drawn_learner
+from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, bodies_of, distilling_recipe, drawn_learner
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.outcome import Progress
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
+from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
 
 RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
 """Ratios of the boundary weight to the interior weight that every baseline is tuned over."""
@@ -44,7 +43,6 @@ RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
 LEVELS = (1.0, 1e2, 1e4)
 """Interior weights that every baseline is tuned over: against the penalty of the learner, more weight is less smoothing."""
 
-CEILING = "dense"
 CEILING_WHERE_SLOW = (3.0625, 1.8)
 """Size of the ceiling in a first look at a nonlinear equation, and for several outputs of one, as multiples of the study's."""
 
@@ -222,7 +220,7 @@ class RetrainBench(Bench[RetrainSettings]):
         if allowance.affords("the dense set", 0.7):
             size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
             dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
-            found.append(self.tune(CEILING, dense, ceiling=True))
+            found.append(self.tune(DENSE, dense, ceiling=True))
         # in a first look they would take longer than all the rest where every fit is slow
         if not self.hurried and allowance.affords("adaptive methods", 0.5):
             found += tuned_adaptive(self)
@@ -459,12 +457,6 @@ def train_bodies(learner: Any, progress: Progress) -> None:
         return
     for number in range(len(bodies)):
         bodies.trained(number, partial(progress, f"retrain: training body {number + 1} of {len(bodies)}"))
-
-
-def bodies_of(learner: Any) -> Bodies | None:
-    """Return the bodies of a learner, None where it has none."""
-    bodies = getattr(getattr(learner, "model", None), "bodies", None)
-    return bodies if isinstance(bodies, Bodies) else None
 
 
 def _sameness(bench: RetrainBench) -> str:

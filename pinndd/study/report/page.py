@@ -78,6 +78,7 @@ class ProtocolSection:
     costs: Sequence[Cost]
     judge: str
     distill_seconds: Sequence[float]
+    body_seconds: Sequence[float]
     training: Sequence[Any]
     transfer: Sequence[Any]
     settings: Sequence[Setting]
@@ -91,7 +92,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         pde: of the study.
         config: of the run.
         outcomes: one per protocol.
-        pictures: those of `draw_gallery`.
+        pictures: those of `draw_gallery` and `draw_together`.
         path: such as ``runs/heat/report.html``.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -101,6 +102,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         "seconds": words.seconds,
         "significant": words.significant,
         "ratio": words.ratio,
+        "kept": words.kept,
         "shift": words.shift_name,
         "component": words.component_cell,
     }
@@ -108,6 +110,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
     page = environment.from_string(source).render(
         pde=pde,
         config=config,
+        together=[(_data_uri(p.path), p.caption) for p in pictures if not p.protocol],
         sections=[section(o, [p for p in pictures if p.protocol == o.protocol]) for o in outcomes],
         seconds=SECONDS,
         pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
@@ -123,7 +126,10 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
     all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]))) if len(outcome.curve) else single
     learner, sizes = own_learner(rows), sizes_studied(rows)
     pairs = [(name, size) for name in rows["learner"].unique() for size in sizes or (None,)]
-    costs = [cost_of(all_sizes, name, outcome.distill_seconds, size if len(sizes) > 1 else None) for name, size in pairs]
+    costs = [
+        cost_of(all_sizes, name, outcome.distill_seconds, size if len(sizes) > 1 else None, outcome.body_seconds)
+        for name, size in pairs
+    ]
     embedded: dict[str, list[tuple[str, str]]] = {}
     for picture in pictures:
         embedded.setdefault(picture.kind, []).append((_data_uri(picture.path), picture.caption))
@@ -138,6 +144,7 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
         costs=[c for c in costs if c is not None],
         judge=judge_sentence(all_sizes, learner),
         distill_seconds=outcome.distill_seconds,
+        body_seconds=outcome.body_seconds,
         training=_training(single),
         transfer=[row for worst in (False, True) for row in rows_of(transfer_cells(rows, worst_shift=worst))],
         settings=[row for name, value in outcome.settings.items() for row in _settings(name, value)],

@@ -51,6 +51,8 @@ def test_rows_are_those_of_the_unseen_body_and_an_evaluation_repeats_them(opened
     mine = rows.loc[rows["method"] == DISTILLED, "error"]
     assert again["error"].tolist() == pytest.approx(mine.tolist(), rel=1e-9)
     assert any("which the outer loop did not see" in note for note in outcome.notes)
+    assert len(outcome.body_seconds) == 3
+    assert min(outcome.body_seconds) > 0
 
 
 @pytest.mark.parametrize(("name", "estimator"), [("heat", Exact()), ("burgers", Implicit())])
