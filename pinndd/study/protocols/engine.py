@@ -183,9 +183,8 @@ def evaluate(study: Study[S], protocol: Protocol[S], data: SyntheticData, learne
     bench = study.bench_for(data, recipe)
     method = Method(DISTILLED, data)
     if recipe is not None and recipe.judges:
-        rehearsal = study.judge(bench, recipe, recipe.rehearsal)
+        bench, rehearsal = _judging(study, bench, recipe)
         method = study.retuned(rehearsal, method)
-        bench = study.judge(bench, recipe)
     shifts = list(study.tests.episodes)
     if not bench.fresh:
         study.progress(f"{study.name}: training {bench.recipe.name}", 0, 1, None)
@@ -219,18 +218,26 @@ def _compared(trials: Sequence[Trial]) -> list[pd.DataFrame]:
 
 def _judged(study: Study[S], protocol: Protocol[S], trial: Trial) -> list[pd.DataFrame]:
     """Return the rows of every judge: the distilled set of the first trial and some designs, weights tuned anew."""
-    wanted = protocol.judges if study.settings.judges is None else study.settings.judges
+    own, named = trial.bench.recipe, study.settings.judges
+    wanted = (*own.judged_by(study.pde), *protocol.judges) if named is None else named
     rows: list[pd.DataFrame] = []
-    for name in wanted:
-        if study.allowance.affords(f"the judge {name}", 0.6):
+    for name in dict.fromkeys(wanted):
+        # its own learner has trained on it already
+        if name != own.name and study.allowance.affords(f"the judge {name}", 0.6):
             rows += _judge(study, recipe_of(name, protocol.recipes), trial)
     return rows
+
+
+def _judging(study: Study[S], bench: Bench[S], recipe: Recipe) -> tuple[Bench[S], Bench[S]]:
+    """Return the bench of a judge, and the one on which weights are tuned."""
+    judge = study.judge(bench, recipe)
+    return judge, judge if recipe.rehearsal == 1.0 else study.judge(bench, recipe, recipe.rehearsal)
 
 
 def _judge(study: Study[S], recipe: Recipe, trial: Trial) -> list[pd.DataFrame]:
     best = min(trial.bench.designs, key=lambda m: m.error).name
     designs = [m for m in trial.bench.designs if m.name in (*study.judged_designs, best)]
-    bench, rehearsal = study.judge(trial.bench, recipe), study.judge(trial.bench, recipe, recipe.rehearsal)
+    bench, rehearsal = _judging(study, trial.bench, recipe)
     tests = study.judge_tests
     if recipe.judged_shifts is not None:
         tests = replace(tests, episodes=dict(list(tests.episodes.items())[: recipe.judged_shifts]))

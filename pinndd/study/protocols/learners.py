@@ -61,8 +61,9 @@ class Recipe:
         linear_only: whether it needs a linear equation.
         ceiling: interior and boundary points of the set that stands for "full data", as multiples of those of the study.
         lifts: factors on the tuned weights of the starts: better points may bear less smoothing, or data that are met more closely.
-        judges: whether it also trains on sets that were distilled with another learner, their boundary weight tuned anew.
-        ratios: boundary weights that are tuned then.
+        judges: whether it also trains on sets that were distilled with another learner, their weights tuned anew.
+        ratios: boundary weights that are tuned then; for random features those of the designs, and the interior weight too.
+        judged_by: returns the learners that judge a set distilled with it where nobody names any, before those of the protocol.
         judged_shifts: how many families a judge sees (None: all).
         rehearsal: part of its steps that a judge takes while weights are tuned.
         fresh: the same learner on fresh samples at every step, the ceiling of training by steps; None where there is none.
@@ -84,6 +85,7 @@ class Recipe:
     lifts: Sequence[tuple[float, float]] = ((1.0, 1.0),)
     judges: bool = False
     ratios: Sequence[float] = (1.0, 10.0, 100.0)
+    judged_by: Callable[[PDE], Sequence[str]] = lambda pde: ()
     judged_shifts: int | None = None
     rehearsal: float = 1.0
     fresh: Callable[[PDE, Settings], Learner] | None = None
@@ -273,6 +275,7 @@ ON_POINTS: Recipes = {
             _describe_features,
             Outer(400, 64, 0.01),
             linear_only=True,
+            judges=True,
             ceiling=(14.0625, 5.0),
             lifts=((1.0, 1.0), (1e3, 1e3)),
         ),
@@ -281,6 +284,7 @@ ON_POINTS: Recipes = {
             _gauss_newton,
             _describe_features,
             Outer(200, 12, 0.01),
+            judges=True,
             lifts=((1.0, 1.0), (1.0, 1e2)),
         ),
         Recipe(
@@ -293,6 +297,7 @@ ON_POINTS: Recipes = {
             any_start=True,
             lifts=((1.0, 1.0), (1e2, 1e2)),
             judges=True,
+            judged_by=lambda pde: (drawn_learner(pde),),
             ratios=(1.0, 1e1, 1e2, 1e3),
         ),
         Recipe(

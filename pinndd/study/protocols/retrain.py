@@ -32,7 +32,7 @@ from pinndd.study.protocols.engine import FRESH, distill_on
 from pinndd.study.protocols.learners import BODY, ON_POINTS, Recipe, bodies_of, distilling_recipe, drawn_learner
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
-from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_in_words, weights_of
+from pinndd.study.protocols.weights import on_random_features, scaled, weight_grid, weighted, weights_in_words, weights_of
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.outcome import Progress
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
@@ -392,6 +392,18 @@ class RetrainStudy(FreshStudy):
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> RetrainBench:
         return self.points_bench(data, recipe)
+
+    def judge(self, bench: Bench[Any], recipe: Recipe, part: float = 1.0) -> RetrainBench:
+        judging = super().judge(bench, recipe, part)
+        assert isinstance(judging, RetrainBench)
+        return judging.with_best_scale()
+
+    def retuned(self, bench: Bench[Any], method: Method) -> Method:
+        if not on_random_features(bench.learner):
+            return super().retuned(bench, method)
+        assert isinstance(bench, RetrainBench)
+        tuned = bench.tune(method.name, method.data)
+        return replace(method, data=tuned.data, error=tuned.error, details=tuned.details)
 
     def other_sizes(self, bench: Bench[Any]) -> pd.DataFrame:
         assert isinstance(bench, RetrainBench)

@@ -15,9 +15,10 @@ from jinja2 import Environment, StrictUndefined
 from pandas import DataFrame
 
 from pinndd.checkpoint import write_atomically
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.study.plots.gallery import Picture
 from pinndd.study.protocols import protocol_named
+from pinndd.study.report.closed_form import closed_form_sentence
 from pinndd.study.report.cost import Cost, cost_of, judge_sentence
 from pinndd.study.report.verdict import Verdict, verdict
 from pinndd.study.results import words
@@ -69,6 +70,7 @@ class ProtocolSection:
     """What the page says about one protocol."""
 
     name: str
+    plainly: str
     title: str
     error: str
     measured: str
@@ -111,7 +113,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         pde=pde,
         config=config,
         together=[(_data_uri(p.path), p.caption) for p in pictures if not p.protocol],
-        sections=[section(o, [p for p in pictures if p.protocol == o.protocol]) for o in outcomes],
+        sections=[section(o, [p for p in pictures if p.protocol == o.protocol], _plainly(pde, o, outcomes)) for o in outcomes],
         seconds=SECONDS,
         pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
     )
@@ -119,8 +121,8 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         file.write(page.encode())
 
 
-def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
-    """Put together what the page says about one protocol."""
+def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") -> ProtocolSection:
+    """Put together what the page says about one protocol; ``plainly`` is what another protocol of the run does better."""
     rows = summarise(outcome.results)
     single = one_set_each(rows)
     all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]))) if len(outcome.curve) else single
@@ -135,6 +137,7 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
         embedded.setdefault(picture.kind, []).append((_data_uri(picture.path), picture.caption))
     return ProtocolSection(
         name=outcome.protocol,
+        plainly=plainly,
         title=protocol_named(outcome.protocol).words.title,
         error=words.error_name(outcome.distance),
         measured=outcome.measured,
@@ -150,6 +153,15 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
         settings=[row for name, value in outcome.settings.items() for row in _settings(name, value)],
         notes=[*outcome.notes, *_repeated(single)],
     )
+
+
+def _plainly(pde: PDE, outcome: Outcome, outcomes: Sequence[Outcome]) -> str:
+    """What the retrain protocol of the same run does better and faster than the amortised one."""
+    retrain = next((o for o in outcomes if o.protocol == "retrain"), None)
+    if outcome.protocol != "amortised" or retrain is None:
+        return ""
+    linear = pointwise_residual(pde).is_linear()
+    return closed_form_sentence(summarise(outcome.results), summarise(retrain.results), linear=linear)
 
 
 def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, several: bool) -> LearnerSection:
