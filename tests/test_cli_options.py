@@ -11,6 +11,7 @@ from pinndd.constraints import Box
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.terminal import distilling, evaluating, studying, studying_many
+from pinndd.terminal.settings import Options, study_settings
 
 OF_POINTS = {
     "--protocol": "heat --protocol amortised",
@@ -206,3 +207,9 @@ def test_options_go_to_every_study_of_several(call, monkeypatch):
     assert code == 0, said
     for job in begun:
         assert {*words.split()} <= {*job.command}
+
+
+@pytest.mark.parametrize(("name", "features"), [("heat", "ridge"), ("burgers", "gauss-newton")])
+def test_a_full_study_is_judged_by_the_random_features_that_fit_the_equation(name, features):
+    judges = study_settings(load_pde(name), Options(full=True)).judges
+    assert list(judges) == [features, "mlp-adam", "mlp-lm", "deepxde"]

@@ -10,7 +10,7 @@ from typing import Any
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE, ModuleSource, pointwise_residual
 from pinndd.pinn.solving.telling import telling
-from pinndd.study.plots.gallery import Picture, draw_gallery
+from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import quiet
@@ -183,4 +183,5 @@ def publish(pde: PDE, folder: RunFolder, drawn: dict[str, list[Picture]], progre
             drawn[outcome.protocol] = draw_gallery(pde, [outcome], folder.figures)
             progress(f"{outcome.protocol}: drawing", 1, 1, None)
     pictures = [p for outcome in outcomes for p in drawn[outcome.protocol]]
+    pictures += draw_together(outcomes, folder.figures)
     write_report(pde, folder.config, outcomes, pictures, folder.path / "report.html")

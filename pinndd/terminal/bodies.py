@@ -7,8 +7,9 @@ from typing import Any
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.learners import BODY, bodies_of, train_bodies
-from pinndd.study.protocols.retrain import CEILING, RetrainBench, RetrainStudy
-from pinndd.study.results.words import significant
+from pinndd.study.protocols.retrain import RetrainBench, RetrainStudy
+from pinndd.study.results.table import DENSE
+from pinndd.study.results.words import seconds, significant
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, protocol_settings, study_settings
@@ -40,7 +41,7 @@ def body(name: str, points: int | None, boundary_points: int | None) -> None:
         soft_wrap=True,
         markup=False,
     )
-    console.print(plain_table(("body", "hidden layers", "residual left", "error on a dense set"), rows))
+    console.print(plain_table(("body", "hidden layers", "trained in", "residual left", "error on a dense set"), rows))
     console.print(
         "Residual left: what the best heads leave of equations and conditions, relative to the given values. Error on a dense set: "
         "mean relative L2 on validation conditions of the training family.",
@@ -52,6 +53,7 @@ def _row(bench: RetrainBench, number: int) -> tuple[Any, ...]:
     bodies = bodies_of(bench.learner)
     assert bodies is not None
     dense = bench.sampled("sobol", bench.study.size.times(bench.pde, bench.recipe.ceiling), bench.seed + 1)
-    error = bench.tune(CEILING, dense, ceiling=True).error
+    error = bench.tune(DENSE, dense, ceiling=True).error
     hidden = ", ".join(str(width) for width in bodies.settings[number].hidden)
-    return str(number), hidden, significant(bodies.trained(number).residual), f"{significant(100 * error)} %"
+    trained = bodies.trained(number)
+    return str(number), hidden, seconds(trained.seconds), significant(trained.residual), f"{significant(100 * error)} %"

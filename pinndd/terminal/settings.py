@@ -10,6 +10,7 @@ import torch
 
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.learners import drawn_learner
 from pinndd.study.protocols.settings import StudySettings
 
 QUICK = StudySettings(seeds=1, test_conditions=12, effort=0.2, judges=(), judge_conditions=2, seconds=100.0)
@@ -128,7 +129,9 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     quick = replace(
         QUICK, effort=QUICK.effort / pde.output_count, test_conditions=max(4, QUICK.test_conditions // pde.output_count)
     )
-    settings = quick if options.quick else FULL if options.full else StudySettings()
+    # random features are a judge of sets that were distilled with another learner
+    full = replace(FULL, judges=(drawn_learner(pde), *(FULL.judges or ())))
+    settings = quick if options.quick else full if options.full else StudySettings()
     names = ("seeds", "test_conditions", "seed", "device", "learner", "distance", "risk")
     said: Mapping[str, Any] = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     settings = replace(settings, curve=options.curve, **said)

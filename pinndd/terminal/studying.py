@@ -21,6 +21,9 @@ from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
 from pinndd.terminal.tables import comparison_table, component_table, table_console
 
+KEPT_MEANS = "of dense: error of the dense set ÷ error of the distilled set, the share of its performance that is kept"
+"""Below a table with that column."""
+
 
 def study(
     module: str,
@@ -91,6 +94,8 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> No
         )
         summary = summarise(outcome.results)
         console.print(comparison_table(summary))
+        if summary["kept"].notna().any():
+            console.print(KEPT_MEANS, soft_wrap=True, markup=False)
         if outcome.measured:
             console.print(outcome.measured, soft_wrap=True, markup=False)
         components = component_table(summary)
@@ -100,6 +105,9 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> No
     for protocol, why in skipped.items():
         console.print(f"{protocol} is left out: {why}", soft_wrap=True)
     for outcome in outcomes:
+        if outcome.body_seconds:
+            count, total = len(outcome.body_seconds), sum(outcome.body_seconds)
+            console.print(f"{outcome.protocol}: training {count} bod{'y' if count == 1 else 'ies'} took {words.seconds(total)}")
         if outcome.distill_seconds:
             mean = sum(outcome.distill_seconds) / len(outcome.distill_seconds)
             console.print(f"{outcome.protocol}: distilling took {words.seconds(mean)} per seed")

@@ -45,15 +45,15 @@ def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], wrapped: 
 
 
 def comparison_table(summary: DataFrame) -> Table:
-    """Return one row per learner, shift and size: the distilled set against the best baseline.
+    """Return one row per learner, shift and size: the distilled set against the best baseline and the dense set.
 
     Args:
         summary: of one protocol.
     """
     rows = list(rows_of(comparisons(one_set_each(summary))))
     sized = [protocol_named(rows[0].protocol).words.unit] if len(sizes_studied(summary)) > 1 else []
-    columns = ("trained by", *sized, "conditions", "distilled", "best baseline", "ratio (95 %)")
-    return plain_table(columns, (_compared(row, bool(sized)) for row in rows), wrapped=("best baseline",))
+    columns = ("trained by", *sized, "conditions", "distilled", "best baseline", "ratio (95 %)", "of dense (95 %)")
+    return plain_table(columns, (_compared(row, bool(sized)) for row in rows), wrapped=("best baseline", "of dense (95 %)"))
 
 
 def component_table(summary: DataFrame) -> Table | None:
@@ -109,4 +109,4 @@ def _compared(row: Any, sized: bool) -> list[str]:
     baseline = f"{words.percent(row.baseline_mean)} {row.baseline}" if row.baseline else ""
     colour = _COLOURS[row.state] if math.isfinite(row.mean) else "red"
     ratio = f"[{colour}]{words.ratio(row)}[/]"
-    return [row.learner, *size, words.shift_name(row.shift), words.percent(row.mean), baseline, ratio]
+    return [row.learner, *size, words.shift_name(row.shift), words.percent(row.mean), baseline, ratio, words.kept(row)]

@@ -65,6 +65,8 @@ def test_a_study_goes_on_where_it_stopped(heat, runners, tmp_path):
     assert "Not finished" not in page
     assert "Protocol solved is left out: heat is linear" in page
     assert (tmp_path / "figures" / "amortised-points.png").exists()
+    assert (tmp_path / "figures" / "pareto.png").exists()
+    assert "All protocols and learners of this run together" in page
 
 
 def test_the_best_set_of_a_diverged_loop_is_saved(heat, outcome, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from pinndd.pinn.bodies.settings import BodySettings
@@ -41,6 +42,11 @@ class Bodies(Sequence[Body]):
 
     def __getitem__(self, number: int) -> Body:  # type: ignore[override]
         return self.trained(number).body
+
+    @property
+    def seconds(self) -> list[float]:
+        """Wall time of training each of those that were asked for, also where it was found on disk."""
+        return [self._trained[number].seconds for number in sorted(self._trained)]
 
     def trained(self, number: int, progress: Progress | None = None) -> TrainedBody:
         """Return a body, from memory, from disk (`pinndd.pinn.solving.cache`), or newly trained.
@@ -80,12 +86,17 @@ def trained_body(pde: PDE, settings: BodySettings, roughening: Roughening, progr
 
     def train() -> Arrays:
         found = train_body(pde, settings, roughening, progress)
-        return {"parameters": found.body.parameters.numpy(), "residual": torch.tensor(found.residual, dtype=torch.float64).numpy()}
+        return {
+            "parameters": found.body.parameters.numpy(),
+            "residual": np.array(found.residual),
+            "seconds": np.array(found.seconds),
+        }
 
     network = network_of(pde, settings)
-    shapes = {"parameters": (1, network.parameter_count), "residual": ()}
+    shapes = {"parameters": (1, network.parameter_count), "residual": (), "seconds": ()}
     ensemble = roughened(pde, roughening)
     drawn = ensemble.sample(_TOLD_APART, torch.Generator().manual_seed(0))
     key = key_of(pde, f"body {settings} {roughening}", BoundaryValues(ensemble, drawn))
     arrays = train() if key is None else remembered(key, train, shapes)
-    return TrainedBody(Body(network, torch.from_numpy(arrays["parameters"])), float(arrays["residual"]))
+    body = Body(network, torch.from_numpy(arrays["parameters"]))
+    return TrainedBody(body, float(arrays["residual"]), float(arrays["seconds"]))

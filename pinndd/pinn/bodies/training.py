@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -56,10 +57,12 @@ class TrainedBody:
         body: the features.
         residual: what the best head leaves of equations and conditions, relative to the given values: geometric mean over boundary
             conditions and points that it was not trained on; 1 where nothing is learned.
+        seconds: wall time of training it, then as when it is found again.
     """
 
     body: Body
     residual: float
+    seconds: float
 
 
 def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progress: Progress | None = None) -> TrainedBody:
@@ -82,6 +85,7 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
     Raises:
         BodyError: the loss is not finite; the step and the boundary condition are named.
     """
+    started = time.perf_counter()
     problem = _Problem(pde, settings, roughening)
     network = network_of(pde, settings)
     leaves = [
@@ -115,7 +119,8 @@ def train_body(pde: PDE, settings: BodySettings, roughening: Roughening, progres
             progress(step + 1, settings.steps, math.exp(average / 2))
     body = _body(network, [leaf.detach() for leaf in leaves])
     with torch.no_grad():
-        return TrainedBody(body, math.exp(float(problem.checked(body).mean()) / 2))
+        residual = math.exp(float(problem.checked(body).mean()) / 2)
+    return TrainedBody(body, residual, time.perf_counter() - started)
 
 
 def network_of(pde: PDE, settings: BodySettings) -> MLP:

@@ -22,6 +22,7 @@ from pinndd.study.plots.fields import draw_fields
 from pinndd.study.plots.history import FEW_LOOKS, draw_history, looks_at
 from pinndd.study.plots.pareto import draw_pareto
 from pinndd.study.plots.points import draw_points
+from pinndd.study.plots.run_pareto import beaten_in_words, draw_run_pareto, run_points
 from pinndd.study.plots.sensors import draw_placement, measured_conditions
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.plots.transfer import draw_transfer
@@ -46,7 +47,7 @@ class Picture:
     """A picture on disk.
 
     Attributes:
-        protocol: which protocol it belongs to.
+        protocol: which protocol it belongs to; empty for one of the whole run.
         kind: ``points``, ``errors``, ``curve``, ``pareto``, ``transfer``, ``history`` or ``fields``.
         path: of the PNG.
         caption: what to see, in a sentence or two.
@@ -78,6 +79,30 @@ def draw_gallery(pde: PDE, outcomes: Sequence[Outcome], folder: Path) -> list[Pi
                 save_figure(draw(), path)
                 pictures.append(Picture(outcome.protocol, kind, path, caption))
     return pictures
+
+
+def draw_together(outcomes: Sequence[Outcome], folder: Path) -> list[Picture]:
+    """Draw what all protocols of a run have in common: error against seconds; nothing where there are fewer than two of them.
+
+    Args:
+        outcomes: one per protocol.
+        folder: where the PNG goes, as ``pareto.png``.
+    """
+    measured = [outcome for outcome in outcomes if len(outcome.results)]
+    if len(measured) < 2:
+        return []
+    points = run_points([summarise(outcome.results) for outcome in measured])
+    if points.empty:
+        return []
+    caption = (
+        "All protocols and learners of this run together: error in distribution against the wall time of training per new boundary "
+        "condition; a training that serves all conditions is divided by their number. Distilling is not in it, and a protocol may "
+        f"know less than another. {beaten_in_words(points)}"
+    ).rstrip()
+    path = folder / "pareto.png"
+    with house_style():
+        save_figure(draw_run_pareto(points, measured[0].distance), path)
+    return [Picture("", "pareto", path, caption)]
 
 
 def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:

@@ -12,7 +12,8 @@ from pinndd.study.results.selection import frontier, one_set_each
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, RELATIVE_L2, rows_of
 from pinndd.study.results.words import error_name, tick_percent, tick_seconds
 
-_LEARNER_MARKERS = ("o", "s", "^", "D", "P", "X", "v")
+LEARNER_MARKERS = ("o", "s", "^", "D", "P", "X", "v")
+"""Markers of learners, in the order in which they appear."""
 
 
 def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELATIVE_L2) -> Figure:
@@ -29,7 +30,7 @@ def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELAT
     drawn = here[np.isfinite(here["mean"]) & (here["seconds"] > 0)]
     style = marks(summary["method"], summary.loc[summary["ceiling"], "method"])
     markers = {
-        name: _LEARNER_MARKERS[k % len(_LEARNER_MARKERS)] for k, name in enumerate(summary["learner"].unique().tolist())
+        name: LEARNER_MARKERS[k % len(LEARNER_MARKERS)] for k, name in enumerate(summary["learner"].unique().tolist())
     }
     figure = new_figure(WIDTH, 4.6)
     ax = figure.subplots()

@@ -29,7 +29,7 @@ from pinndd.study.protocols.learners import ON_TUPLES, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
 from pinndd.study.protocols.words import ProtocolWords
-from pinndd.study.results.table import NO_SHIFT, as_table
+from pinndd.study.results.table import DENSE, NO_SHIFT, as_table
 
 DESIGNS = ("uniform", "latin-hypercube", "sobol", "hammersley", FAMILY)
 TEST_FAMILY = "test-family"
@@ -48,7 +48,6 @@ NETWORKS = 16
 LARGER = (2, 4, 8)
 """Sobol designs with that many times the tuples, for the error against their number; the largest is the ceiling."""
 
-CEILING = "dense"
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class AmortisedBench(Bench[AmortisedSettings]):
             data = with_weight(self.drawn(FAMILY, self.study.size, 1.0, shift), weight)
             found.append(Method(TEST_FAMILY, data, family.error, shifts=(shift,)))
         if not self.settings.quick:
-            found.append(replace(self.larger[LARGER[-1]], name=CEILING, ceiling=True))
+            found.append(replace(self.larger[LARGER[-1]], name=DENSE, ceiling=True))
         return found
 
     @cached_property

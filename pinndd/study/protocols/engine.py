@@ -16,7 +16,7 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
-from pinndd.study.protocols.learners import Recipe, recipe_of
+from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results.outcome import FieldExample, Outcome
@@ -162,6 +162,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         notes=[*study.notes(first.bench), *_dropped(study)],
         distance=distance_name(study.settings.distance),
         measured=measured_in_words(study),
+        body_seconds=body_seconds(first.bench.learner),
     )
 
 
@@ -184,9 +185,8 @@ def evaluate(study: Study[S], protocol: Protocol[S], data: SyntheticData, learne
     bench = study.bench_for(data, recipe)
     method = Method(DISTILLED, data)
     if recipe is not None and recipe.judges:
-        rehearsal = study.judge(bench, recipe, recipe.rehearsal)
+        bench, rehearsal = _judging(study, bench, recipe)
         method = study.retuned(rehearsal, method)
-        bench = study.judge(bench, recipe)
     shifts = list(study.tests.episodes)
     if not bench.fresh:
         study.progress(f"{study.name}: training {bench.recipe.name}", 0, 1, None)
@@ -223,18 +223,25 @@ def _judged(study: Study[S], protocol: Protocol[S], trial: Trial, having: Collec
 
     Learners ``having`` rows already do not judge again.
     """
-    wanted = protocol.judges if study.settings.judges is None else study.settings.judges
+    own, named = trial.bench.recipe, study.settings.judges
+    wanted = (*own.judged_by(study.pde), *protocol.judges) if named is None else named
     rows: list[pd.DataFrame] = []
-    for name in wanted:
-        if name not in having and study.allowance.affords(f"the judge {name}", 0.6):
+    for name in dict.fromkeys(wanted):
+        if name not in {own.name, *having} and study.allowance.affords(f"the judge {name}", 0.6):
             rows += _judge(study, recipe_of(name, protocol.recipes), trial)
     return rows
+
+
+def _judging(study: Study[S], bench: Bench[S], recipe: Recipe) -> tuple[Bench[S], Bench[S]]:
+    """Return the bench of a judge, and the one on which weights are tuned."""
+    judge = study.judge(bench, recipe)
+    return judge, judge if recipe.rehearsal == 1.0 else study.judge(bench, recipe, recipe.rehearsal)
 
 
 def _judge(study: Study[S], recipe: Recipe, trial: Trial) -> list[pd.DataFrame]:
     best = min(trial.bench.designs, key=lambda m: m.error).name
     designs = [m for m in trial.bench.designs if m.name in (*study.judged_designs, best)]
-    bench, rehearsal = study.judge(trial.bench, recipe), study.judge(trial.bench, recipe, recipe.rehearsal)
+    bench, rehearsal = _judging(study, trial.bench, recipe)
     tests = study.judge_tests
     if recipe.judged_shifts is not None:
         tests = replace(tests, episodes=dict(list(tests.episodes.items())[: recipe.judged_shifts]))

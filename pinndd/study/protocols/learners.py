@@ -62,8 +62,9 @@ class Recipe:
         linear_only: whether it needs a linear equation.
         ceiling: interior and boundary points of the set that stands for "full data", as multiples of those of the study.
         lifts: factors on the tuned weights of the starts: better points may bear less smoothing, or data that are met more closely.
-        judges: whether it also trains on sets that were distilled with another learner, their boundary weight tuned anew.
-        ratios: boundary weights that are tuned then.
+        judges: whether it also trains on sets that were distilled with another learner, their weights tuned anew.
+        ratios: boundary weights that are tuned then; for random features those of the designs, and the interior weight too.
+        judged_by: returns the learners that judge a set distilled with it where nobody names any, before those of the protocol.
         judged_shifts: how many families a judge sees (None: all).
         rehearsal: part of its steps that a judge takes while weights are tuned.
         fresh: the same learner on fresh samples at every step, the ceiling of training by steps; None where there is none.
@@ -86,6 +87,7 @@ class Recipe:
     lifts: Sequence[tuple[float, float]] = ((1.0, 1.0),)
     judges: bool = False
     ratios: Sequence[float] = (1.0, 10.0, 100.0)
+    judged_by: Callable[[PDE], Sequence[str]] = lambda pde: ()
     judged_shifts: int | None = None
     rehearsal: float = 1.0
     fresh: Callable[[PDE, Settings], Learner] | None = None
@@ -242,6 +244,12 @@ def _describe_body(learner: Any) -> dict[str, Any]:
     }
 
 
+def body_seconds(learner: Any) -> Sequence[float]:
+    """Return the wall time of training each body of a learner that was asked for; none where it has no bodies."""
+    bodies = bodies_of(learner)
+    return () if bodies is None else bodies.seconds
+
+
 def _other_bodies(learner: Any, seed: int) -> Sequence[int]:
     """Return the bodies that the outer loop sees: all but the one that judges; that one where there is no other."""
     count = len(learner.model.bodies)
@@ -294,6 +302,7 @@ _BODIES = Recipe(
     any_start=True,
     lifts=((1.0, 1.0), (1e2, 1e2)),
     judges=True,
+    judged_by=lambda pde: (drawn_learner(pde),),
     ratios=(1.0, 1e1, 1e2, 1e3),
 )
 
@@ -306,6 +315,7 @@ ON_POINTS: Recipes = {
             _describe_features,
             Outer(400, 64, 0.01),
             linear_only=True,
+            judges=True,
             ceiling=(14.0625, 5.0),
             lifts=((1.0, 1.0), (1e3, 1e3)),
         ),
@@ -314,6 +324,7 @@ ON_POINTS: Recipes = {
             _gauss_newton,
             _describe_features,
             Outer(200, 12, 0.01),
+            judges=True,
             lifts=((1.0, 1.0), (1.0, 1e2)),
         ),
         _BODIES,

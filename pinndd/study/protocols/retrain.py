@@ -46,9 +46,17 @@ from pinndd.study.protocols.learners import (
 )
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
-from pinndd.study.protocols.weights import scaled, weight_grid, weighted, weights_around, weights_in_words, weights_of
+from pinndd.study.protocols.weights import (
+    on_random_features,
+    scaled,
+    weight_grid,
+    weighted,
+    weights_around,
+    weights_in_words,
+    weights_of,
+)
 from pinndd.study.protocols.words import ProtocolWords
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
+from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
 
 RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
 """Ratios of the boundary weight to the interior weight that every baseline is tuned over."""
@@ -56,7 +64,6 @@ RATIOS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
 LEVELS = (1.0, 1e2, 1e4)
 """Interior weights that every baseline is tuned over: against the penalty of the learner, more weight is less smoothing."""
 
-CEILING = "dense"
 CEILING_WHERE_SLOW = (3.0625, 1.8)
 """Size of the ceiling in a first look at a nonlinear equation, and for several outputs of one, as multiples of the study's."""
 
@@ -263,7 +270,7 @@ class RetrainBench(Bench[RetrainSettings]):
         if allowance.affords("the dense set", 0.7):
             size = CEILING_WHERE_SLOW if self.hurried or self.sluggish else self.recipe.ceiling
             dense = self.sampled("sobol", study.size.times(self.pde, size), self.seed + 1)
-            found.append(self.tune(CEILING, dense, ceiling=True))
+            found.append(self.tune(DENSE, dense, ceiling=True))
         if not self.hurried and allowance.affords("sets chosen by features", 0.6):
             found += chosen_by_features(self)
         # in a first look they would take longer than all the rest where every fit is slow
@@ -455,6 +462,18 @@ class RetrainStudy(FreshStudy):
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> RetrainBench:
         return self.points_bench(data, recipe)
+
+    def judge(self, bench: Bench[Any], recipe: Recipe, part: float = 1.0) -> RetrainBench:
+        judging = super().judge(bench, recipe, part)
+        assert isinstance(judging, RetrainBench)
+        return judging.with_best_scale()
+
+    def retuned(self, bench: Bench[Any], method: Method) -> Method:
+        if not on_random_features(bench.learner):
+            return super().retuned(bench, method)
+        assert isinstance(bench, RetrainBench)
+        tuned = bench.tune(method.name, method.data)
+        return replace(method, data=tuned.data, error=tuned.error, details=tuned.details)
 
     def other_sizes(self, bench: Bench[Any]) -> pd.DataFrame:
         assert isinstance(bench, RetrainBench)

@@ -51,6 +51,11 @@ def weights_in_words(data: SyntheticData) -> str:
     return f"weights {', '.join(f'{w:.4g}' for w in weights_of(data))}"
 
 
+def on_random_features(learner: Learner) -> bool:
+    """Whether a learner fits weights of random features, in closed form or by Gauss-Newton."""
+    return isinstance(learner, Ridge | GaussNewton) and isinstance(learner.model, FeatureModel)
+
+
 def scaled(learner: Learner) -> list[Learner]:
     """Return a learner on random features with every scale of `SCALES`; any other learner as it is."""
     if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, FeatureModel):

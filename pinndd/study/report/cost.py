@@ -13,7 +13,7 @@ from pandas import DataFrame
 from pinndd.study.protocols import protocol_named
 from pinndd.study.results import words
 from pinndd.study.results.selection import has_size
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, first_row
+from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, first_row, rows_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Cost:
         conditions: number of boundary conditions after which distilling has paid in time; infinite where it never does in
             time alone, None where nothing that was run matches the error.
         who: the learner, and the size of the set where several were studied.
+        body_seconds: wall time of training the bodies that the set was distilled on, which counts as distilling.
+        needed: points that the best other sets need for the same error; None where there are no others.
     """
 
     learner: str
@@ -37,6 +39,8 @@ class Cost:
     match: Any
     conditions: float | None
     who: str
+    body_seconds: float = 0.0
+    needed: PointsNeeded | None = None
 
     @property
     def sentence(self) -> str:
@@ -59,11 +63,47 @@ class Cost:
                 f"With {self.who} it never pays in time alone: {times}. It pays where points cost more than time: measured "
                 "boundary values, solver runs, a set that many share."
             )
-        return f"With {self.who} it has paid after {math.ceil(self.conditions)} boundary conditions: {times}."
+        bodies = f" (training the bodies, {words.seconds(self.body_seconds)}, counts as distilling)" if self.body_seconds else ""
+        return f"With {self.who} it has paid after {math.ceil(self.conditions)} boundary conditions{bodies}: {times}."
+
+
+@dataclass(frozen=True)
+class PointsNeeded:
+    """What the error of a distilled set takes in points without distilling.
+
+    Attributes:
+        points: their number: between two sizes that were run; an upper bound where the smallest is good enough, and a lower bound
+            where the largest is not.
+        distilled: row of the distilled set.
+        below: row of the largest size with a larger error (None: there is none).
+        above: row of the smallest size with at most the error (None: there is none).
+    """
+
+    points: float
+    distilled: Any
+    below: Any
+    above: Any
+
+    @property
+    def sentence(self) -> str:
+        """The number in words."""
+        said = protocol_named(self.distilled.protocol).words
+        own, points = said.total(self.distilled), round(self.points)
+        how = "more than " if self.above is None else "at most " if self.below is None else "about "
+        times = f", {words.significant(self.points / own)} times as many" if self.points > own and self.below is not None else ""
+        ends = [f"{row.method} with {row.total} has {words.percent(row.mean)}" for row in (self.below, self.above) if row is not None]
+        return (
+            f"With {self.distilled.learner}, {words.percent(self.distilled.mean)} takes {how}{points} {said.unit} without distilling"
+            f"{times}: {words.listed(ends)}."
+        )
 
 
 def cost_of(
-    summary: DataFrame, learner: str, distill_seconds: Sequence[float], size: tuple[int, int] | None = None
+    summary: DataFrame,
+    learner: str,
+    distill_seconds: Sequence[float],
+    size: tuple[int, int] | None = None,
+    body_seconds: Sequence[float] = (),
 ) -> Cost | None:
     """Return the account for one learner, or None if it did not train on the distilled set.
 
@@ -72,20 +112,64 @@ def cost_of(
         learner: that trains on the set.
         distill_seconds: of every seed.
         size: interior and boundary points of the set, where several were studied (None: the first).
+        body_seconds: of every body that the set was distilled on; all of them count as distilling, although whoever trains the same
+            learner on other points needs one too.
     """
     mine = summary[(summary["learner"] == learner) & (summary["shift"] == NO_SHIFT)]
     sets = mine[mine["method"] == DISTILLED]
     distilled = first_row(sets if size is None else sets[has_size(sets, size)])
     if distilled is None or not distill_seconds:
         return None
-    total = sum(distill_seconds) / len(distill_seconds)
+    bodies = sum(body_seconds)
+    total, needed = sum(distill_seconds) / len(distill_seconds), points_needed(mine, distilled)
     who = learner if size is None else f"{learner} on {protocol_named(distilled.protocol).words.size_of(distilled)}"
     reached = _reached(mine, distilled).sort_values(["seconds", "total"], kind="stable")
     match = first_row(reached) if math.isfinite(distilled.mean) else None
     if match is None:
-        return Cost(learner, total, distilled, None, None, who)
+        return Cost(learner, total, distilled, None, None, who, bodies, needed)
     saved = match.seconds - distilled.seconds
-    return Cost(learner, total, distilled, match, total / saved if saved > 0 else math.inf, who)
+    return Cost(learner, total, distilled, match, (total + bodies) / saved if saved > 0 else math.inf, who, bodies, needed)
+
+
+def points_needed(summary: DataFrame, distilled: Any) -> PointsNeeded | None:
+    """Return how many points the best sets that nobody distilled need for the error of ``distilled``, same learner and shift.
+
+    Of every size that was run the best method counts, the dense set among them, and no other ceiling. Between two sizes the error
+    is taken to be a power of the number of points.
+
+    Args:
+        summary: of one protocol, of all sizes that were run.
+        distilled: a row of it.
+
+    Returns:
+        None where the error is not finite, or no other set was run.
+    """
+    others = summary[
+        (summary["learner"] == distilled.learner)
+        & (summary["shift"] == distilled.shift)
+        & (summary["method"] != DISTILLED)
+        & (~summary["ceiling"].astype(bool) | (summary["method"] == DENSE))
+        & np.isfinite(summary["mean"])
+    ]
+    if others.empty or not math.isfinite(distilled.mean):
+        return None
+    said = protocol_named(distilled.protocol).words
+    sized = others.assign(total=others[list(said.counted)].sum(axis=1)).sort_values(["total", "mean"], kind="stable")
+    best = sized.drop_duplicates("total")
+    below = None
+    for row in rows_of(best):
+        if row.mean <= distilled.mean:
+            return PointsNeeded(_between(below, row, distilled.mean), distilled, below, row)
+        below = row
+    return PointsNeeded(float(said.total(below)), distilled, below, None)
+
+
+def _between(below: Any, above: Any, error: float) -> float:
+    """The number of points at which a power law through two rows has an error; that of ``above`` where there is no law."""
+    if below is None or above.mean <= 0:
+        return float(above.total)
+    share = math.log(below.mean / error) / math.log(below.mean / above.mean)
+    return float(below.total * (above.total / below.total) ** share)
 
 
 def worth_in_points(summary: DataFrame, distilled: Any) -> Any:

@@ -15,9 +15,10 @@ from jinja2 import Environment, StrictUndefined
 from pandas import DataFrame
 
 from pinndd.checkpoint import write_atomically
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.study.plots.gallery import Picture
 from pinndd.study.protocols import protocol_named
+from pinndd.study.report.closed_form import closed_form_sentence
 from pinndd.study.report.cost import Cost, cost_of, judge_sentence
 from pinndd.study.report.verdict import Verdict, verdict
 from pinndd.study.results import words
@@ -69,6 +70,7 @@ class ProtocolSection:
     """What the page says about one protocol."""
 
     name: str
+    plainly: str
     title: str
     error: str
     measured: str
@@ -78,6 +80,7 @@ class ProtocolSection:
     costs: Sequence[Cost]
     judge: str
     distill_seconds: Sequence[float]
+    body_seconds: Sequence[float]
     training: Sequence[Any]
     transfer: Sequence[Any]
     settings: Sequence[Setting]
@@ -91,7 +94,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         pde: of the study.
         config: of the run.
         outcomes: one per protocol.
-        pictures: those of `draw_gallery`.
+        pictures: those of `draw_gallery` and `draw_together`.
         path: such as ``runs/heat/report.html``.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -101,6 +104,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         "seconds": words.seconds,
         "significant": words.significant,
         "ratio": words.ratio,
+        "kept": words.kept,
         "shift": words.shift_name,
         "component": words.component_cell,
     }
@@ -108,7 +112,8 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
     page = environment.from_string(source).render(
         pde=pde,
         config=config,
-        sections=[section(o, [p for p in pictures if p.protocol == o.protocol]) for o in outcomes],
+        together=[(_data_uri(p.path), p.caption) for p in pictures if not p.protocol],
+        sections=[section(o, [p for p in pictures if p.protocol == o.protocol], _plainly(pde, o, outcomes)) for o in outcomes],
         seconds=SECONDS,
         pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
     )
@@ -116,19 +121,23 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         file.write(page.encode())
 
 
-def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
-    """Put together what the page says about one protocol."""
+def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") -> ProtocolSection:
+    """Put together what the page says about one protocol; ``plainly`` is what another protocol of the run does better."""
     rows = summarise(outcome.results)
     single = one_set_each(rows)
     all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]))) if len(outcome.curve) else single
     learner, sizes = own_learner(rows), sizes_studied(rows)
     pairs = [(name, size) for name in rows["learner"].unique() for size in sizes or (None,)]
-    costs = [cost_of(all_sizes, name, outcome.distill_seconds, size if len(sizes) > 1 else None) for name, size in pairs]
+    costs = [
+        cost_of(all_sizes, name, outcome.distill_seconds, size if len(sizes) > 1 else None, outcome.body_seconds)
+        for name, size in pairs
+    ]
     embedded: dict[str, list[tuple[str, str]]] = {}
     for picture in pictures:
         embedded.setdefault(picture.kind, []).append((_data_uri(picture.path), picture.caption))
     return ProtocolSection(
         name=outcome.protocol,
+        plainly=plainly,
         title=protocol_named(outcome.protocol).words.title,
         error=words.error_name(outcome.distance),
         measured=outcome.measured,
@@ -138,11 +147,21 @@ def section(outcome: Outcome, pictures: Sequence[Picture]) -> ProtocolSection:
         costs=[c for c in costs if c is not None],
         judge=judge_sentence(all_sizes, learner),
         distill_seconds=outcome.distill_seconds,
+        body_seconds=outcome.body_seconds,
         training=_training(single),
         transfer=[row for worst in (False, True) for row in rows_of(transfer_cells(rows, worst_shift=worst))],
         settings=[row for name, value in outcome.settings.items() for row in _settings(name, value)],
         notes=[*outcome.notes, *_repeated(single)],
     )
+
+
+def _plainly(pde: PDE, outcome: Outcome, outcomes: Sequence[Outcome]) -> str:
+    """What the retrain protocol of the same run does better and faster than the amortised one."""
+    retrain = next((o for o in outcomes if o.protocol == "retrain"), None)
+    if outcome.protocol != "amortised" or retrain is None:
+        return ""
+    linear = pointwise_residual(pde).is_linear()
+    return closed_form_sentence(summarise(outcome.results), summarise(retrain.results), linear=linear)
 
 
 def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, several: bool) -> LearnerSection:

@@ -17,7 +17,7 @@ from pinndd.study.results.intervals import geometric_mean
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig, hardware
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.results.summary import SUMMARY_COLUMNS, UNSTORED, summarise, summary_from_json
+from pinndd.study.results.summary import KEPT, SUMMARY_COLUMNS, UNSTORED, summarise, summary_from_json
 from pinndd.study.results.table import DISTILLED
 from pinndd.study.results.writing import json_records
 
@@ -49,6 +49,7 @@ class BenchmarkRun:
         skipped: protocols that make no sense for this PDE, and why.
         rows: the summary, one row per learner, method and shift (see `pinndd.study.results.summary.SUMMARY_COLUMNS`).
         sizes: errors at other sizes, with the columns ``learner, method, points, shift, distilled_with, mean, models``.
+        body_seconds: wall time of training every body that the sets were distilled on; none in files of version 0.1.0.
     """
 
     pde: str
@@ -62,6 +63,7 @@ class BenchmarkRun:
     skipped: Mapping[str, str]
     rows: DataFrame
     sizes: DataFrame = field(default_factory=lambda: DataFrame(columns=[*_SIZES, "mean", "models"]))
+    body_seconds: Sequence[float] = ()
 
     @property
     def compared(self) -> DataFrame:
@@ -84,6 +86,7 @@ class BenchmarkRun:
             config.skipped,
             summarise(outcome.results),
             _sizes(outcome.curve),
+            list(outcome.body_seconds),
         )
 
 
@@ -155,12 +158,16 @@ def mean_ratio(compared: DataFrame) -> float | None:
 
 
 def _values(run: BenchmarkRun) -> dict[str, Any]:
-    return {f.name: getattr(run, f.name) for f in fields(run)} | {
+    # older files have neither, and stay as they are
+    columns = [name for name in _STORED if name not in KEPT or run.rows[name].notna().any()]
+    values = {f.name: getattr(run, f.name) for f in fields(run)} | {
         "distill_seconds": [_rounded(s) for s in run.distill_seconds],
-        "rows": _lists(run.rows[_STORED]),
+        "body_seconds": [_rounded(s) for s in run.body_seconds],
+        "rows": _lists(run.rows[columns]),
         "sizes": _lists(run.sizes),
-        "columns": _STORED,
+        "columns": columns,
     }
+    return values if run.body_seconds else {name: value for name, value in values.items() if name != "body_seconds"}
 
 
 def _run(values: Mapping[str, Any]) -> BenchmarkRun:

@@ -56,6 +56,8 @@ class Outcome:
         settings: what was tuned and to which value (weights of the baselines, feature scale), for the report.
         notes: sentences for the report: what the numbers mean, what fell short.
         distance: name of the distance in which errors are measured.
+        body_seconds: wall time of training every body that the sets were distilled on and that judges them; none for learners
+            without bodies.
         measured: what the distance is taken of, a sentence or two; empty where it is u itself.
     """
 
@@ -72,3 +74,4 @@ class Outcome:
     notes: Sequence[str] = ()
     distance: str = RELATIVE_L2
     measured: str = ""
+    body_seconds: Sequence[float] = ()

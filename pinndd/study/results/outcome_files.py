@@ -50,6 +50,7 @@ def save_outcome(outcome: Outcome, folder: Path) -> None:
         "baseline_data": outcome.baseline_data is not None,
         "histories": [[dict(row) for row in history] for history in outcome.histories],
         "distill_seconds": list(outcome.distill_seconds),
+        "body_seconds": list(outcome.body_seconds),
         "examples": [
             {"shift": e.shift, "methods": list(e.predictions), "at": dict(e.at), "why": e.why} for e in outcome.examples
         ],
@@ -119,6 +120,7 @@ def _outcome(description: Mapping[str, Any], folder: Path) -> Outcome:
         notes=description["notes"],
         distance=distance,
         measured=description.get("measured", ""),
+        body_seconds=description.get("body_seconds", ()),
     )
 
 

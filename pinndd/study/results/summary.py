@@ -10,14 +10,18 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from pinndd.study.results.intervals import Array, Interval, mean_interval, ratio_interval
-from pinndd.study.results.table import DISTILLED, TRUTH_ERROR, component_columns, rows_of
+from pinndd.study.results.table import DENSE, DISTILLED, TRUTH_ERROR, component_columns, rows_of
 from pinndd.study.results.writing import json_records
 
 TERMS = ["pde", "protocol", "learner", "shift", "points", "boundary_points"]
 """What methods must have in common to be compared."""
 
 _GROUP = [*TERMS[:4], "method", *TERMS[4:], "distilled_with"]
+_FULL_TERMS = TERMS[:4]
+"""What a distilled set must have in common with the dense one, which is larger."""
 _RATIO = ["baseline", "ratio", "ratio_low", "ratio_high"]
+KEPT = ("kept", "kept_low", "kept_high")
+"""Columns of the share of the performance of the dense set that a distilled set keeps."""
 UNSTORED = ("conditions", "distinct", "wins")
 """Columns that follow from others, or from the results, and are in no file."""
 _NOT_COMPARED = ("", math.nan, math.nan, math.nan)
@@ -46,6 +50,9 @@ SUMMARY_COLUMNS: Mapping[str, str] = {
     "ratio_low": "float64",
     "ratio_high": "float64",
     "wins": "boolean",
+    "kept": "float64",
+    "kept_low": "float64",
+    "kept_high": "float64",
 }
 """Columns of a summary, in order, with their types.
 
@@ -59,7 +66,10 @@ and an interval rests on no more than those that differ. Files do not hold these
 as many points that are no ceilings; empty for other methods, or where nothing can be compared. ``ratio, ratio_low,
 ratio_high``: error of that baseline ÷ error of the distilled set, paired, with its 95 % interval; NaN where nothing is compared.
 ``wins``: whether the distilled set is better beyond doubt; missing where
-that is not compared, or undecided.
+that is not compared, or undecided. ``kept, kept_low, kept_high``: for the distilled set, the share of the performance of the dense
+set that it keeps, which is the usual score of dataset distillation: error of ``dense`` with the same learner under the same shift ÷
+error of the distilled set, paired, with its 95 % interval; above 1 where the distilled set is better than the dense one, NaN where
+no dense set was run.
 
 A system of several components has a column for the mean error of each alone behind these, ``mean_u``: over the conditions where
 it has one. Where the truth is estimated, ``truth_error`` is how far off it is by estimate, and ``wins`` is missing where the means
@@ -94,15 +104,21 @@ def summarise(results: DataFrame) -> DataFrame:
     groups = [group for _, group in results.groupby(_GROUP, sort=False)]
     rows = [_means(group) for group in groups]
     own = [component_mean(name) for name in component_columns(results)] + [TRUTH_ERROR] * (TRUTH_ERROR in results)
-    summary = DataFrame(rows, columns=[*(c for c in SUMMARY_COLUMNS if c not in (*_RATIO, "wins")), *own])
-    rivals = _rivals(summary)
+    summary = DataFrame(rows, columns=[*(c for c in SUMMARY_COLUMNS if c not in (*_RATIO, *KEPT, "wins")), *own])
+    rivals, dense = _rivals(summary), _dense(summary)
     compared = [
         _ratio(groups, k, rivals.get(tuple(getattr(row, term) for term in TERMS), ()))
         if row.method == DISTILLED
         else _NOT_COMPARED
         for k, row in enumerate(rows_of(summary))
     ]
-    return _completed(summary.join(DataFrame(compared, columns=_RATIO)))
+    kept = [
+        _ratio(groups, k, dense.get(tuple(getattr(row, term) for term in _FULL_TERMS), ()))[1:]
+        if row.method == DISTILLED
+        else _NOT_COMPARED[1:]
+        for k, row in enumerate(rows_of(summary))
+    ]
+    return _completed(summary.join(DataFrame(compared, columns=_RATIO)).join(DataFrame(kept, columns=list(KEPT))))
 
 
 def component_mean(name: str) -> str:
@@ -134,7 +150,7 @@ def comparisons(summary: DataFrame) -> DataFrame:
 
 def summary_to_json(summary: DataFrame) -> list[dict[str, Any]]:
     """Return the rows as JSON values: what is not finite is null, only rows of the distilled set have a ratio."""
-    dropped = (*_RATIO, "distilled_with")
+    dropped = (*_RATIO, *KEPT, "distilled_with")
     return [
         row if row["method"] == DISTILLED else {k: v for k, v in row.items() if k not in dropped}
         for row in json_records(summary.drop(columns=list(UNSTORED)))
@@ -151,7 +167,7 @@ def summary_from_json(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
     missing = {"distilled_with": "", "baseline": "", "ceiling": False, "conditions": 0, "distinct": 0}
     frame = DataFrame([{**missing, **row} for row in rows])
     frame = frame if len(frame) else DataFrame(columns=list(SUMMARY_COLUMNS))
-    frame = frame.assign(**{name: math.nan for name in _RATIO if name not in frame})
+    frame = frame.assign(**{name: math.nan for name in (*_RATIO, *KEPT) if name not in frame})
     return _completed(frame.assign(**{name: frame[name].astype("float64").fillna(math.inf) for name in errors}))
 
 
@@ -179,6 +195,12 @@ def _rivals(summary: DataFrame) -> dict[tuple[Any, ...], list[int]]:
     baselines = summary[(summary["method"] != DISTILLED) & ~summary["ceiling"].astype(bool)]
     ordered = baselines.sort_values("mean", kind="stable")
     return {terms: list(rows.index) for terms, rows in ordered.groupby(TERMS, sort=False)}
+
+
+def _dense(summary: DataFrame) -> dict[tuple[Any, ...], list[int]]:
+    """Rows of the dense sets by PDE, protocol, learner and shift, the best one first."""
+    ordered = summary[(summary["method"] == DENSE) & summary["ceiling"].astype(bool)].sort_values("mean", kind="stable")
+    return {terms: list(rows.index) for terms, rows in ordered.groupby(_FULL_TERMS, sort=False)}
 
 
 def _matrix(group: DataFrame, seeds: Array, episodes: Array) -> Array:

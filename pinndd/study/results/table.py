@@ -10,6 +10,9 @@ from pandas import DataFrame
 DISTILLED = "distilled"
 """Name of the distilled set among the methods."""
 
+DENSE = "dense"
+"""Name of the set of several times as many points that stands for full data, among the methods."""
+
 NO_SHIFT = "none"
 """Name of the training family among the shifts: in distribution."""
 

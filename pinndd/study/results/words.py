@@ -82,6 +82,13 @@ def ratio(row: Any) -> str:
     return f"{significant(row.ratio)} ({said})"
 
 
+def kept(row: Any) -> str:
+    """The share of the performance of the dense set that a row of a summary keeps: ``94 % (91 to 97)``; a dash without dense set."""
+    if row.kept is None:
+        return "–"
+    return f"{significant(100 * row.kept)} % ({significant(100 * row.kept_low)} to {significant(100 * row.kept_high)})"
+
+
 def listed(names: Sequence[str], last: str = "and") -> str:
     """Names in a sentence: ``a``, ``a and b``, ``a, b and c``."""
     if len(names) < 2:

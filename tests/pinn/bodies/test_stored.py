@@ -36,6 +36,7 @@ def test_a_body_is_found_again_bit_for_bit(folder, monkeypatch):
     first, again = (trained_body(pde, SMALL, ROUGH) for _ in range(2))
     assert torch.equal(first.body.parameters, again.body.parameters)
     assert first.residual == again.residual
+    assert first.seconds == again.seconds > 0
     assert len(calls) == 1
 
 
@@ -73,7 +74,9 @@ def test_bodies_are_trained_when_they_are_asked_for(monkeypatch):
     bodies = Bodies(load_pde("heat"), [replace(SMALL, seed=k) for k in range(3)], ROUGH)
     assert len(bodies) == 3
     assert calls == []
+    assert bodies.seconds == []
     assert bodies[1] is bodies[1]
+    assert bodies.seconds == [bodies.trained(1).seconds]
     assert [settings.seed for settings in calls] == [1]
 
 

@@ -13,7 +13,7 @@ from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.plots import gallery
 from pinndd.study.plots.cross_table import draw_cross_table
-from pinndd.study.plots.gallery import draw_gallery
+from pinndd.study.plots.gallery import draw_gallery, draw_together
 from pinndd.study.plots.history import draw_history
 from pinndd.study.plots.markers import marker_sizes
 from pinndd.study.plots.points import draw_points
@@ -33,7 +33,7 @@ def test_pictures_of_awkward_domains_can_be_read(picture_of, faults, name, kind)
     assert faults(picture_of(name, kind)) == []
 
 
-def test_pictures_of_results_can_be_read(heat, outcome, faults, tmp_path, monkeypatch):
+def test_pictures_of_results_can_be_read(heat, outcome, make_outcome, faults, tmp_path, monkeypatch):
     found = {}
     save = gallery.save_figure
 
@@ -43,6 +43,8 @@ def test_pictures_of_results_can_be_read(heat, outcome, faults, tmp_path, monkey
 
     monkeypatch.setattr(gallery, "save_figure", watched)
     draw_gallery(heat, [replace(outcome, examples=outcome.examples[:1])], tmp_path)
+    draw_together([outcome, make_outcome("amortised")], tmp_path)
+    assert {"pareto"} <= set(found)
     assert {"retrain-errors", "retrain-pareto", "retrain-curve", "retrain-transfer", "retrain-history"} <= set(found)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 

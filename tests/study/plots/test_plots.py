@@ -12,8 +12,9 @@ from pinndd.pinn.models.solved_conditions import condition_data
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.plots.conditions import draw_conditions
-from pinndd.study.plots.gallery import draw_gallery
+from pinndd.study.plots.gallery import draw_gallery, draw_together
 from pinndd.study.plots.points import draw_points
+from pinndd.study.plots.run_pareto import beaten_in_words, draw_run_pareto, run_points
 from pinndd.study.plots.style import marks
 from pinndd.study.results.outcome import FieldExample
 from pinndd.study.results.selection import frontier, one_set_each, own_learner, transfer_cells
@@ -133,3 +134,35 @@ def test_conditions_of_the_solved_protocol(make_outcome, tmp_path):
     figure = draw_conditions(pde, codes, None, Standing("none", ""))
     assert [len(ax.lines) for ax in figure.axes] == [7, 7, 7]
     assert "6 boundary conditions" in figure.get_suptitle()
+
+
+def test_a_run_of_several_protocols_has_one_picture_of_all(heat, outcome, make_outcome, tmp_path):
+    """The amortised protocol is slower and less accurate in every row, and the captions and the marks say so."""
+    slow = make_outcome("amortised")
+    slow = replace(slow, results=slow.results.assign(error=3 * slow.results["error"], seconds=4 * slow.results["seconds"]))
+    assert draw_together([outcome], tmp_path) == []
+    assert draw_together([outcome, replace(slow, results=as_table(()))], tmp_path) == []
+    (picture,) = draw_together([outcome, slow], tmp_path)
+    assert (picture.protocol, picture.kind, picture.path.name) == ("", "pareto", "pareto.png")
+    assert picture.path.read_bytes().startswith(b"\x89PNG")
+    assert picture.caption.endswith("Beaten throughout: amortised and retrain with mlp-lm.")
+    points = run_points([summarise(o.results) for o in (outcome, slow)])
+    assert [(r.protocol, r.method) for r in rows_of(points[points["best"]])] == [("retrain", "dense"), ("retrain", "distilled")]
+    ax = draw_run_pareto(points).axes[0]
+    drawn = [line for line in ax.lines if line.get_marker() != "None"]
+    assert len(drawn) == len(points) == 20
+    assert [line.get_alpha() == 1 for line in drawn].count(True) == 2
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_nothing_is_beaten_throughout_where_every_protocol_has_a_best_row(outcome, make_outcome):
+    fast = make_outcome("amortised").results
+    fast = fast[fast["learner"] == "ridge"]
+    fast = fast.assign(error=3 * fast["error"], seconds=fast["seconds"] / 4)
+    own = outcome.results[outcome.results["learner"] == "ridge"]
+    assert beaten_in_words(run_points([summarise(own), summarise(fast)])) == ""
+
+
+def test_a_run_without_errors_has_no_picture_of_all(outcome, make_outcome, tmp_path):
+    failed = [replace(o, results=o.results.assign(error=float("nan"))) for o in (outcome, make_outcome("amortised"))]
+    assert draw_together(failed, tmp_path) == []

@@ -1,17 +1,25 @@
 """Studies with bodies: distilled on some, judged by one that no distillation saw."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from pinndd.hypergradients import Exact, Implicit
+from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.pinn.bodies import stored
 from pinndd.pinn.bodies.settings import BodySettings
 from pinndd.pinn.declare.loading import load_pde
-from pinndd.study.protocols import engine, learners, protocol_named
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.study.protocols import engine, learners, protocol_named, retrain
+from pinndd.study.protocols.bench import Method
 from pinndd.study.protocols.learners import ON_POINTS, drawn_learner
+from pinndd.study.protocols.retrain import LEVELS, RATIOS, RetrainSettings
+from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.weights import weighted, weights_around, weights_of
+from pinndd.study.results.selection import transfer_cells
+from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DISTILLED
 
 SHAPES = ((12,), (10,), (8, 8))
@@ -52,6 +60,8 @@ def test_rows_are_those_of_the_unseen_body_and_an_evaluation_repeats_them(opened
     mine = rows.loc[rows["method"] == DISTILLED, "error"]
     assert again["error"].tolist() == pytest.approx(mine.tolist(), rel=1e-9)
     assert any("which the outer loop did not see" in note for note in outcome.notes)
+    assert len(outcome.body_seconds) == 3
+    assert min(outcome.body_seconds) > 0
 
 
 @pytest.mark.parametrize(("name", "estimator"), [("heat", Exact()), ("burgers", Implicit())])
@@ -124,3 +134,77 @@ def test_one_body_serves_where_there_is_no_other(monkeypatch):
     assert recipe.draws(learner, 4) == [4]
     assert recipe.describe(learner) == {"width": 9, "hidden": [[8]], "steps": 20, "penalty": 1e-7}
     assert learner.model.bodies.settings[0] == BodySettings(width=9, hidden=(8,), seed=0, steps=20, conditions=8)
+
+
+def small_lm(pde, stored):
+    """A learner that takes milliseconds."""
+    return LevenbergMarquardt(MLPModel(pde, (6, 6)), iterations=15)
+
+
+@pytest.fixture
+def protocol(few_designs, monkeypatch):
+    """The retrain protocol with small networks as judges."""
+    monkeypatch.setattr(retrain, "LARGER", ())
+    plain = protocol_named("retrain")
+    recipe = replace(ON_POINTS["mlp-lm"], build=small_lm, fresh=None, ratios=(1.0,))
+    return replace(plain, recipes={**plain.recipes, "mlp-lm": recipe})
+
+
+def small_study(protocol, **settings):
+    given = {"seeds": 1, "test_conditions": 2, "judge_conditions": 2, "effort": 0.03, "shifts": ("none", "steps")} | settings
+    return protocol.open(load_pde("heat"), RetrainSettings(12, 9), StudySettings(**given))
+
+
+def test_sets_distilled_on_bodies_are_judged_by_random_features_and_by_networks_trained_to_the_end(protocol):
+    rows = engine.run(small_study(protocol, learner="body"), protocol).results
+    assert list(rows["learner"].unique()) == ["body", "ridge", "mlp-lm"]
+    assert set(rows.loc[rows["method"] == DISTILLED, "distilled_with"]) == {"body"}
+    for learner in ("ridge", "mlp-lm"):
+        mine = rows[rows["learner"] == learner]
+        assert {"distilled", "hammersley"} & set(mine["method"]) >= {"distilled"}
+        assert set(mine["shift"]) == {"none", "steps"}
+        assert mine["method"].nunique() >= 2
+    cells = transfer_cells(summarise(rows), worst_shift=False)
+    assert list(zip(cells["distilled_with"], cells["learner"], strict=True)) == [("body", n) for n in ("body", "ridge", "mlp-lm")]
+
+
+@pytest.mark.parametrize(("learner", "judges"), [("ridge", None), ("mlp-lm", None), ("mlp-lm", ("mlp-lm",))])
+def test_the_learner_of_a_set_does_not_judge_it_twice(protocol, learner, judges):
+    study = small_study(protocol, learner=learner, judges=judges)
+    (bench,) = study.benches(0)
+    data = bench.sampled("sobol", study.size, 3)
+    found = SimpleNamespace(data=data, risk=0.1)
+    rows = engine._judged(study, protocol, engine.Trial(bench, found, ()))
+    assert {name for frame in rows for name in frame["learner"]} == ({"mlp-lm"} if learner == "ridge" else set())
+
+
+@pytest.mark.parametrize(("name", "learner"), [("heat", "ridge"), ("burgers", "gauss-newton")])
+def test_the_random_features_that_judge_fit_the_equation(name, learner):
+    assert list(ON_POINTS["body"].judged_by(load_pde(name))) == [learner]
+    assert list(ON_POINTS["ridge"].judged_by(load_pde(name))) == []
+
+
+def test_random_features_that_judge_are_tuned_like_designs(protocol):
+    """Their scale on the best designs, and both weights of every set, not the boundary weight alone."""
+    study = small_study(protocol, learner="body")
+    (bench,) = study.benches(0)
+    judge = study.judge(bench, ON_POINTS["ridge"])
+    plain = bench.with_recipe(ON_POINTS["ridge"], ON_POINTS["ridge"].build(study.pde, {}))
+    assert judge.learner.model.scale == plain.with_best_scale().learner.model.scale
+    given = weighted(bench.sampled("sobol", study.size, 3), 7.0, 7.0)
+    method = study.retuned(judge, Method(DISTILLED, given))
+    assert method.error == judge.tune(DISTILLED, given).error
+    assert method.error < judge.error(given)
+    inner, outer = weights_of(method.data)
+    assert inner in LEVELS
+    assert any(outer == pytest.approx(inner * ratio) for ratio in RATIOS)
+
+
+def test_an_evaluation_with_random_features_tunes_their_weights_as_a_study_does(protocol):
+    study = small_study(protocol, learner="body", shifts=("none",))
+    (bench,) = study.benches(0)
+    data = weighted(bench.sampled("sobol", study.size, 3), 7.0, 7.0).with_header(**bench.header())
+    rows = engine.evaluate(small_study(protocol, shifts=("none",)), protocol, data, "ridge")
+    judge = study.judge(bench, ON_POINTS["ridge"])
+    expected = judge.rows(study.retuned(judge, Method(DISTILLED, data)), study.tests, distilled_with="body")
+    assert rows["error"].tolist() == pytest.approx(expected["error"].tolist(), rel=1e-6)

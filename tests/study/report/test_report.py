@@ -6,12 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pinndd.study.plots.gallery import draw_gallery
-from pinndd.study.report.cost import cost_of, judge_sentence, worth_in_points
+from pinndd.study.plots.gallery import draw_gallery, draw_together
+from pinndd.study.report.cost import cost_of, judge_sentence, points_needed, worth_in_points
 from pinndd.study.report.page import write_report
 from pinndd.study.report.verdict import verdict
 from pinndd.study.results import words
 from pinndd.study.results.summary import summarise
+from pinndd.study.results.table import as_table, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +163,59 @@ def test_errors_that_repeat_are_counted_beside_the_interval_and_noted(heat, outc
     assert "10 to 12 % (two distinct errors)" in page
     assert "Steps, trained by ridge: the 4 test conditions give only two distinct errors" in page
     assert "frequency, trained by" not in page.lower()
+
+
+def sized(totals, distilled=0.02, learner="ridge"):
+    """A summary in distribution: a distilled set of 94 points, and designs of other sizes with their errors."""
+    common = dict(pde="heat", protocol="retrain", learner=learner, shift="none", seed=0, seconds=0.01)
+    rows = [common | dict(method="distilled", points=64, boundary_points=30, error=distilled, distilled_with=learner)]
+    rows += [
+        common | dict(method=name, points=total - 30, boundary_points=30, error=error, ceiling=name in ("dense", "fresh-samples"))
+        for name, total, error in totals
+    ]
+    summary = summarise(as_table([row | {"episode": k} for row in rows for k in range(2)]))
+    return points_needed(summary, next(rows_of(summary)))
+
+
+def test_points_for_the_same_error_follow_a_power_law():
+    """Errors of 100 / points²: the number is that at which the law has the error of the distilled set."""
+    law = lambda n: 100 * n**-2.0  # noqa: E731
+    needed = sized([("sobol", n, law(n)) for n in (50, 94, 200)] + [("uniform", 94, 1.0)], law(140))
+    assert needed.points == pytest.approx(140)
+    assert (needed.below.total, needed.above.total) == (94, 200)
+    assert "takes about 140 points without distilling, 1.5 times as many: sobol with 94 has 1.1 % and" in needed.sentence
+
+
+def test_points_for_the_same_error_beyond_and_below_what_was_run():
+    beyond = sized([("sobol", 94, 0.05), ("dense", 400, 0.03), ("fresh-samples", 94, 0.001)])
+    assert (beyond.points, beyond.above) == (400, None)
+    assert "takes more than 400 points without distilling, 4.3 times as many: dense with 400 has 3.0 %." in beyond.sentence
+    below = sized([("sobol", 94, 0.01), ("dense", 400, 0.001)])
+    assert (below.points, below.below) == (94, None)
+    assert "takes at most 94 points without distilling: sobol with 94 has 1.0 %." in below.sentence
+    assert sized([("sobol", 94, 0.05), ("dense", 400, 0.0)]).points == 400
+    assert sized([("fresh-samples", 94, 0.001)]) is None
+    assert sized([("sobol", 94, 0.05)], float("nan")) is None
+
+
+def test_training_the_bodies_counts_as_distilling(outcome):
+    cost = cost_of(summarise(outcome.results), "ridge", outcome.distill_seconds, body_seconds=[10.0, 12.0])
+    assert cost.conditions == pytest.approx((18.6 + 22.0) / (0.020 - 0.004))
+    assert "has paid after 2538 boundary conditions (training the bodies, 22 s, counts as distilling)" in cost.sentence
+
+
+def test_the_page_has_shares_bodies_and_points(heat, outcome, make_config, tmp_path):
+    write_report(heat, make_config(), [replace(outcome, body_seconds=[10.0, 12.0])], [], tmp_path / "report.html")
+    page = re.sub(r"\s+", " ", (tmp_path / "report.html").read_text())
+    assert "<td>59 % (59 to 59)</td></tr>" in page
+    assert "Training the bodies took 10 s, 12 s (one number per body)" in page
+    assert "With ridge, 1.7 % takes about" in page
+    assert "What is worth its time" not in page
+
+
+def test_what_belongs_to_the_whole_run_stands_before_the_protocols(heat, make_outcome, make_config, tmp_path):
+    outcomes = [make_outcome(name) for name in ("retrain", "amortised")]
+    pictures = draw_together(outcomes, tmp_path)
+    write_report(heat, make_config(protocols=["retrain", "amortised"]), outcomes, pictures, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("What is worth its time") < page.index("All protocols and learners of this run") < page.index("<h2>")

@@ -212,3 +212,21 @@ def test_the_script_writes_the_page(report, folder, tmp_path, monkeypatch, capsy
     with pytest.raises(SystemExit):
         report.main()
     assert "pinndd study --all" in capsys.readouterr().err
+
+
+def test_shares_and_the_seconds_of_bodies_are_kept_where_there_are_any(config, outcome, tmp_path):
+    runs = [
+        BenchmarkRun.of(config(protocols=[protocol]), replace(outcome, protocol=protocol, results=results, **more), hardware())
+        for protocol, results, more in (
+            ("retrain", outcome.results, {"body_seconds": [12.3456789]}),
+            ("sensors", outcome.results[outcome.results["method"] != "dense"], {}),
+        )
+    ]
+    save_benchmark(runs, tmp_path / FILE)
+    stored = json.loads((tmp_path / FILE).read_text())["runs"]
+    assert ["kept" in run["columns"] for run in stored] == [True, False]
+    assert [run.get("body_seconds") for run in stored] == [[12.346], None]
+    with_dense, without = load_benchmark(tmp_path / FILE)
+    assert with_dense.body_seconds == [12.346]
+    assert with_dense.rows["kept"].max() == pytest.approx(0.01 / 0.017, rel=1e-4)
+    assert (list(without.body_seconds), without.rows["kept"].notna().sum()) == ([], 0)

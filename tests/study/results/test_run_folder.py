@@ -17,6 +17,7 @@ from pinndd.data import SyntheticData
 from pinndd.study.results.outcome_files import OutcomeFileError, load_outcome, save_outcome
 from pinndd.study.results.run_config import RunConfig, RunConfigError, to_toml
 from pinndd.study.results.run_folder import RunFolder, RunFolderError
+from pinndd.study.results.summary import KEPT
 
 OLD_RUN = Path(__file__).parent / "run_of_0_1_0"
 """Written by version 0.1.0; one training failed, one ended in no number."""
@@ -140,15 +141,19 @@ def test_opening_what_is_no_run(tmp_path):
         RunFolder.open(tmp_path)
 
 
-def test_a_run_of_the_first_version_is_read_and_its_tables_are_the_same_to_the_byte(tmp_path):
+def test_a_run_of_the_first_version_is_read_and_its_tables_are_the_same_but_for_what_is_new(tmp_path):
     (old,) = RunFolder.open(OLD_RUN).outcomes()
     assert (old.distance, old.examples[0].why) == ("relative-l2", "")
     assert len(old.results) == 96
     assert np.isinf(old.results["error"]).sum() == 1
     assert old.results["error"].isna().sum() == 1
     RunFolder(tmp_path).write_tables([old])
-    for name in ("results.csv", "curve.csv", "summary.json"):
+    for name in ("results.csv", "curve.csv"):
         assert (tmp_path / name).read_text() == (OLD_RUN / name).read_text()
+    rows, before = (json.loads((folder / "summary.json").read_text()) for folder in (tmp_path, OLD_RUN))
+    assert [{name: value for name, value in row.items() if name not in KEPT} for row in rows] == before
+    assert {tuple(row) for row in rows if row["method"] == "distilled"} == {(*before[-1], *KEPT)}
+    assert old.body_seconds == ()
     save_outcome(old, tmp_path)
     stored, known = (json.loads((p / "outcome.json").read_text()) for p in (tmp_path, OLD_RUN / "state" / "retrain"))
     assert stored["results"] == known["results"]
@@ -162,3 +167,8 @@ def test_files_name_the_error_after_its_distance(outcome, config, tmp_path):
     (back,) = folder.outcomes()
     assert back.distance == "relative-h1"
     pandas.testing.assert_frame_equal(back.results, outcome.results)
+
+
+def test_the_seconds_of_bodies_are_kept(outcome, tmp_path):
+    save_outcome(replace(outcome, body_seconds=[12.5, 13.0]), tmp_path)
+    assert load_outcome(tmp_path).body_seconds == [12.5, 13.0]

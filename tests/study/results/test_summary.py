@@ -211,3 +211,46 @@ def test_distinct_errors_are_those_of_one_seed_to_six_digits():
     (row,) = rows_of(summarise(as_table(rows)))
     assert (row.conditions, row.distinct) == (4, 2)
     assert not {"conditions", "distinct"} & set(summary_to_json(summarise(as_table(rows)))[0])
+
+
+def test_the_share_of_the_dense_set_that_is_kept():
+    """Errors in proportion: the share is exact, of the same learner and shift alone, and of the better of two dense sets."""
+    errors = np.random.default_rng(6).uniform(0.5, 1.5, (2, 6))
+    results = [
+        *rows("sobol", 4 * errors),
+        *rows("dense", 0.8 * errors, points=512, ceiling=True),
+        *rows("dense", 0.9 * errors, points=256, ceiling=True),
+        *rows("distilled", errors, distilled_with="ridge"),
+        *rows("dense", 3 * errors, points=512, ceiling=True, shift="steps"),
+        *rows("distilled", 2 * errors, distilled_with="ridge", shift="steps"),
+        *rows("distilled", errors, distilled_with="ridge", learner="mlp-lm"),
+        *rows("distilled", np.where(errors == errors.max(), np.nan, errors), distilled_with="mlp-lm"),
+    ]
+    table = summarise(as_table(results))
+    sets = [row for row in rows_of(table) if row.method == "distilled"]
+    found = {(r.learner, r.shift, r.distilled_with): (r.kept, r.kept_low, r.kept_high) for r in sets}
+    assert found["ridge", "none", "ridge"] == pytest.approx((0.8, 0.8, 0.8))
+    assert found["ridge", "steps", "ridge"] == pytest.approx((1.5, 1.5, 1.5))
+    assert found["mlp-lm", "none", "ridge"] == (None, None, None)
+    assert found["ridge", "none", "mlp-lm"] == (0, 0, 0)
+    assert table.loc[table["method"] != "distilled", "kept"].isna().all()
+    dense, distilled = summary_to_json(table[table["shift"] == "steps"])
+    assert "kept" not in dense
+    assert distilled["kept"] == pytest.approx(1.5)
+
+
+def test_the_share_has_the_interval_of_a_paired_ratio():
+    generator = np.random.default_rng(7)
+    dense, distilled = (generator.uniform(0.5, 1.5, (3, 8)) for _ in range(2))
+    table = summarise(as_table([*rows("dense", dense, ceiling=True), *rows("distilled", distilled)]))
+    row = list(rows_of(table))[-1]
+    interval = ratio_interval(dense, distilled)
+    assert (row.kept, row.kept_low, row.kept_high) == (interval.value, interval.low, interval.high)
+    assert row.ratio is None
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [((0.9444, 0.913, 0.97), "94 % (91 to 97)"), ((1.72, 1.5, 2.0), "172 % (150 to 200)"), ((None,) * 3, "–")]
+)
+def test_a_share_in_words(share, said):
+    assert words.kept(SimpleNamespace(kept=share[0], kept_low=share[1], kept_high=share[2])) == said

@@ -39,9 +39,9 @@ RECIPES = {
     # bodies have fewer features than a small set has rows, not than a plentiful interior
     **{name: recipe for name, recipe in ON_POINTS.items() if name != BODY and not recipe.mixes},
     # with a plentiful interior there are rows enough for many features
-    "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01), distilling={"width": 384, "penalty": 1e-6}),
+    "ridge": replace(ON_POINTS["ridge"], outer=Outer(300, 64, 0.01), distilling={"width": 384, "penalty": 1e-6}, judges=False),
     "gauss-newton": replace(
-        ON_POINTS["gauss-newton"], outer=Outer(80, 12, 0.01), distilling={"width": 256, "penalty": 1e-8}
+        ON_POINTS["gauss-newton"], outer=Outer(80, 12, 0.01), distilling={"width": 256, "penalty": 1e-8}, judges=False
     ),
     "mlp-adam": replace(ON_POINTS["mlp-adam"], outer=None, distilling={}, fresh=None),
     "mlp-lm": replace(ON_POINTS["mlp-lm"], outer=None, fresh=None, interpolates=False),
