@@ -12,8 +12,8 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.sets.collocation import BOUNDARY_WEIGHT, INTERIOR_WEIGHT
 from pinndd.study.protocols import engine, protocol_named, retrain
-from pinndd.study.protocols.learners import ON_POINTS, Outer
-from pinndd.study.protocols.retrain import DRAWS, RetrainSettings
+from pinndd.study.protocols.learners import DRAWS, ON_POINTS, Outer
+from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.table import DISTILLED
 
