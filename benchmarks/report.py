@@ -55,9 +55,9 @@ shift* of the same size, and their ratio. `python benchmarks/report.py` wrote th
 {command}
 ```
 
-fills; [reproduce.md](reproduce.md) says more. The rows of *retrain* are those of version 0.1.0, whose learner was random features (`--learner
-ridge`, `--learner gauss-newton`); what the present default, the learner `body`, gives stands in the README and in
-`benchmarks/results/bodies`. In the protocol *retrain* a fresh network is trained for every boundary condition, in
+fills; [reproduce.md](reproduce.md) says more. The rows of *retrain* are those of version 0.1.0, whose learner was random
+features (`--learner ridge`, `--learner gauss-newton`); what the present default, the learner `body`, gives stands in the README and
+in `benchmarks/results/bodies`. In the protocol *retrain* a fresh network is trained for every boundary condition, in
 *amortised* one network answers for all, in *solved* a model is fitted to the solutions of a few conditions that were chosen. Every row
 counts, those that lose among them.
 """
