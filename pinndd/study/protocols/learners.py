@@ -348,8 +348,8 @@ ON_POINTS: Recipes = {
             interpolates=True,
         ),
         Recipe("deepxde", _deepxde, judges=True, ratios=(10.0,), judged_shifts=2),
-        replace(_BODIES, name="bank", outer=Outer(300, 48, 0.01), mixes=(RANDOM_FEATURES,)),
-        replace(_BODIES, name="bank-full", outer=Outer(300, 48, 0.01), mixes=(RANDOM_FEATURES, "mlp-lm")),
+        replace(_BODIES, name="bank", outer=Outer(300, 48, 0.01), judged_by=lambda pde: (), mixes=(RANDOM_FEATURES,)),
+        replace(_BODIES, name="bank-full", outer=Outer(300, 48, 0.01), judged_by=lambda pde: (), mixes=(RANDOM_FEATURES, "mlp-lm")),
     )
 }
 """Learners that train on points: a fresh model for every condition."""
