@@ -279,7 +279,7 @@ def test_other_learners_and_wrong_numbers_are_told():
     pde = load_pde("heat")
     episodes = conditions("heat")[:1]
     data = collocation_data(pde, *sample_points(pde, "sobol", 20, 12, 1))
-    with pytest.raises(ValueError, match="SimpleNamespace: expected Ridge or GaussNewton on a FeatureModel, or Adam or Levenberg"):
+    with pytest.raises(ValueError, match="SimpleNamespace: expected Ridge or GaussNewton on a HeadModel, or Adam or Levenberg"):
         _train(SimpleNamespace(), R3(), 1, data, episodes)
     with pytest.raises(ValueError, match="20 interior points to begin with, expected 10 of 20"):
         _train(Ridge(FeatureModel(pde)), RARD(), 1, data, episodes)
