@@ -38,7 +38,7 @@ def test_bodies_are_trained_judged_and_found_again(call, monkeypatch):
     assert code == 0
     assert "training body 1 of 2" in err
     assert out.startswith(f"{TITLE}: 2 bodies of 18 features for 12 interior and 9 boundary points")
-    rows = re.findall(r"^(\d) +(\d[\d, ]*?)  +([\d.]+) +([\d.e-]+) % *$", out, re.MULTILINE)
+    rows = re.findall(r"^(\d) +(\d[\d, ]*?)  +[\d.]+ (?:ms|s) +([\d.]+) +([\d.e-]+) % *$", out, re.MULTILINE)
     assert [(number, hidden) for number, hidden, *_ in rows] == [("0", "8"), ("1", "6, 6")]
     assert all(0 < float(left) < 2 and 0 < float(error) < 100 for *_, left, error in rows)
     monkeypatch.setattr(stored, "train_body", None)  # nothing is trained a second time

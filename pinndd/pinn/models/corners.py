@@ -25,6 +25,9 @@ _SMOOTH = 0.1
 _ASIDE = 1e-3
 """Distance from a corner, relative to a piece of the boundary, at which it is asked which condition holds there."""
 
+_SLANTED = 1e-6
+"""Part of a quarter turn by which a derivative may miss the conormal and still count as it."""
+
 _ROUNDING = 1e-9
 """Relative size of what counts as zero."""
 
@@ -53,7 +56,8 @@ def corner_features(pde: PDE, residual: PointwiseResidual) -> tuple[CornerPowers
     its normal derivative, and π / 2 where one of each meet (Grisvard, Elliptic Problems in Nonsmooth Domains, 1985). Whole numbers
     are polynomials and need nothing. Terms of lower order, and edges that are not straight, add ``z^(a + i) z̄^j``.
 
-    There are none for equations that evolve, that are of another order, that are not elliptic at the corner, or whose terms of
+    There are none where a condition is on a derivative that is not along the normal: such a function may then meet all conditions
+    for zero values, and the solution would be one of many. There are none for equations that evolve, that are of another order, that are not elliptic at the corner, or whose terms of
     highest order depend on u; and none where it is unknown which conditions hold.
 
     Args:
@@ -84,6 +88,10 @@ def _at(pde: PDE, residual: PointwiseResidual, place: Point, sides: tuple[_Side,
         turns.append(cmath.phase(across * x + up * y))
         x, y = _derivative(operator, side.beside)
         shifts.append(cmath.phase(across * x + up * y) - turns[-1] if (x, y) != (0, 0) else 0.0)
+    quarters = (shifts[0] - shifts[1]) / (math.pi / 2)
+    if abs(quarters - round(quarters)) > _SLANTED:
+        # with slanted derivatives such functions may meet all conditions for zero values: a solution would be one of many
+        return None
     opening = 2 * math.pi - (turns[0] - turns[1]) % (2 * math.pi)
     powers = _powers(opening, shifts[0] - shifts[1])
     if not powers:

@@ -92,15 +92,15 @@ def test_clockwise_corners_and_other_units_change_nothing():
     assert exponents(in_polygon(L_SHAPE, stretched, factor=0.5)) == exponents(in_polygon(L_SHAPE))
 
 
-def test_derivatives_that_are_not_along_the_normal_have_exponents_of_their_own():
+def test_no_powers_stand_where_a_derivative_is_not_along_the_normal():
     def slanted(x, u, normal):
         return dde.grad.jacobian(u, x, i=0, j=1) + dde.grad.jacobian(u, x, i=0, j=0)
 
     pde = slit()
     conditions = [Operator("free", at={"y": 0, "x": (-1, 0)}, operator=slanted, values=ANY), *pde.conditions[1:]]
     changed = PDE(name="slanted", domain=pde.domain, residual=laplace, conditions=conditions)
-    # Im z^a vanishes at angle 0; its slope along (1, 1) at angle π is a r^(a - 1) Im(√2 e^(iπ/4) e^(i (a-1) π)), zero for a = 3/4
-    assert exponents(changed)[(0.0, 0.0)] == (0.75, True)
+    # z^(3/4) meets both conditions for zero values: with it, the smooth solution would be one of many
+    assert (0.0, 0.0) not in exponents(changed)
 
 
 def test_robin_conditions_count_as_normal_derivatives():

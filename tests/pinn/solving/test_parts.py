@@ -237,6 +237,8 @@ def test_ctrl_c_ends_all_within_a_second_and_a_script_needs_no_guard(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a group of its own, all of which gets Ctrl-C, as in a terminal
+        # a shell that runs the tests in the background lets its children ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, PROCESSES: "2", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )
     lines = []
@@ -246,7 +248,12 @@ def test_ctrl_c_ends_all_within_a_second_and_a_script_needs_no_guard(tmp_path):
             break
     os.killpg(process.pid, signal.SIGINT)
     since = time.monotonic()
-    lines += [line.split() for line in iter(process.stdout.readline, "stopped\n")]
+    for line in process.stdout:
+        if line == "stopped\n":
+            break
+        lines.append(line.split())
+    else:
+        pytest.fail("the script ended without a word on Ctrl-C")
     assert time.monotonic() - since < 1.0
     rest, errors = process.communicate(timeout=20)
     assert (rest, errors) == ("", "")  # the other processes say nothing
