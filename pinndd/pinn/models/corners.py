@@ -57,8 +57,8 @@ def corner_features(pde: PDE, residual: PointwiseResidual) -> tuple[CornerPowers
     are polynomials and need nothing. Terms of lower order, and edges that are not straight, add ``z^(a + i) z̄^j``.
 
     There are none where a condition is on a derivative that is not along the normal: such a function may then meet all conditions
-    for zero values, and the solution would be one of many. There are none for equations that evolve, that are of another order, that are not elliptic at the corner, or whose terms of
-    highest order depend on u; and none where it is unknown which conditions hold.
+    for zero values, and the solution would be one of many. There are none for equations that evolve, that are of another order, that
+    are not elliptic at the corner, or whose terms of highest order depend on u; and none where it is unknown which conditions hold.
 
     Args:
         pde: gives the domain and the conditions.
