@@ -23,7 +23,6 @@ from pinndd.pinn.solving.reading import read_values
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.solver import (
     DRAWS,
-    Progress,
     corner_notes,
     estimated_error,
     not_found_notes,
@@ -33,6 +32,7 @@ from pinndd.pinn.solving.solver import (
     solve_given,
     spread,
 )
+from pinndd.pinn.solving.telling import Progress
 from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.study.protocols.bench import quiet
 from pinndd.study.protocols.learners import ON_POINTS, recipe_of, train_bodies

@@ -102,7 +102,7 @@ class Draws:
 
 class Waves:
     def episodes(self, count: int, generator: torch.Generator) -> Any:
-        raise NotImplementedError
+        return Draws(0.5 * torch.randn((len(PHASES), WEIGHTS), generator=generator, dtype=torch.float64))
 
     def answer(self, fitted: Weights, episodes: Draws, derivatives: int) -> Tensor:
         return (fitted.parameters @ features(ASKED).T)[..., None]
@@ -119,9 +119,9 @@ def linear_setting(learnable: str) -> tuple[DistillationProblem, SyntheticData, 
         "values": torch.tensor([0.3, -0.2, 0.5, 0.1], dtype=torch.float64),
     }
     learner = LevenbergMarquardt(Linear(), iterations=100, tolerance=1e-26, acceleration=0.0)  # type: ignore[arg-type]
-    start = 0.5 * torch.randn((3, WEIGHTS), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    problem = DistillationProblem(learner, Waves(), RelativeL2(), Mean())
-    return problem, SyntheticData(fields, kinds), Draws(start)
+    task = Waves()
+    problem = DistillationProblem(learner, task, RelativeL2(), Mean())
+    return problem, SyntheticData(fields, kinds), task.episodes(len(PHASES), torch.Generator().manual_seed(0))
 
 
 def by_differences(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.solving.dense import DenseSettings, condition_places, dense_points, solve_densely, solve_nearby
 from pinndd.pinn.solving.given import GivenValues, SomeValues
 from pinndd.pinn.solving.solution import Solution
+from pinndd.pinn.solving.telling import Progress
 from pinndd.pinn.solving.windows import can_be_cut
 from pinndd.pinn.tasks.episodes import ConditionValues
 
@@ -51,7 +52,6 @@ _MISSED_AT = 64
 _JUMP = 1e-2
 _CHUNK = 20_000_000
 
-Progress = Callable[[str, int, int, float | None], None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import pandas as pd
 import torch
@@ -279,7 +279,7 @@ class Bench(ABC, Generic[S]):
             fields = isinstance(task, BoundaryGeneralisation | ZeroShot)
             return error_columns(self.pde.components if fields else (), distance, answer, truth)
 
-    def with_recipe(self, recipe: Recipe, learner: Learner) -> Bench[S]:
+    def with_recipe(self, recipe: Recipe, learner: Learner) -> Self:
         """Return the bench with another learner on the same conditions."""
         return replace(self, recipe=recipe, learner=learner)
 

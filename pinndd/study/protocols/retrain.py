@@ -311,9 +311,6 @@ class RetrainBench(Bench[RetrainSettings]):
             study.progress(f"retrain: testing {bench.recipe.name}", k + 1, len(judges), None)
         return rows
 
-    def with_recipe(self, recipe: Recipe, learner: Learner) -> RetrainBench:
-        return replace(self, recipe=recipe, learner=learner)
-
     def _on_fresh_samples(self, learner: Learner) -> Method:
         """Return training with as many points, drawn uniformly for every step, with the weight that serves it best."""
         size = self.study.size
