@@ -16,14 +16,26 @@ from pinndd.checkpoint import Checkpoint
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
+from pinndd.projected_adam import AdamStep, adam_step
+
+DIVERGED = "diverged"
+"""Entry in the header of a set whose outer loop diverged: why."""
+
+_REMEDY = "the best set so far is kept; lower the learning rate or raise the penalty of the learner"
 
 
 class DivergedError(RuntimeError):
-    """The risk or its gradient is not finite. ``best`` holds the best data set up to then."""
+    """The risk, its gradient or a step is not finite, or no validation risk ever was. ``best`` holds the best data set up to then."""
 
     def __init__(self, message: str, best: SyntheticData) -> None:
         super().__init__(message)
         self.best = best
+
+
+def divergence(data: SyntheticData) -> str:
+    """Say that the outer loop which made a set diverged, and why; empty if it did not."""
+    why = data.header.get(DIVERGED)
+    return f"the outer loop that made this set diverged, so it is the best of a search that was cut short ({why})" if why else ""
 
 
 @dataclass(frozen=True)
@@ -62,12 +74,14 @@ class Distillation:
         risk: that risk.
         history: one row per look: ``step, risk, validation, seconds``.
         seconds: wall time.
+        wild: steps with a gradient out of all proportion to those before, which was shortened (see `pinndd.projected_adam`).
     """
 
     data: SyntheticData
     risk: float
     history: list[dict[str, float]]
     seconds: float
+    wild: int = 0
 
 
 def distill(
@@ -97,7 +111,7 @@ def distill(
         progress: called with the step and the best validation risk.
 
     Raises:
-        DivergedError: the risk or its gradient is not finite; the best set is on the exception.
+        DivergedError: the risk, its gradient or a step is not finite, or no validation risk was; the best set is on the exception.
         CheckpointError: the checkpoint is damaged or was written under another configuration.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
 
@@ -145,6 +159,7 @@ class _State:
     risk: float = math.nan
     best_risk: float = math.inf
     history: tuple[dict[str, float], ...] = ()
+    wild: int = 0
 
 
 class _Loop:
@@ -167,7 +182,10 @@ class _Loop:
         self.elapsed = 0.0
 
     def current(self, free: Mapping[str, Tensor]) -> SyntheticData:
-        return self.data.with_fields({n: self.data.constraints[n].from_free(v) for n, v in free.items()})
+        return self.data.with_fields({n: self._value(n, v) for n, v in free.items()})
+
+    def _value(self, name: str, free: Tensor) -> Tensor:
+        return self.data.constraints[name].from_free(free)
 
     def run(self, progress: Callable[[int, float], None] | None) -> Distillation:
         started = time.perf_counter() - self.elapsed
@@ -186,54 +204,45 @@ class _Loop:
             # whatever stopped it, the last whole step is kept
             self._save()
             raise
+        if not math.isfinite(self.state.best_risk):
+            raise self._diverged(
+                f"the validation risk was finite at none of {len(self.state.history)} looks: nothing says which set is better, so the "
+                "start is kept; look at the true solutions of the validation conditions and at the learner"
+            )
         seconds = time.perf_counter() - started
-        return Distillation(self.current(self.state.best), self.state.best_risk, list(self.state.history), seconds)
+        found = self.current(self.state.best)
+        return Distillation(found, self.state.best_risk, list(self.state.history), seconds, self.state.wild)
+
+    def _diverged(self, why: str) -> DivergedError:
+        return DivergedError(why, self.current(self.state.best))
 
     def _advanced(self, state: _State) -> _State:
         generator = torch.Generator()
         generator.set_state(state.generator)
         episodes = self.problem.task.episodes(self.settings.batch, generator)
         risk, gradient = self.hypergradient(self.problem, self.current(state.free), episodes)
-        finite = torch.stack([g.isfinite().all() for g in (risk, *gradient.values())]).all()
-        if not bool(finite):
-            raise DivergedError(
-                f"the risk or its gradient is not finite at outer step {state.step}: the best set so far is kept; lower the "
-                "learning rate or raise the penalty of the learner",
-                self.current(state.best),
-            )
-        free, first, second = self._adam(state, gradient)
+        if not _all_finite(risk, *gradient.values()):
+            raise self._diverged(f"the risk or its gradient is not finite at outer step {state.step}: {_REMEDY}")
+        moved = {name: self._moved(name, state, gradient[name]) for name in state.free}
+        if not all(field.finite and _all_finite(self._value(name, field.free)) for name, field in moved.items()):
+            raise self._diverged(f"outer step {state.step} leads to values that are not finite: {_REMEDY}")
         return replace(
             state,
             step=state.step + 1,
-            free=free,
-            first=first,
-            second=second,
+            free={name: field.free for name, field in moved.items()},
+            first={name: field.first for name, field in moved.items()},
+            second={name: field.second for name, field in moved.items()},
             generator=generator.get_state(),
             risk=float(risk),
+            wild=state.wild + any(field.wild for field in moved.values()),
         )
 
-    def _adam(self, state: _State, gradient: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], ...]:
-        """Return the free parameters and the two running averages after one projected step of Adam."""
-        t, fraction = state.step + 1, state.step / self.settings.steps
-        decay = 0.01 + 0.99 * (1 + math.cos(math.pi * fraction)) / 2
-        moved, first, second = {}, {}, {}
-        for name, free in state.free.items():
-            rate = self.settings.learning_rate * decay * self.settings.rates.get(name, 1.0)
-            slope = self._pull_back(name, free, gradient[name])
-            first[name] = 0.9 * state.first[name] + 0.1 * slope
-            second[name] = 0.99 * state.second[name] + 0.01 * slope.square()
-            mean = first[name] / (1 - 0.9**t)
-            size = (second[name] / (1 - 0.99**t)).sqrt() + 1e-12
-            moved[name] = self.data.constraints[name].project(free - rate * mean / size)
-        return moved, first, second
-
-    def _pull_back(self, name: str, free: Tensor, gradient: Tensor) -> Tensor:
-        """Return the derivative in the free parameters, from that in the value."""
-        with torch.enable_grad():
-            leaf = free.detach().requires_grad_()
-            value = self.data.constraints[name].from_free(leaf)
-            (slope,) = torch.autograd.grad(value, leaf, gradient)
-        return slope
+    def _moved(self, name: str, state: _State, gradient: Tensor) -> AdamStep:
+        """Return a field after one step, whose rate decays along half a cosine."""
+        decay = 0.01 + 0.99 * (1 + math.cos(math.pi * (state.step / self.settings.steps))) / 2
+        rate = self.settings.learning_rate * decay * self.settings.rates.get(name, 1.0)
+        before = state.free[name], state.first[name], state.second[name]
+        return adam_step(self.data.constraints[name], *before, gradient, step=state.step, rate=rate)
 
     def _validated(self, state: _State, seconds: float) -> _State:
         """Return the state with the validation risk of this step in its history (once per step, also after resuming)."""
@@ -265,6 +274,7 @@ class _Loop:
         # JSON has no NaN and no infinity: what is not finite is left out
         numbers = {
             "step": state.step,
+            "wild": state.wild,
             "history": [_finite(row) for row in state.history],
             **_finite({"risk": state.risk, "best_risk": state.best_risk}),
         }
@@ -283,6 +293,7 @@ class _Loop:
             risk=float(stored.state.get("risk", math.nan)),
             best_risk=float(stored.state.get("best_risk", math.inf)),
             history=tuple({"risk": math.nan, **row} for row in stored.state["history"]),
+            wild=int(stored.state.get("wild", 0)),
             **groups,
         )
         self.elapsed = self.state.history[-1]["seconds"] if self.state.history else 0.0
@@ -290,3 +301,7 @@ class _Loop:
 
 def _finite(row: Mapping[str, float]) -> dict[str, float]:
     return {k: v for k, v in row.items() if math.isfinite(v)}
+
+
+def _all_finite(*values: Tensor) -> bool:
+    return bool(torch.stack([v.isfinite().all() for v in values]).all())

@@ -470,7 +470,7 @@ def test_an_interrupted_distillation_is_kept(run, fake_distiller):
 
 
 def test_the_best_set_of_a_diverged_loop_is_saved(run, fake_distiller, tmp_path):
-    fake_distiller["failure"] = DivergedError("the risk is not finite at outer step 7.", fake_distiller["data"])
+    fake_distiller["failure"] = DivergedError("the risk is not finite at outer step 7", fake_distiller["data"])
     refused(run("distill", "heat"), "outer step 7", "saved as heat-retrain.npz", code=1)
     assert SyntheticData.load(tmp_path / "heat-retrain.npz")
 
@@ -557,6 +557,15 @@ def test_export_writes_a_csv_once(run, monkeypatch, tmp_path):
     refused(run("export", "heat.npz"), "heat.csv exists", "--overwrite")
     refused(run("export", "heat.npz", "--out", "heat.txt"), "heat.csv")
     assert run("export", "heat.npz", "--overwrite").code == 0
+
+
+def test_a_set_of_a_diverged_loop_says_so_to_whoever_opens_it(run, tmp_path):
+    pde = load_pde("heat")
+    data = collocation_data(pde, *sample_points(pde, "sobol", 8, 6, 1))
+    data.with_header(pde="heat", protocol="retrain", diverged="outer step 7", **remembered(pde)).save(tmp_path / "heat.npz")
+    said = run("export", "heat.npz")
+    assert "warning: heat.npz: the outer loop that made this set diverged" in said.err
+    assert "outer step 7" in said.err
 
 
 def test_export_writes_a_script_and_its_points(run, tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -153,3 +154,62 @@ def test_misuse_is_refused() -> None:
     fixed = SyntheticData({"label": torch.ones(1)}, {"label": Fixed()})
     with pytest.raises(ValueError, match="no learnable field"):
         distill(PROBLEM, fixed, hypergradient=autograd, validation=VALIDATION)
+
+
+def spike(size: float, call: int) -> Any:
+    """Return an estimator whose gradient is of that size at one call."""
+    calls = 0
+
+    def estimate(problem: DistillationProblem, data: SyntheticData, episodes: Any) -> tuple[Tensor, Gradient]:
+        nonlocal calls
+        calls += 1
+        risk, gradient = autograd(problem, data, episodes)
+        return risk, {n: torch.full_like(g, size) for n, g in gradient.items()} if calls == call else gradient
+
+    return estimate
+
+
+@pytest.mark.parametrize(("call", "size"), [(1, 1e200), (2, 1e305), (30, 1e9)])
+def test_one_wild_gradient_neither_freezes_nor_throws_off(call: int, size: float) -> None:
+    longer = replace(SETTINGS, steps=150)
+    found = run(spike(size, call), longer)
+    reached = torch.cat((found.data["point"], found.data["weight"].log()))
+    torch.testing.assert_close(reached, TARGET, rtol=0, atol=0.02)
+    assert found.wild == 1
+
+
+def test_wild_gradients_are_counted_through_a_resume(tmp_path: Path) -> None:
+    whole, state = run(spike(1e200, 7)), tmp_path / "state.npz"
+
+    def stopped(*given: Any) -> tuple[Tensor, Gradient]:
+        stopped.calls += 1  # type: ignore[attr-defined]
+        return interrupt() if stopped.calls == 12 else wild(*given)  # type: ignore[attr-defined, return-value]
+
+    wild, stopped.calls = spike(1e200, 7), 0  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, checkpoint=state)
+    resumed = run(checkpoint=state, resume=True)
+    assert (run().wild, whole.wild, resumed.wild) == (0, 1, 1)
+    assert torch.equal(resumed.data["point"], whole.data["point"])
+
+
+def test_what_is_born_in_a_step_is_not_kept(tmp_path: Path) -> None:
+    """The gradient is finite, what it becomes in the free parameters is not."""
+
+    class Steep(Positive):
+        def from_free(self, free: Tensor) -> Tensor:
+            return super().from_free(free) * 1.0 if free.requires_grad is False else free * 1e300
+
+    data = SyntheticData({**start().fields}, {**start().constraints, "weight": Steep()})
+    state = tmp_path / "state.npz"
+    with pytest.raises(DivergedError, match="outer step 4 leads to values that are not finite"):
+        distill(PROBLEM, data, hypergradient=spike(1e300, 5), validation=VALIDATION, settings=SETTINGS, checkpoint=state)
+    with np.load(state) as kept:
+        assert all(np.isfinite(kept[name]).all() for name in kept.files if name.startswith("tensor."))
+
+
+def test_a_validation_risk_that_is_never_finite_is_said() -> None:
+    unknown = [torch.full((1, 2), torch.nan, dtype=torch.float64)]
+    with pytest.raises(DivergedError, match="validation risk was finite at none of 6 looks") as error:
+        distill(PROBLEM, start(), hypergradient=autograd, validation=unknown, settings=SETTINGS)
+    assert torch.equal(error.value.best["weight"], start()["weight"])

@@ -166,8 +166,9 @@ def run_study(
                     mine = fitted_settings(name, settings, chosen)
                     outcome = run_protocol(pde, name, sizes[name], mine, progress, allowance)
             except DivergedError as error:
-                error.best.save(path / f"data-{name}-diverged.npz")
-                raise
+                kept = path / f"data-{name}-diverged.npz"
+                error.best.save(kept)
+                raise DivergedError(f"{error} (kept as {kept})", error.best) from error
             folder.add(outcome)
         publish(pde, folder, drawn, progress)
     return folder

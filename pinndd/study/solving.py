@@ -13,6 +13,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
+from pinndd.outer_loop import divergence
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures, HeadModel
@@ -173,7 +174,7 @@ def _on_set(
         fits[0].weights.shape[1] // pde.output_count,
         point_counts(pde, data),
         time.perf_counter() - start,
-        (*corners, *sample_notes(values), *not_found_notes(error)),
+        (*corners, *sample_notes(values), *not_found_notes(error), *filter(None, [divergence(data)])),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 from pandas import DataFrame
 
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import Distillation
+from pinndd.outer_loop import Distillation, divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.telling import telling
@@ -160,6 +160,8 @@ def evaluate(
     if named and equation.name != named:
         raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
     if pde is None and (said := difference(equation, data.header, file, given=False)):
+        warnings.warn(said, stacklevel=2)
+    if said := divergence(data):
         warnings.warn(said, stacklevel=2)
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol

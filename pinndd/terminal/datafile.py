@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinndd.data import SyntheticData
+from pinndd.outer_loop import divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
 from pinndd.terminal.errors import warn
@@ -48,4 +49,6 @@ def open_data(path: Path, module: str | None) -> DataFile:
         raise ValueError(f"{path} was distilled for the PDE {name!r}, --pde gives {pde.name!r}: name the module of {name!r}")
     if said := difference(pde, data.header, path, given=module is not None):
         warn(said)
+    if said := divergence(data):
+        warn(f"{path}: {said}")
     return DataFile(data, pde, str(protocol))

@@ -17,12 +17,12 @@ from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.bench import Bench, Study
-from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.engine import distill_on, wild_in_words
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
-from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_writable
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
@@ -60,7 +60,7 @@ def distill_one(
             bench, found = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
         except DivergedError as error:
             error.best.save(path)
-            raise RuntimeError(f"{error} It is saved as {path}.") from error
+            raise RuntimeError(f"{error} (it is saved as {path}, which says that it diverged)") from error
         data = found.data
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
@@ -73,6 +73,8 @@ def distill_one(
         f"{words.seconds(found.seconds)}",
         soft_wrap=True,
     )
+    if found.wild:
+        warn(wild_in_words(found.wild))
 
 
 def distill_first(study: Study[Any], checkpoint: Path, resume: bool) -> tuple[Bench[Any], Distillation]:

@@ -73,7 +73,7 @@ def test_the_best_set_of_a_diverged_loop_is_saved(heat, outcome, tmp_path):
     def diverges(pde, size, settings, progress, allowance):
         raise DivergedError("the risk is not finite", outcome.data[0])
 
-    with pytest.raises(DivergedError):
+    with pytest.raises(DivergedError, match=r"data-retrain-diverged\.npz"):
         run_study(heat, tmp_path, protocols=["retrain"], runners={"retrain": diverges})
     assert (tmp_path / "data-retrain-diverged.npz").exists()
 

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import Distillation, OuterSettings, distill
+from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of
@@ -64,43 +64,54 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
         resume: continue from ``checkpoint``.
 
     Raises:
-        DivergedError: the outer loop diverged; its best set is on the exception.
+        DivergedError: the outer loop diverged; its best set is on the exception, and says so in its header.
         CheckpointError: the checkpoint is damaged or of another configuration.
     """
     say, name = bench.study.progress, bench.study.name
     started = time.perf_counter()
     starts = [data.with_header(**bench.header()) for data in bench.starts()]
     validation = bench.validation
-    race, best = bench.race, starts[0]
-    if race is not None:
-        raced = []
-        for k, data in enumerate(starts):
-            raced.append(
-                distill(
-                    bench.problem_for(data),
-                    data,
-                    hypergradient=bench.hypergradient,
-                    validation=validation,
-                    settings=race,
-                )
-            )
-            say(f"{name}: racing starts", k + 1, len(starts), min(r.risk for r in raced))
-        best = min(raced, key=lambda r: r.risk).data
-    before = time.perf_counter() - started
-    outer = _affordable(bench, best)
-    found = distill(
-        bench.problem_for(best),
-        best,
-        hypergradient=bench.hypergradient,
-        validation=validation,
-        settings=outer,
-        checkpoint=checkpoint,
-        resume=resume,
-        progress=lambda step, error: say(f"{name}: distilling", step, outer.steps, error),
-    )
+    try:
+        best = starts[0] if bench.race is None else _winner(bench, starts, bench.race)
+        before = time.perf_counter() - started
+        outer = _affordable(bench, best)
+        found = distill(
+            bench.problem_for(best),
+            best,
+            hypergradient=bench.hypergradient,
+            validation=validation,
+            settings=outer,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=lambda step, error: say(f"{name}: distilling", step, outer.steps, error),
+        )
+    except DivergedError as error:
+        raise DivergedError(str(error), error.best.with_header(**{DIVERGED: str(error)})) from error
     seconds = found.seconds + before
     data = bench.finished(found.data).with_header(seconds=round(seconds, 3))
     return replace(found, data=data, seconds=seconds)
+
+
+def _winner(bench: Bench[S], starts: Sequence[SyntheticData], race: OuterSettings) -> SyntheticData:
+    """Distill for a short time from every start and return the best; one that diverges loses.
+
+    Raises:
+        DivergedError: they all diverge.
+    """
+    best: Distillation | None = None
+    for k, data in enumerate(starts):
+        try:
+            found = distill(
+                bench.problem_for(data), data, hypergradient=bench.hypergradient, validation=bench.validation, settings=race
+            )
+        except DivergedError:
+            if best is None and k + 1 == len(starts):
+                raise
+        else:
+            best = found if best is None or found.risk < best.risk else best
+        bench.study.progress(f"{bench.study.name}: racing starts", k + 1, len(starts), None if best is None else best.risk)
+    assert best is not None
+    return best.data
 
 
 def _affordable(bench: Bench[S], data: SyntheticData) -> OuterSettings:
@@ -159,7 +170,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         examples=_examples(study, first, results, best) if study.allowance.affords("solution fields") else [],
         curve=as_table(pd.concat(curve)) if curve else as_table([]),
         settings=_tuned(trials),
-        notes=[*study.notes(first.bench), *_dropped(study)],
+        notes=[*study.notes(first.bench), *_wild(trials), *_dropped(study)],
         distance=distance_name(study.settings.distance),
         measured=measured_in_words(study),
         body_seconds=body_seconds(first.bench.learner),
@@ -342,6 +353,19 @@ def _tuned(trials: Sequence[Trial]) -> dict[str, Any]:
             **{m.name: m.details for m in t.methods if m.details},
         }
     return found
+
+
+def _wild(trials: Sequence[Trial]) -> list[str]:
+    found = [wild_in_words(trial.found.wild) for trial in trials if trial.found.wild]
+    return list(dict.fromkeys(found))
+
+
+def wild_in_words(steps: int) -> str:
+    """Say that gradients were shortened, at so many steps of an outer loop."""
+    return (
+        f"{steps} outer step{'s' * (steps > 1)} had a gradient out of all proportion to those before; it was shortened, so that the "
+        "others count."
+    )
 
 
 def _dropped(study: Study[S]) -> list[str]:
