@@ -2,7 +2,8 @@
 
 And hospitals that record different variables: their tables, and which queries they identify."""
 
-from pinndd.bayesnet.bif import BIFError, format_bif, parse_bif, read_bif, write_bif
+from pinndd.bayesnet.bif import format_bif, parse_bif, read_bif, write_bif
+from pinndd.bayesnet.bif_text import BIFError, BIFWarning
 from pinndd.bayesnet.em import EMFit, expectation_maximisation
 from pinndd.bayesnet.estimation import BDeu, Laplace, MaximumLikelihood, Prior, estimate, estimate_tables, family_counts
 from pinndd.bayesnet.heart import Heart, load_heart
@@ -21,6 +22,7 @@ __all__ = [
     "MISSING",
     "BDeu",
     "BIFError",
+    "BIFWarning",
     "BayesianNetwork",
     "EMFit",
     "FileReport",
