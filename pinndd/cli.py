@@ -355,7 +355,7 @@ def plot(
 
 @app.command(epilog="Example: pinndd cache --clear")
 def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] = False) -> None:
-    """Show where true solutions are kept for the next run, how many and how large."""
+    """Show where true solutions and bodies are kept for the next run, how many and how large."""
     from pinndd.terminal.caching import cache as run
 
     run(clear)

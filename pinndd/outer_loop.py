@@ -17,6 +17,7 @@ from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
 from pinndd.projected_adam import AdamStep, adam_step
+from pinndd.schedules import half_cosine
 
 DIVERGED = "diverged"
 """Entry in the header of a set whose outer loop diverged: why."""
@@ -36,6 +37,10 @@ def divergence(data: SyntheticData) -> str:
     """Say that the outer loop which made a set diverged, and why; empty if it did not."""
     why = data.header.get(DIVERGED)
     return f"the outer loop that made this set diverged, so it is the best of a search that was cut short ({why})" if why else ""
+
+
+FINAL_RATE = 0.01
+"""Last learning rate as a part of the first."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +244,7 @@ class _Loop:
 
     def _moved(self, name: str, state: _State, gradient: Tensor) -> AdamStep:
         """Return a field after one step, whose rate decays along half a cosine."""
-        decay = 0.01 + 0.99 * (1 + math.cos(math.pi * (state.step / self.settings.steps))) / 2
+        decay = half_cosine(state.step / self.settings.steps, FINAL_RATE)
         rate = self.settings.learning_rate * decay * self.settings.rates.get(name, 1.0)
         before = state.free[name], state.first[name], state.second[name]
         return adam_step(self.data.constraints[name], *before, gradient, step=state.step, rate=rate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.learners.compiled import CompiledFunctions
 from pinndd.problem import Episodes
+from pinndd.schedules import half_cosine
 
 
 class TrainableModel(Protocol):
@@ -118,8 +118,7 @@ class Adam:
 
     def rates(self, t: int, like: Tensor) -> Tensor:
         """Return what changes from step to step: the learning rate, and the bias corrections of the two averages."""
-        half_cosine = (1 + math.cos(math.pi * t / self.steps)) / 2
-        rate = self.learning_rate * (self.final + (1 - self.final) * half_cosine)
+        rate = self.learning_rate * half_cosine(t / self.steps, self.final)
         corrections = (1 - beta ** (t + 1) for beta in self.betas)
         return torch.tensor((rate, *corrections), dtype=like.dtype, device=like.device)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE, ModuleSource, pointwise_residual
-from pinndd.pinn.solving.telling import telling
+from pinndd.pinn.solving.telling import Progress, telling
 from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
@@ -18,7 +18,7 @@ from pinndd.study.protocols.engine import run
 from pinndd.study.protocols.parts import unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.report.page import write_report
-from pinndd.study.results.outcome import Outcome, Progress
+from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
 

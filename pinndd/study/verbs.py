@@ -12,7 +12,7 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.solving.telling import telling
+from pinndd.pinn.solving.telling import Progress, telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
 from pinndd.study.protocols.bench import quiet
@@ -23,7 +23,6 @@ from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.sensors.settings import SensorSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.solved import SolvedSettings
-from pinndd.study.results.outcome import Progress
 from pinndd.study.run import run_study
 
 __all__ = ["distill_set", "evaluate", "run_study"]

@@ -1,4 +1,4 @@
-"""``pinndd cache``: the true solutions that are kept on disk."""
+"""``pinndd cache``: the true solutions and trained bodies that are kept on disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pinndd.terminal.errors import checking_input
 
 
 def cache(clear: bool) -> None:
-    """Print where true solutions are kept, how many and how large, or delete them."""
+    """Print where true solutions and bodies are kept, how many and how large, or delete them."""
     with checking_input():
         folder = cache_folder()
         if folder is None:
@@ -22,7 +22,7 @@ def cache(clear: bool) -> None:
             files = kept_files(folder)
             count = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {_megabytes(files)}"
             said = (
-                f"{folder}: removed {count}" if clear else f"{folder}: {count} of true solutions, safe to delete (--clear)"
+                f"{folder}: removed {count}" if clear else f"{folder}: {count} of true solutions and bodies, safe to delete (--clear)"
             )
             for file in files if clear else ():
                 file.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.solving.dense import typical_size
 from pinndd.pinn.tasks.episodes import Draws, Trainings
+from pinndd.schedules import half_cosine
 
 PENALTY = 1e-10
 """Of the heads, against rows of unit size."""
@@ -35,6 +36,9 @@ HEAD_STEPS, DECREASE = 12, 1e-4
 
 REPEATED = 3
 """Steps in a row that take the same boundary conditions where heads are iterated: the last heads are near the next ones."""
+
+FINAL_RATE = 0.01
+"""Last rate as a part of the first."""
 
 WARM_UP = 30
 """First steps, over which the rates rise."""
@@ -206,8 +210,7 @@ def _body(network: MLP, leaves: list[Tensor]) -> Body:
 
 
 def _set_rates(optimisers: tuple[torch.optim.Optimizer, ...], settings: BodySettings, step: int) -> None:
-    decay = 0.01 + 0.99 * (1 + math.cos(math.pi * step / settings.steps)) / 2
-    rate = settings.rate * decay * min(1.0, (step + 1) / WARM_UP)
+    rate = settings.rate * half_cosine(step / settings.steps, FINAL_RATE) * min(1.0, (step + 1) / WARM_UP)
     for optimiser, part in zip(optimisers, (1.0, 0.1), strict=True):
         for group in optimiser.param_groups:
             group["lr"] = part * rate

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinndd.pinn.geometry.patches import Face, Patch
 from pinndd.pinn.jets.deepxde import import_deepxde
-from pinndd.pinn.jets.features import Axes
+from pinndd.pinn.jets.features import Axes, Features
 from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError, Term
 from pinndd.user_code import Guarded
 
@@ -69,6 +69,10 @@ class BoundaryOperator:
         for k, (component, axes) in enumerate(self.terms):
             blocks[component] = blocks[component] + factors[:, k, None] * features[self.axes.index(axes)]
         return torch.cat(blocks, -1)
+
+    def rows_of(self, features: Features, points: Tensor, outputs: int) -> Tensor:
+        """Return `rows` of a model on ``features`` at points ``(N, d)``: ``(N, outputs · P)``."""
+        return self.rows(points, features.jets(points, self.axes), outputs)
 
     def __call__(self, x: Tensor, u: Tensor) -> Tensor:
         """Evaluate by DeepXDE's automatic differentiation: points ``(N, d)`` and u ``(N, outputs)`` to ``(N, 1)``."""

@@ -44,7 +44,7 @@ class LinearConditionedModel:
             k = self.pde.patches[name].dimension
             s, coefficients = data[name][:, :k], data[name][:, k:]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count))
+            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count))
             targets.append(scales[name] * training.value(name, coefficients, s))
             codes.append(self.code(coefficients))
         places, right = Rows(

@@ -81,9 +81,7 @@ class HeadModel(RowsModel, ABC):
         for name, operator in self.pde.operators.items():
             s = data[name]
             place = self.pde.patches[name].points(s)
-            rows.append(
-                scales[name][:, None] * operator.rows(place, features.jets(place, operator.axes), self.pde.output_count)
-            )
+            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count))
             targets.append(scales[name] * episodes.values[name](s))
         return Rows(
             self.residual,

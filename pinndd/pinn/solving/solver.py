@@ -167,7 +167,7 @@ def missed_values(
         patch = pde.patches[name]
         s = (patch.drawn(_MISSED_AT, generator) if places is None else places[name]).to(fitted.weights)
         where = patch.points(s)
-        rows = operator.rows(where, fitted.features.jets(where, operator.axes), pde.output_count)
+        rows = operator.rows_of(fitted.features, where, pde.output_count)
         given, unit_size = values[name](s), rows.square().sum(-1).mean().clamp_min(torch.finfo(rows.dtype).tiny)
         gap += ((fitted.weights @ rows.T - given).square().mean(1) / unit_size).cpu()
         size += (given.square().mean(1) / unit_size).cpu()

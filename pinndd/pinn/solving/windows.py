@@ -77,7 +77,7 @@ class WindowValues:
         def at_start(s: Tensor) -> Tensor:
             assert before is not None
             where, operator = patch.points(s), self.window.pde.operators[name]
-            rows = operator.rows(where, before.features.jets(where, operator.axes), self.window.pde.output_count)
+            rows = operator.rows_of(before.features, where, self.window.pde.output_count)
             return before.weights @ rows.T
 
         def in_whole(s: Tensor) -> Tensor:

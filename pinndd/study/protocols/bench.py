@@ -21,6 +21,7 @@ from pinndd.hypergradients import Hypergradient, fitting
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.loading import remembered
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.solving.telling import Progress
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.scales import component_errors
 from pinndd.pinn.tasks.zero_shot import ZeroShot
@@ -30,7 +31,6 @@ from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.conditions import HeldOutConditions
 from pinndd.study.protocols.learners import Recipe, Recipes
 from pinndd.study.protocols.settings import StudySettings
-from pinndd.study.results.outcome import Progress
 from pinndd.study.results.table import DISTILLED, TRUTH_ERROR, as_table, component_column
 
 S = TypeVar("S")

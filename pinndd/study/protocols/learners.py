@@ -30,9 +30,9 @@ from pinndd.pinn.models.conditioned_mlp import ConditionedMLP
 from pinndd.pinn.models.features import BodyModel, FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.sets.roughened import roughening_for
+from pinndd.pinn.solving.telling import Progress
 from pinndd.problem import Learner
 from pinndd.study.protocols.parts import unknown
-from pinndd.study.results.outcome import Progress
 
 Settings = Mapping[str, Any]
 """Settings of a learner as they are stored in the header of a data set."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.solving.telling import Progress
 from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study, quiet
@@ -16,7 +17,6 @@ from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_o
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.words import ProtocolWords
-from pinndd.study.results.outcome import Progress
 
 S = TypeVar("S")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pandas import DataFrame
@@ -10,9 +10,6 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.study.results.table import RELATIVE_L2, as_table
-
-Progress = Callable[[str, int, int, float | None], None]
-"""``(what is being done, steps done, steps in all, current error)``, called often; the caller draws the bar."""
 
 
 @dataclass(frozen=True)

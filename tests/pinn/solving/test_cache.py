@@ -338,7 +338,7 @@ def test_the_command_shows_and_clears_only_what_is_ours(folder):
     mine.write_text("a data set")
     said = CliRunner().invoke(app, ["cache"])
     assert said.exit_code == 0
-    assert said.stdout == f"{folder}: 2 files, 0.1 MB of true solutions, safe to delete (--clear)\n"
+    assert said.stdout == f"{folder}: 2 files, 0.1 MB of true solutions and bodies, safe to delete (--clear)\n"
     assert CliRunner().invoke(app, ["cache", "--clear"]).stdout == f"{folder}: removed 2 files, 0.1 MB\n"
     assert list(folder.iterdir()) == [mine]
     assert CliRunner().invoke(app, ["cache"]).stdout.startswith(f"{folder}: 0 files, 0.0 MB")
