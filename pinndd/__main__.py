@@ -1,6 +1,6 @@
 """``python -m pinndd``."""
 
-from pinndd.cli import main
+from pinndd.start import main
 
 if __name__ == "__main__":
     main()

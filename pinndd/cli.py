@@ -363,7 +363,8 @@ def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] =
 
 def main() -> None:
     """Run the command line; wrong usage ends like any other bad input, with one line and the exit code 2."""
-    from pinndd.terminal.errors import BAD_INPUT, INTERRUPTED, report
+    from pinndd.stopping import INTERRUPTED
+    from pinndd.terminal.errors import BAD_INPUT, report, unexpected
 
     # read when torch is imported: the matrices are small, and a second thread costs more than it brings
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -376,6 +377,8 @@ def main() -> None:
     except _USAGE_ERROR as error:
         report(f"{_text(error)} (see: {' '.join(['pinndd', *_command(arguments), '--help'])})")
         code = BAD_INPUT
+    except Exception as error:
+        code = unexpected(error)
     sys.exit(code or 0)
 
 

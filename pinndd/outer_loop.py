@@ -18,6 +18,7 @@ from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
 from pinndd.projected_adam import AdamStep, adam_step
 from pinndd.schedules import half_cosine
+from pinndd.stopping import at_forced_stop
 
 DIVERGED = "diverged"
 """Entry in the header of a set whose outer loop diverged: why."""
@@ -195,16 +196,17 @@ class _Loop:
     def run(self, progress: Callable[[int, float], None] | None) -> Distillation:
         started = time.perf_counter() - self.elapsed
         try:
-            while True:
-                last = self.state.step >= self.settings.steps
-                if last or self.state.step % self.settings.validate_every == 0:
-                    self.state = self._validated(self.state, time.perf_counter() - started)
-                    self._save()
-                    if progress:
-                        progress(self.state.step, self.state.best_risk)
-                if last:
-                    break
-                self.state = self._advanced(self.state)
+            with at_forced_stop(self._save):
+                while True:
+                    last = self.state.step >= self.settings.steps
+                    if last or self.state.step % self.settings.validate_every == 0:
+                        self.state = self._validated(self.state, time.perf_counter() - started)
+                        self._save()
+                        if progress:
+                            progress(self.state.step, self.state.best_risk)
+                    if last:
+                        break
+                    self.state = self._advanced(self.state)
         except BaseException:
             # whatever stopped it, the last whole step is kept
             self._save()

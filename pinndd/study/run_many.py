@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinndd.pinn.solving.parts import PROCESSES, process_count
+from pinndd.stopping import at_forced_stop
 
-_PATIENCE = 5.0
-"""Seconds that a process has to stop by itself after Ctrl-C."""
+_PATIENCE = 0.9
+"""Seconds that a process has to stop by itself."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,24 @@ def run_many(
     """
     waiting = list(jobs)
     running: list[tuple[Job, subprocess.Popen[bytes], float]] = []
+    def kill() -> None:
+        for _, process, _ in running:
+            process.kill()
+
     try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                job = waiting.pop(0)
-                running.append((job, _start(job, at_once), time.monotonic()))
-                started(job)
-            time.sleep(pause)
-            for entry in list(running):
-                job, process, since = entry
-                code = process.poll()
-                if code is not None:
-                    running.remove(entry)
-                    finished(Finished(job, code, time.monotonic() - since))
+        with at_forced_stop(kill):
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    job = waiting.pop(0)
+                    running.append((job, _start(job, at_once), time.monotonic()))
+                    started(job)
+                time.sleep(pause)
+                for entry in list(running):
+                    job, process, since = entry
+                    code = process.poll()
+                    if code is not None:
+                        running.remove(entry)
+                        finished(Finished(job, code, time.monotonic() - since))
     finally:
         _stop([process for _, process, _ in running])
 
@@ -100,14 +106,16 @@ def _start(job: Job, at_once: int) -> subprocess.Popen[bytes]:
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait for processes that Ctrl-C has reached too, then end the others; at once if Ctrl-C comes again."""
+    """Tell processes to stop, whether or not Ctrl-C has reached them too, and end those that do not."""
     deadline = time.monotonic() + _PATIENCE
     try:
+        for process in processes:
+            process.terminate()
         for process in processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, deadline - time.monotonic()))
     finally:
         for process in processes:
             if process.poll() is None:
-                process.terminate()
+                process.kill()
                 process.wait()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import typer
 
+from pinndd.stopping import INTERRUPTED, asked_to_stop, stoppable
+
 BAD_INPUT = 2
 FAILED = 1
-INTERRUPTED = 130
 
 TRACEBACK = "PINNDD_TRACEBACK"
 """Environment variable: set to 1 to see the whole traceback of an error."""
@@ -19,12 +20,14 @@ TRACEBACK = "PINNDD_TRACEBACK"
 
 def report(message: object) -> None:
     """Print one line to the standard error."""
-    typer.secho(f"pinndd: {' '.join(str(message).split())}", fg=typer.colors.RED, err=True)
+    with suppress(OSError):  # the terminal may be gone
+        typer.secho(f"pinndd: {' '.join(str(message).split())}", fg=typer.colors.RED, err=True)
 
 
 def warn(message: object) -> None:
     """Print one line of warning to the standard error."""
-    typer.secho(f"pinndd: warning: {' '.join(str(message).split())}", fg=typer.colors.YELLOW, err=True)
+    with suppress(OSError):
+        typer.secho(f"pinndd: warning: {' '.join(str(message).split())}", fg=typer.colors.YELLOW, err=True)
 
 
 def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
@@ -33,14 +36,25 @@ def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
     raise typer.Exit(code)
 
 
+def unexpected(error: Exception) -> int:
+    """Print one line about an error that no command foresees, and return the exit code; the traceback, if a user wants it."""
+    _reraise_if_asked()
+    report(
+        f"unexpected {type(error).__name__}: {error}. This is a fault of pinndd, not of what was given to it; "
+        f"set {TRACEBACK}=1 to see where, and report that"
+    )
+    return FAILED
+
+
 @contextmanager
 def checking_input() -> Iterator[None]:
     """Everything that goes wrong in here is bad input."""
     try:
-        yield
-    except KeyboardInterrupt:
-        fail("stopped; nothing was written", INTERRUPTED)
-    except (ValueError, OSError, RuntimeError) as error:
+        with _answering(lambda: "nothing was written"):
+            yield
+    except typer.Exit:
+        raise
+    except (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
         _reraise_if_asked()
         fail(error)
 
@@ -59,15 +73,32 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
     from pinndd.study.results.run_folder import RunFolderError
 
     try:
-        yield
-    except KeyboardInterrupt:
-        fail(f"stopped; {resume if isinstance(resume, str) else resume()}", INTERRUPTED)
+        with _answering(resume if callable(resume) else lambda: resume):
+            yield
+    except typer.Exit:
+        raise
     except (CheckpointError, DataFileError, OutcomeFileError, RunConfigError, RunFolderError) as error:
         _reraise_if_asked()
         fail(error)
     except (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError) as error:
         _reraise_if_asked()
         fail(f"{error} (set {TRACEBACK}=1 to see where)", FAILED)
+
+
+@contextmanager
+def _answering(what_is_kept: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C in here ends with one line; so does whatever it makes of a library that was in the middle of something."""
+    with stoppable(lambda: report(f"stopped; {what_is_kept()}")) as answer:
+        try:
+            yield
+        except KeyboardInterrupt:
+            answer()
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception:
+            if not asked_to_stop():
+                raise
+            answer()
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def _reraise_if_asked() -> None:

@@ -10,6 +10,7 @@ import typer
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
+from pinndd.stopping import stoppable
 from pinndd.study.exploring.frames import open_frames
 from pinndd.study.solving import learners_of
 from pinndd.terminal.datafile import open_data
@@ -31,8 +32,9 @@ def explore(what: str, module: str | None, port: int | None, browser: bool) -> N
     with working("the page was not opened"):
         with ProgressBars():
             frames = open_frames(pde, data)
-        serve(frames, number, browser=browser, ready=lambda address: typer.echo(f"open {address} (Ctrl-C ends it)"))
-    typer.echo("stopped; the page is closed, nothing was written")
+        with stoppable(lambda: typer.echo("stopped; the page is closed, nothing was written")) as closed:
+            serve(frames, number, browser=browser, ready=lambda address: typer.echo(f"open {address} (Ctrl-C ends it)"))
+            closed()
 
 
 def _opened(what: str, module: str | None) -> tuple[PDE, SyntheticData | None]:

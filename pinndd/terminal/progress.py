@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pinndd.pinn.solving.telling import telling
+from pinndd.stopping import at_forced_stop
 
 
 class ProgressBars:
@@ -37,6 +38,7 @@ class ProgressBars:
     def __enter__(self) -> ProgressBars:
         self._bars.start()
         self._listening.enter_context(telling(self))
+        self._listening.enter_context(at_forced_stop(self.console.show_cursor))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

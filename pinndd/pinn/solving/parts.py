@@ -28,6 +28,7 @@ from torch import Tensor
 from pinndd.pinn.declare.loading import MODULE, SOURCE, PDEModuleError, load_remembered
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, ModuleSource
 from pinndd.pinn.solving.telling import tell
+from pinndd.stopping import when_stopped
 
 PROCESSES = "PINNDD_PROCESSES"
 """Environment variable: how many processes compute true solutions. Default: the processors that this process may use."""
@@ -150,6 +151,7 @@ def _elsewhere(pde: PDE, solve: Solve, values: BoundaryValues, first: int, proce
         futures: list[Future[Array | None]] = [executor.submit(_solve_here, pde.source, os.getcwd(), each) for each in sent]
     found: list[Tensor] = []
     done = False
+    when_stopped(lambda: _kill(executor))
     try:
         for future in futures:
             answer = future.result()
@@ -167,6 +169,12 @@ def _elsewhere(pde: PDE, solve: Solve, values: BoundaryValues, first: int, proce
         if not done:
             executor.shutdown(wait=False, kill_workers=True)
     return found if len(found) == len(sent) else None
+
+
+def _kill(executor: Any) -> None:
+    """End the processes of an executor at once."""
+    for process in list((executor._processes or {}).values()):
+        process.kill()
 
 
 @contextmanager
