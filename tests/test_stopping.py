@@ -25,9 +25,9 @@ time.sleep(30)
 # a library that swallows the interrupt, or a factorisation that does not see it
 DEAF = """
 with stoppable(say), at_forced_stop(lambda: Path(sys.argv[2]).write_text("saved")):
-    print("up", flush=True)
     while True:
         try:
+            print("up", flush=True)
             time.sleep(30)
         except KeyboardInterrupt:
             pass
