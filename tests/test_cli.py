@@ -251,6 +251,12 @@ def test_wrong_usage_is_one_line(run, arguments, parts):
         (["--sensors", "many"], ["--sensors many", "9,12,18"]),
         (["--sensors", "9", "--protocol", "retrain"], ["--sensors", "sensors has it"]),
         (["--sensors", "9", "--boundary-points", "9"], ["--boundary-points", "retrain has it"]),
+        (["--boundary-points", "99999999"], ["boundary points 99999999 would need at least 640 GB of memory", "are free"]),
+        (["--points", f"1{'0' * 30}"], ["would need at least"]),
+        (["--protocol", "amortised", "--tuples", "99999999"], ["tuples 99999999 would need at least"]),
+        (["--sensors", f"9,1{'0' * 23}"], ["would need at least"]),
+        (["--test-conditions", f"1{'0' * 23}"], ["test conditions 1", "would need at least"]),
+        (["--seeds", f"1{'0' * 23}"], ["--seeds", "from 1 to 1000000"]),
     ],
 )
 def test_bad_options_are_refused_before_any_work(run, arguments, parts, tmp_path):

@@ -1,7 +1,8 @@
 """``pinndd solve``: what it prints and writes, and what every mistake is told before any work."""
 
-import os
+import errno
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -121,7 +122,10 @@ def test_mistakes_are_noticed_before_any_work(refused, tmp_path, words, message)
 
 
 def test_a_folder_that_may_not_be_written_to_is_noticed(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    def refuse(**given):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     assert "may not be written to; choose another place" in refused("heat", *ZERO, "--out", "a.nc")
 
 

@@ -1,6 +1,7 @@
 """A file that cannot be written is noticed before any work, by one message for all commands."""
 
-import os
+import errno
+import tempfile
 
 import pytest
 
@@ -32,6 +33,9 @@ def test_a_folder_and_a_file_in_place_of_a_folder_are_refused(tmp_path):
 
 
 def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    def refuse(**given):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # root may write everywhere
     with pytest.raises(ValueError, match="may not be written to; choose another place"):
         require_writable("--out", tmp_path / "a.csv", overwrite=False)

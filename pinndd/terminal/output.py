@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 
@@ -21,8 +21,23 @@ def require_writable(option: str, path: Path, *, overwrite: bool | None) -> None
         raise ValueError(f"{option} {path} is a folder: name a file in it")
     if path.exists() and not overwrite:
         raise ValueError(f"{option} {path} exists: choose another file{', or add --overwrite' if overwrite is False else ''}")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    require_folder(option, path.parent)
+
+
+def require_folder(option: str, path: Path) -> None:
+    """Make sure that files may be written into a folder, or that it may be made.
+
+    Raises:
+        ValueError: no file can be made there.
+    """
+    folder = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
     if not folder.is_dir():
         raise ValueError(f"{option} {path}: {folder} is a file, not a folder; choose another place")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{option} {path}: the folder {folder} may not be written to; choose another place")
+    try:
+        # permissions alone do not know of file systems that are read only, of quotas, or of the rights of root
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"{option} {path}: the folder {folder} may not be written to; choose another place ({error.strerror})"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -143,12 +144,14 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
 
 
 def _require_numbers(options: Options) -> None:
-    lowest = {"seeds": 1, "test_conditions": 2, "seed": 0, "points": 1, "boundary_points": 1}
-    lowest |= {"tuples": 1, "boundary_tuples": 1, "conditions": 1}
-    for name, low in lowest.items():
+    largest, counted = 1_000_000, math.inf  # how much memory they take is looked at where all is known
+    ranges = {"seeds": (1, largest), "seed": (0, largest), "test_conditions": (2, counted)}
+    ranges |= dict.fromkeys(("points", "boundary_points", "tuples", "boundary_tuples", "conditions"), (1, counted))
+    for name, (low, high) in ranges.items():
         value = getattr(options, name)
-        if value is not None and not low <= value <= 1_000_000:
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number from {low} to 1000000")
+        if value is not None and not low <= value <= high:
+            top = "on" if high is counted else f"to {high}"
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number from {low} {top}")
 
 
 def require_device(name: str) -> None:

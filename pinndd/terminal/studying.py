@@ -17,6 +17,7 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
 from pinndd.terminal.errors import checking_input, warn, working
+from pinndd.terminal.output import require_folder
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
 from pinndd.terminal.tables import comparison_table, component_table, table_console
@@ -41,6 +42,9 @@ def study(
         settings = study_settings(pde, options)
         path = out or Path("runs") / pde.name
         RunFolder(path).require_free(resume=resume, overwrite=overwrite)
+        require_folder("--out", path)
+        if results is not None:
+            require_folder("--results", results)
         asked = named_protocols(protocol, options, usual_protocols())
         sizes = protocol_settings(pde, asked, options)
         chosen, skipped = choose_protocols(pde, asked, settings, sizes)

@@ -17,6 +17,7 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.run import choose_protocols, usual_protocols
 from pinndd.study.run_many import Finished, Job, run_many
 from pinndd.terminal.errors import FAILED, checking_input, report, working
+from pinndd.terminal.output import require_folder
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
 
@@ -52,6 +53,8 @@ def study_many(
             raise ValueError(f"--jobs {jobs}: expected a whole number from 1 on")
         file = results_file(results, out, options)
         load_benchmark(file)
+        require_folder("--results", file.parent)
+        require_folder("--out", out)
         plan = _plan(modules or [name for name, _ in list_pdes()], protocol, out, options, resume, overwrite)
     for line in plan.skipped:
         typer.echo(line)

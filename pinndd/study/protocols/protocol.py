@@ -14,6 +14,7 @@ from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study, quiet
 from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_of
+from pinndd.study.protocols.memory import beyond_memory
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.words import ProtocolWords
@@ -120,7 +121,7 @@ class Protocol(Generic[S]):
             return "it is not repeated at other sizes; leave out --curve"
         if settings.measure.derivatives and not self.derivatives:
             return "its conditioned models know values only; take a distance without derivatives"
-        return self.nonsense(pde, size)
+        return self.nonsense(pde, size) or beyond_memory(pde, size, settings)
 
     def _require_parts(self, pde: PDE, settings: StudySettings) -> None:
         """Make sure that learner, judges, risk, distance and shifts exist and fit the equation.
