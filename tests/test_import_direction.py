@@ -43,6 +43,7 @@ WHEN_CALLED = {
     "study/cross_table.py": {"pinndd"},
     "learners/compiled.py": {"torch"},
     "learners/scikit.py": {"sklearn"},
+    "vision/datasets/converting.py": {"pandas"},
     "vision/datasets/finding.py": {"pooch"},
     "vision/datasets/loading.py": {"sklearn"},
     "study/classification/baselines.py": {"sklearn"},

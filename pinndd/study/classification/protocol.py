@@ -210,8 +210,9 @@ class EvaluationProtocol:
                 f"the protocol is for the data set {self.dataset!r}, got {dataset.name!r}: load the former, "
                 "or pass a protocol of your own"
             )
-        for name, own, other in (("mean", self.mean, numbers(dataset.mean)), ("std", self.std, numbers(dataset.std))):
-            near = (math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) for a, b in zip(own, other, strict=False))
+        units = numbers(dataset.std)
+        for name, own, other in (("mean", self.mean, numbers(dataset.mean)), ("std", self.std, units)):
+            near = (abs(a - b) <= 1e-4 * unit for a, b, unit in zip(own, other, units, strict=False))
             if own and not (len(own) == len(other) and all(near)):
                 raise ValueError(
                     f"the set is for inputs standardised with {name} {own}, those of {dataset.name!r} were with {other}: load "

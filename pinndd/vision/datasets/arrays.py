@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from pinndd.vision.datasets.converting import Channels, as_inputs, as_labels
 from pinndd.vision.datasets.dataset import Dataset, check_inputs, check_labels
 
 
@@ -20,6 +19,7 @@ def from_arrays(
     test: tuple[Any, Any] | None = None,
     test_share: float = 0.3,
     classes: Sequence[str] | None = None,
+    channels: Channels | None = None,
     name: str = "own data",
     seed: int = 0,
 ) -> Dataset:
@@ -27,11 +27,13 @@ def from_arrays(
 
     Args:
         inputs: images ``(N, C, H, W)`` or grey ones ``(N, H, W)``, or a table ``(N, d)``: a tensor, an array, a frame, or a
-            sequence of one array per example. Any numbers; they become float32, standardised.
+            sequence of one array per example. Any real numbers; they are standardised, in float64 where float32 would not hold
+            them, and become float32.
         labels: ``(N,)``, integers from 0.
         test: inputs and labels to test with; without, a share of the examples is held out, the same of every class.
         test_share: the share, in (0, 1).
         classes: names, by label; without, the labels up to the greatest are their own names.
+        channels: ``"last"`` for images ``(N, H, W, C)``, ``"first"``; without, images that seem to have them last are refused.
         name: of the set, for errors.
         seed: of the draw of the share.
 
@@ -39,14 +41,20 @@ def from_arrays(
         The set.
 
     Raises:
-        ValueError: images are of mixed size, a value is no number or not finite, a label is out of range, a class has no
-            example to train on (or, if a share is held out, fewer than two), or the share is not in (0, 1).
+        ValueError: images are of mixed size or seem to have their channels last, a value is no number, masked, missing, not
+            finite or too large to standardise, a column keeps less than half of its different values in float32, a label is out
+            of range, there are fewer than two classes, one has no example to train on (or, if a share is held out, fewer than
+            two), or the share is not in (0, 1).
     """
-    given, place = (_numbers(inputs, name), _integers(labels, name)), f"{name}, training part"
+    given, place = (as_inputs(inputs, name, channels), as_labels(labels, name)), f"{name}, training part"
     check_inputs(given[0], place)
     names = tuple(classes) if classes is not None else tuple(str(k) for k in range(_classes(given[1])))
     check_labels(given[1], len(given[0]), names, place)
+    if len(names) < 2:
+        raise ValueError(f"{place}: there is one class, expected two or more")
     counts = torch.bincount(given[1], minlength=len(names))
+    if not int(counts[0]) and bool(counts[1:].all()):
+        raise ValueError(f"{place}: the labels begin at 1, expected 0: give labels - 1")
     if not bool(counts.all()):
         raise ValueError(
             f"{place}: class {int((counts == 0).nonzero()[0])} has no example: number the classes without gaps, "
@@ -54,7 +62,7 @@ def from_arrays(
         )
     if test is not None:
         other = f"{name}, test part"
-        return Dataset.standardised(name, given, (_numbers(test[0], other), _integers(test[1], other)), names)
+        return Dataset.standardised(name, given, (as_inputs(test[0], other, channels), as_labels(test[1], other)), names)
     kept, held = stratified_split(given[1], test_share, torch.Generator().manual_seed(seed))
     return Dataset.standardised(name, (given[0][kept], given[1][kept]), (given[0][held], given[1][held]), names)
 
@@ -90,39 +98,3 @@ def stratified_split(labels: Tensor, share: float, generator: torch.Generator) -
 
 def _classes(labels: Tensor) -> int:
     return int(labels.max()) + 1 if labels.numel() else 0
-
-
-def _numbers(inputs: Any, place: str) -> Tensor:
-    """Return inputs as float32, grey images with their channel."""
-    values = inputs.detach() if isinstance(inputs, Tensor) else torch.tensor(_array(inputs, place), dtype=torch.float32)
-    values = values.to(torch.float32)
-    return values[:, None] if values.ndim == 3 else values
-
-
-def _array(inputs: Any, place: str) -> NDArray[Any]:
-    # numpy makes no array of examples that differ in shape, and its message does not say which one differs
-    if isinstance(inputs, list | tuple) or getattr(inputs, "dtype", None) == np.dtype(object):
-        examples = [np.asarray(example) for example in inputs]
-        for where, example in enumerate(examples):
-            if example.shape != examples[0].shape:
-                raise ValueError(
-                    f"{place}: example {where} has shape {example.shape} and example 0 {examples[0].shape}: "
-                    "resize or crop them to one size"
-                )
-        inputs = np.stack(examples) if examples else np.zeros(0)
-    array = np.asarray(inputs)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{place}: inputs have dtype {array.dtype}, expected numbers: turn words into numbers first")
-    return array
-
-
-def _integers(labels: Any, place: str) -> Tensor:
-    """Return labels as int64 where they are integers; others are refused later, by their dtype."""
-    if isinstance(labels, Tensor):
-        values = labels.detach()
-    else:
-        array = np.asarray(labels)
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"{place}: labels have dtype {array.dtype}, expected integers: number the classes from 0")
-        values = torch.tensor(array)
-    return values if values.is_floating_point() or values.dtype == torch.bool else values.to(torch.int64)

@@ -24,7 +24,7 @@ class Dataset:
         test_inputs: like the inputs to train on.
         test_labels: like the labels to train on.
         classes: names of the classes, by label.
-        mean: what was taken off, ``(C, 1, 1)`` or ``(d,)``.
+        mean: what was taken off, ``(C, 1, 1)`` or ``(d,)``, in the dtype that the inputs came in.
         std: what was divided by, of the same shape.
 
     Raises:
@@ -61,23 +61,33 @@ class Dataset:
 
         Args:
             name: of the set.
-            train: inputs and labels.
+            train: inputs, float32 or float64, and labels.
             test: inputs and labels.
             classes: names of the classes, by label.
 
         Raises:
-            ValueError: as for the class.
+            ValueError: as for the class, or the variance of a channel or column overflows or vanishes, or a column of a table keeps
+                less than half of its different values in float32.
         """
         check_inputs(train[0], f"{name}, training part")
         check_alike(train[0], test[0], name)
         # a channel of images has one mean over all pixels, a column of a table has its own
         axes = (0, 2, 3) if train[0].ndim == 4 else (0,)
         std, mean = torch.std_mean(train[0], axes, correction=0, keepdim=True)
+        constant = train[0].amax(axes, keepdim=True) == train[0].amin(axes, keepdim=True)
+        lost = ~(constant | (std > 0)) | ~torch.isfinite(std) | ~torch.isfinite(mean)
+        if bool(lost.any()):
+            where = int(lost.flatten().nonzero()[0])
+            raise ValueError(
+                f"{name}: the values of {'channel' if train[0].ndim == 4 else 'column'} {where} are too large or too small for the "
+                f"variance of {train[0].dtype}: multiply them by a constant first"
+            )
         # a channel that never changes keeps its unit
-        std, mean = torch.where(std > 0, std, 1.0)[0], mean[0]
+        std, mean = torch.where(constant, 1.0, std)[0], mean[0]
         # in place after the first copy: the images of CIFAR-10 take 600 MB
-        inputs = ((part[0] - mean).div_(std) for part in (train, test))
-        return cls(name, next(inputs), train[1], next(inputs), test[1], tuple(classes), mean, std)
+        inputs = [(part[0] - mean).div_(std).to(torch.float32) for part in (train, test)]
+        _check_resolution(train[0], inputs[0], name)
+        return cls(name, inputs[0], train[1], inputs[1], test[1], tuple(classes), mean, std)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,6 +146,19 @@ def check_alike(train: Tensor, test: Tensor, place: str) -> None:
             f"{place}: an example of the training part has shape {tuple(train.shape[1:])}, one of the test part "
             f"{tuple(test.shape[1:])}: bring them to one size"
         )
+
+
+def _check_resolution(given: Tensor, inputs: Tensor, place: str) -> None:
+    """Refuse a column of a table in float64 whose values float32 cannot tell apart, since one of them is far from the others."""
+    if given.ndim != 2 or given.dtype != torch.float64:
+        return
+    for column in range(given.shape[1]):
+        before, after = (len(torch.unique(values[:, column])) for values in (given, inputs))
+        if 2 * after < before:
+            raise ValueError(
+                f"{place}: column {column} has {before} different values, {after} once they are standardised in float32: some are "
+                "far from all others; leave them out, or take the logarithm or ranks"
+            )
 
 
 def check_labels(

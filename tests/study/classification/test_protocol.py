@@ -100,6 +100,10 @@ def test_sets_and_data_sets_that_do_not_fit(shapes, generator):
         ValueError, match=r"the set is for inputs standardised with mean .* load the data set in the same way"
     ):
         protocol.check(data, replace(shapes, mean=shapes.mean + 0.1))
+    # means are compared in units of the spread: of seconds since 1970, an hour is a ten-thousandth of a ten-thousandth
+    late = replace(shapes, mean=shapes.mean.double() + 1.7e9)
+    with pytest.raises(ValueError, match="standardised with mean"):
+        EvaluationProtocol().on(late).check(data, replace(late, mean=late.mean + 3600))
     with pytest.raises(ValueError, match="standardised with std"):
         protocol.check(data, replace(shapes, std=shapes.std.expand(3, 1, 1)))
     with pytest.raises(
