@@ -61,16 +61,19 @@ def expectation_maximisation(
         most: iterations.
 
     Raises:
-        ValueError: the rows, the weights or the settings do not fit, a row has no recorded cell, or a variable is recorded in no
-            row and there is no start (states of such a variable are interchangeable: a symmetric start would never leave).
+        ValueError: the rows, the weights or the settings do not fit, every weight is zero, a row has no recorded cell, or a variable
+            is recorded in no row of positive weight and there is no start (states of such a variable are interchangeable: a
+            symmetric start would never leave).
         ImpossibleEvidenceError: a row has probability zero under the start.
     """
-    if most < 1 or tolerance < 0:
+    if most < 1 or not tolerance >= 0:
         raise ValueError(f"expectation_maximisation: most={most} must be at least 1 and tolerance={tolerance} not negative")
     prior = prior or MaximumLikelihood()
     groups = patterns(structure, rows)
     check_weights(weights, len(rows), leading=False)
     mass = len(rows) if weights is None else float(weights.sum())
+    if not mass > 0:
+        raise ValueError("expectation_maximisation: all weights are zero, so no row counts: give at least one a positive weight")
     tables = _available_case(structure, rows, weights) if start is None else _started(structure, start)
     objective: list[float] = []
     for _ in range(most):
@@ -101,8 +104,10 @@ def _started(structure: Structure, start: BayesianNetwork) -> dict[str, Tensor]:
 
 def _available_case(structure: Structure, rows: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
     """Estimate each table from the rows that record its whole family, if every variable is recorded somewhere."""
-    recorded = (check_rows(structure, rows) != MISSING).any(0)
+    counted = check_rows(structure, rows) if weights is None else check_rows(structure, rows)[weights > 0]
+    recorded = (counted != MISSING).any(0)
     for name in structure.names:
         if not bool(recorded[structure.index(name)]):
-            raise ValueError(f"variable {name!r} is recorded in no row: give a start whose states of it differ")
+            which = "no row" if weights is None else "no row of positive weight"
+            raise ValueError(f"variable {name!r} is recorded in {which}: give a start whose states of it differ")
     return dict(available_case(structure, rows, prior=BDeu(1.0), weights=weights).tables)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import torch
 
+from pinndd.bayesnet.hospital_csv import csv_lines, file_text, word_among
 from pinndd.bayesnet.hospitals import Hospitals
 from pinndd.bayesnet.network import Structure, Variable
 from pinndd.bayesnet.rows import MISSING
 
-_MARKS = ("", "?", "NA")
-"""Cells that mean: not recorded."""
+_MARKS = ("", "?", ".", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None")
+"""Cells that mean: not recorded, as people, R, pandas and databases write it."""
 
 
 class HospitalFileError(ValueError):
@@ -27,9 +28,10 @@ class HospitalFile:
     """A CSV file with one header line.
 
     Attributes:
-        path: of it, UTF-8.
+        path: of it, UTF-8, with commas, semicolons, tabs or bars between its cells.
         codebook: states that this hospital declares for columns of its own, in any order; checked against the common ones.
-        recode: for a column, the state that each of the file's own words stands for; other words are taken as they are.
+        recode: for a column, the state that each of the file's own words stands for, or a mark of missing cells; other words
+            are taken as they are.
         ignore: columns that are not to be used, for example a patient number; the report lists them.
     """
 
@@ -78,15 +80,19 @@ def read_hospitals(
     files: Mapping[str, HospitalFile | Path | str],
     variables: Sequence[Variable],
     *,
-    missing: Collection[str] = _MARKS,
+    missing: Collection[str] | None = None,
     disjoint: Collection[str] = (),
 ) -> tuple[Hospitals, tuple[FileReport, ...]]:
-    """Read one CSV file per hospital; blanks around a cell do not count.
+    """Read one CSV file per hospital, or a single one; blanks around a cell do not count.
+
+    A cell that is the same number as one declared state alone is that state, since programs turn a column of whole numbers with
+    gaps into 1.0 and 2.0, or 1,0 and 2,0.
 
     Args:
         files: for each hospital its file.
         variables: with all states that any hospital may use.
-        missing: cells that mean: not recorded.
+        missing: cells that mean: not recorded; None: those that programs write for it (empty, ?, ., NA, NaN, NULL, None and the
+            like), but for columns with such a state.
         disjoint: columns in which hospitals may have no state in common. Elsewhere, two hospitals that each use two states or
             more, none of them in common, are taken to code the column differently.
 
@@ -97,14 +103,19 @@ def read_hospitals(
         HospitalFileError: a file cannot be read or is empty, a column is unknown or repeated, a line has too few or too many
             cells, a state is not declared, two hospitals code a column differently, a codebook differs from the states, or see
             `Hospitals`: no shared column.
-        ValueError: the variables do not fit together, or ``disjoint`` names an unknown one.
+        ValueError: the variables do not fit together, ``disjoint`` names an unknown one, or ``missing`` a declared state.
     """
     structure = Structure(tuple(variables), {})
+    for word, variable in product(missing or (), structure.variables):
+        if word_among(word, variable.states) is not None:
+            raise ValueError(
+                f"missing names {word!r}, which is a state of {variable.name!r}: recode the cells that mean that nothing was recorded"
+            )
     tables: list[list[list[int]]] = []
     reports: list[FileReport] = []
     for hospital, file in files.items():
         given = file if isinstance(file, HospitalFile) else HospitalFile(Path(file))
-        codes, report = _read(hospital, given, structure, frozenset(missing))
+        codes, report = _read(hospital, given, structure, frozenset(_MARKS if missing is None else missing))
         tables.append(codes)
         reports.append(report)
     _check_same_coding(structure, tables, reports, disjoint)
@@ -121,8 +132,8 @@ def _read(
     hospital: str, file: HospitalFile, structure: Structure, missing: frozenset[str]
 ) -> tuple[list[list[int]], FileReport]:
     """Return the codes of the rows with a recorded cell, and the report."""
-    lines = _lines(file.path)
-    header = [cell.strip() for cell in lines[0][1]]
+    lines = _lines(file.path, (*structure.names, *file.ignore))
+    header = lines[0][1]
     _check_header(file, header, structure)
     used = [k for k, name in enumerate(header) if name not in file.ignore]
     rows: list[list[int]] = []
@@ -133,9 +144,7 @@ def _read(
             )
         row = [MISSING] * len(structure.names)
         for k in used:
-            word = cells[k].strip()
-            if word not in missing:
-                row[structure.index(header[k])] = _code(file, structure[header[k]], word, number)
+            row[structure.index(header[k])] = _code(file, structure[header[k]], cells[k], number, missing)
         rows.append(row)
     kept = [row for row in rows if any(code != MISSING for code in row)]
     if not kept:
@@ -155,12 +164,10 @@ def _read(
     )
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
+def _lines(path: Path, known: Collection[str]) -> list[tuple[int, list[str]]]:
     """Return the lines that are not blank, with their numbers."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if cells]
+        lines = csv_lines(file_text(path), known)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise HospitalFileError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
     if not lines:
@@ -192,15 +199,20 @@ def _check_header(file: HospitalFile, header: list[str], structure: Structure) -
             )
 
 
-def _code(file: HospitalFile, variable: Variable, word: str, number: int) -> int:
-    state = file.recode.get(variable.name, {}).get(word, word)
-    if state not in variable.states:
-        became = "" if state == word else f", recoded to {state!r},"
-        raise HospitalFileError(
-            f"{file.path}, line {number}, column {variable.name!r}: value {word!r}{became} is not a declared state, expected one "
-            f"of {', '.join(variable.states)}; declare it, recode it, or name it in missing"
-        )
-    return variable.code(state)
+def _code(file: HospitalFile, variable: Variable, word: str, number: int, missing: frozenset[str]) -> int:
+    recode = file.recode.get(variable.name, {})
+    said = word_among(word, recode)
+    meant = word if said is None else recode[said]
+    state = word_among(meant, variable.states)
+    if state is not None:
+        return variable.code(state)
+    if word_among(meant, missing) is not None:
+        return MISSING
+    became = "" if meant == word else f", recoded to {meant!r},"
+    raise HospitalFileError(
+        f"{file.path}, line {number}, column {variable.name!r}: value {word!r}{became} is not a declared state, expected one "
+        f"of {', '.join(variable.states)}; declare it, recode it, or name it in missing"
+    )
 
 
 def _check_same_coding(

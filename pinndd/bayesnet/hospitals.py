@@ -24,8 +24,8 @@ class Hospitals:
         membership: position of the hospital of each row, ``(N,)``, int64.
 
     Raises:
-        ValueError: the rows do not fit, there are fewer than two hospitals or two of one name, a hospital is empty, or none of
-            its recorded columns is recorded by another one.
+        ValueError: the rows do not fit, there is no hospital or two have one name, a hospital is empty, or there are several and
+            none of its recorded columns is recorded by another one.
     """
 
     variables: tuple[Variable, ...]
@@ -37,8 +37,8 @@ class Hospitals:
         check_rows(Structure(self.variables, {}), self.rows)
         if self.membership.shape != (len(self.rows),):
             raise ValueError(f"membership has shape {tuple(self.membership.shape)}, expected ({len(self.rows)},)")
-        if len(set(self.names)) < max(2, len(self.names)):
-            raise ValueError(f"hospitals {', '.join(self.names)}: expected at least two different names")
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise ValueError(f"hospitals {', '.join(self.names) or 'none'}: expected one or more, of different names")
         outside = (self.membership < 0) | (self.membership >= len(self.names))
         if bool(outside.any()):
             row = int(outside.nonzero()[0])
@@ -47,7 +47,7 @@ class Hospitals:
             if not bool(self.records[k].any()):
                 raise ValueError(f"hospital {name!r} is empty: it has no recorded cell; leave it out")
         for k, name in enumerate(self.names):
-            if not bool((self.records[k] & (self.records.sum(0) > 1)).any()):
+            if len(self.names) > 1 and not bool((self.records[k] & (self.records.sum(0) > 1)).any()):
                 columns = ", ".join(self.columns(name))
                 raise ValueError(
                     f"hospital {name!r} shares no column with another one (its columns: {columns}): rename columns that mean "

@@ -162,6 +162,10 @@ def test_a_missing_variable_that_nothing_tells_of_does_not_count():
         ([[0, 1]], {"most": 0}, "most=0 must be at least 1"),
         ([[0, 1]], {"tolerance": -1.0}, "tolerance=-1.0 not negative"),
         ([[0, 1]], {"weights": torch.ones(1, 1)}, r"weights have shape \(1, 1\), expected \(1,\)"),
+        ([[0, 1]] * 2, {"weights": torch.zeros(2)}, "all weights are zero, so no row counts: give at least one"),
+        ([[0, 1]], {"weights": torch.zeros(1), "prior": BDeu(1.0)}, "all weights are zero"),
+        ([[0, 1], [0, -1]], {"weights": torch.tensor([0.0, 1.0])}, "variable 'b' is recorded in no row of positive weight"),
+        ([[0, 1]], {"tolerance": float("nan")}, "tolerance=nan not negative"),
         ([[0, 1]], {"start": load_network("asia")}, "another structure"),
     ],
 )

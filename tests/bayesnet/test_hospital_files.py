@@ -109,3 +109,88 @@ def test_no_file_and_no_shared_column_are_refused(write, tmp_path):
     files = {"north": write("n.csv", NORTH), "south": write("s.csv", "stage\nI\n")}
     with pytest.raises(HospitalFileError, match=r"'north' shares no column .*its columns: sex, smoker.*south = .*s\.csv"):
         read_hospitals(files, VARIABLES)
+
+
+TABLE = [["no", "I"], ["", "II"], ["yes", "?"], ["no", "III"]]
+
+
+def lines(separator, rows=TABLE, header=("smoker", "stage")):
+    return "".join(separator.join(cells) + "\n" for cells in (header, *rows))
+
+
+class TestOneTable:
+    def test_is_a_table_like_any_other(self, write):
+        table, (report,) = read_hospitals({"all": write("all.csv", lines(","))}, VARIABLES[1:])
+        assert table.names == ("all",)
+        assert table.rows.tolist() == [[0, 0], [MISSING, 1], [1, MISSING], [0, 2]]
+        assert (report.rows_used, report.cells_missing) == (4, 2)
+
+    @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " ; ", ", "])
+    @pytest.mark.parametrize("start", ["", "\ufeff", "sep={}\n", "\ufeffsep={}\r\n"])
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_has_any_separator_mark_and_line_end(self, write, separator, start, end):
+        if start:
+            end = "\n"
+        text = start.format(separator.strip(" ")) + lines(separator).replace("\n", end)
+        assert read_hospitals({"all": write("all.csv", text)}, VARIABLES[1:])[0].rows.tolist() == [
+            [0, 0],
+            [MISSING, 1],
+            [1, MISSING],
+            [0, 2],
+        ]
+
+    def test_names_may_hold_the_other_separators(self, write):
+        named = (Variable("smoker, now", ("no", "yes")), Variable("stage; T|N", ("I", "II")))
+        for separator in ",;\t|":
+            text = "\n".join(separator.join(f'"{cell}"' for cell in row) for row in (("smoker, now", "stage; T|N"), ("yes", "II")))
+            assert read_hospitals({"all": write("all.csv", text)}, named)[0].rows.tolist() == [[1, 1]]
+        # unquoted, only the right separator makes known names of the header
+        text = "smoker, now\tstage; T|N\nyes\tII\n"
+        assert read_hospitals({"all": write("all.csv", text)}, named)[0].rows.tolist() == [[1, 1]]
+
+    @pytest.mark.parametrize("cell", ["", "?", ".", "NA", "N/A", "<NA>", "NaN", "nan", "NULL", "None", " NA "])
+    def test_marks_of_missing_cells(self, write, cell):
+        text = lines(",", [["no", "I"], [cell, "II"]])
+        assert read_hospitals({"all": write("all.csv", text)}, VARIABLES[1:])[0].rows.tolist() == [[0, 0], [MISSING, 1]]
+
+    def test_a_state_is_no_mark(self, write):
+        named = (Variable("region", ("NA", "EU")), Variable("drink", ("None", "some")))
+        file = write("all.csv", "region,drink\nNA,None\nEU,NA\n")
+        assert read_hospitals({"all": file}, named)[0].rows.tolist() == [[0, 0], [1, MISSING]]
+        with pytest.raises(ValueError, match="missing names 'NA', which is a state of 'region': recode"):
+            read_hospitals({"all": file}, named, missing=("NA",))
+
+    def test_a_word_can_be_recoded_to_a_mark(self, write):
+        file = HospitalFile(write("all.csv", lines(",", [["no", "I"], ["9", "II"]])), recode={"smoker": {"9": "NA"}})
+        assert read_hospitals({"all": file}, VARIABLES[1:])[0].rows.tolist() == [[0, 0], [MISSING, 1]]
+
+
+class TestNumbers:
+    NUMBERED = (Variable("smoke", ("0", "1")), Variable("stage", ("1", "2", "2.5")))
+
+    def read(self, write, rows, separator=",", **options):
+        file = HospitalFile(write("all.csv", lines(separator, rows, ("smoke", "stage"))), **options)
+        return read_hospitals({"all": file}, self.NUMBERED)[0].rows.tolist()
+
+    @pytest.mark.parametrize(("separator", "mark"), [(",", "."), (";", "."), (";", ","), ("\t", ",")])
+    def test_whole_numbers_that_became_decimal_are_the_same(self, write, separator, mark):
+        rows = [[cell.replace(".", mark) for cell in row] for row in (["0.0", "1.00"], ["1.0", "2.50"], ["", "2"], ["-0.0", "+2"])]
+        assert self.read(write, rows, separator) == [[0, 0], [1, 2], [MISSING, 1], [0, 1]]
+
+    def test_recoded_words_too(self, write):
+        assert self.read(write, [["7.0", "1"]], recode={"smoke": {"7": "1"}}) == [[1, 0]]
+
+    @pytest.mark.parametrize("cell", ["01", "1e0", "1.5", "-1", "1.", "1.0.0", "one", "1 0"])
+    def test_other_words_are_refused(self, write, cell):
+        with pytest.raises(HospitalFileError, match=rf"line 2, column 'smoke': value '{cell}' is not a declared state"):
+            self.read(write, [[cell, "1"]])
+
+    def test_a_number_that_is_two_states_is_refused(self, write):
+        with pytest.raises(HospitalFileError, match=r"value '1\.00' is not a declared state"):
+            read_hospitals({"all": write("all.csv", "dose\n1.00\n")}, (Variable("dose", ("1", "1.0")),))
+
+    def test_missing_numbers_too(self, write):
+        file = write("all.csv", "smoke,stage\n-9.0,1\n0,-9\n")
+        assert read_hospitals({"all": file}, self.NUMBERED, missing=("-9",))[0].rows.tolist() == [[MISSING, 0], [0, MISSING]]
+        with pytest.raises(ValueError, match=r"missing names '1\.0', which is a state of 'smoke'"):
+            read_hospitals({"all": file}, self.NUMBERED, missing=("1.0",))

@@ -69,7 +69,7 @@ def test_split_loses_only_what_a_hospital_does_not_record():
         ({"n": ("a",), "s": ("a",)}, "variable 'b' is recorded by no hospital"),
         ({"n": ("a",), "s": ("b",)}, "hospital 'n' shares no column"),
         ({"n": ("a", "b"), "s": ()}, "hospital 's' is empty"),
-        ({"n": ("a", "b")}, "at least two different names"),
+        ({}, "variable 'a' is recorded by no hospital"),
         ({k: ("a", "b") for k in "klmno"}, "4 rows are too few for 5 hospitals"),
     ],
 )

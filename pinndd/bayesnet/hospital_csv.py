@@ -1,0 +1,68 @@
+"""The cells of a CSV file as programs and people write it, and the declared word that a cell stands for."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection
+from io import StringIO
+from pathlib import Path
+
+SEPARATORS = (",", ";", "\t", "|")
+
+_SAID = re.compile(r"sep=(.)\r?\n")
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(?:[.,](\d+))?")
+
+
+def csv_lines(text: str, known: Collection[str]) -> list[tuple[int, list[str]]]:
+    """Return the lines that are not blank, with their numbers, their cells without blanks around them.
+
+    The separator is the one that Excel's first line ``sep=;`` says, or the one that makes known names of all cells of the header,
+    or else the one that makes most cells of it.
+
+    Args:
+        text: of the file.
+        known: names of columns.
+
+    Raises:
+        csv.Error: a quote is not closed, or the like.
+    """
+    said = _SAID.match(text)
+    skipped = 1 if said else 0
+    text = text[said.end() :] if said else text
+    separator = said.group(1) if said else max(SEPARATORS, key=lambda mark: _fits(text, mark, known))
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    return [(reader.line_num + skipped, [cell.strip() for cell in cells]) for cells in reader if cells]
+
+
+def word_among(word: str, known: Collection[str]) -> str | None:
+    """Return the known word that a cell stands for: itself, or the only one that is the same number, as 1 for 1.0 or 1,0."""
+    if word in known:
+        return word
+    number = _number(word)
+    same = [other for other in known if number is not None and _number(other) == number]
+    return same[0] if len(same) == 1 else None
+
+
+def file_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, without its byte order mark.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    return path.read_bytes().decode("utf-8-sig")
+
+
+def _fits(text: str, separator: str, known: Collection[str]) -> tuple[bool, int]:
+    header = next(csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), [])
+    cells = [cell.strip() for cell in header]
+    return bool(cells) and set(cells) <= set(known), len(cells)
+
+
+def _number(word: str) -> tuple[bool, str, str] | None:
+    """Return sign, whole part and decimals of a number, without zeros at the end; numbers with zeros in front are codes."""
+    match = _NUMBER.fullmatch(word)
+    if match is None:
+        return None
+    whole, decimals = match.group(1), (match.group(2) or "").rstrip("0")
+    return word.startswith("-") and (whole, decimals) != ("0", ""), whole, decimals
