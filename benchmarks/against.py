@@ -24,11 +24,11 @@ import pandas
 import torch
 from torch import Tensor
 
-from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.solving.given import GivenValues
 from pinndd.pinn.solving.solver import solve_given
+from pinndd.storage.writing import write_atomically
 from pinndd.study.results.writing import markdown_table
 
 MODULES = Path(__file__).parent / "against"

@@ -27,10 +27,10 @@ from pinndd.bayesnet import BDeu, estimate, expectation_maximisation, load_netwo
 from pinndd.bayesnet.counting import CountingLearner
 from pinndd.bayesnet.distilling import distill_rows
 from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
-from pinndd.checkpoint import write_json
 from pinndd.distances import KL, TotalVariation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
+from pinndd.storage.writing import write_json
 from pinndd.study.medical.hospitals.simulated import Trial, draw_trial
 
 ROWS, MISSING, PRIOR, SECONDS = 50, 0.26, BDeu(1.0), 60.0

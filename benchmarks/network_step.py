@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from pinndd.checkpoint import write_json
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
+from pinndd.storage.writing import write_json
 from pinndd.study.classification.dataset import labelled
 from pinndd.study.classification.training import Draw
 from pinndd.study.results.run_config import hardware, versions

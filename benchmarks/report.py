@@ -20,8 +20,8 @@ import pandas
 from pandas import DataFrame
 from PIL import Image
 
-from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.loading import list_pdes, load_pde
+from pinndd.storage.writing import write_atomically
 from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols import NAMES, protocol_named

@@ -32,7 +32,6 @@ from typing import Any
 import pandas
 import torch
 
-from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, pointwise_residual
 from pinndd.pinn.deepxde.training import DeepXDETraining, train_deepxde
@@ -43,6 +42,7 @@ from pinndd.pinn.solving.given import GivenValues
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.solver import probes, relative_gap, solve_given
 from pinndd.pinn.solving.truth import solutions
+from pinndd.storage.writing import write_atomically
 from pinndd.study.results.writing import markdown_table
 
 RESULT = Path(__file__).parent / "results" / "solve.json"

@@ -29,7 +29,7 @@ import pandas as pd
 import sklearn
 import torch
 
-from pinndd.checkpoint import write_json
+from pinndd.storage.writing import write_json
 from pinndd.study.classification.architecture_search import METHODS, Searches, SearchSettings, SearchStudy
 from pinndd.study.classification.repetitions import paired_differences
 from pinndd.study.results.intervals import mean_interval

@@ -21,9 +21,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from pinndd.checkpoint import write_json
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
+from pinndd.storage.writing import write_json
 from pinndd.study.classification.continual import ContinualProtocol, Trace, run_memories, table
 from pinndd.study.classification.memories import MEMORIES, DistilledMemory
 from pinndd.study.plots.continual import draw_continual

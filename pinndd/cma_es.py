@@ -11,12 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinndd.checkpoint import Checkpoint
+from pinndd.checkpoint import Checkpoint, CheckpointError, Layout
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.problem import DistillationProblem, Episodes
@@ -100,6 +101,12 @@ class _Generation(NamedTuple):
     seconds: float
 
 
+class _Numbers(msgspec.Struct):
+    """The numbers of a checkpoint: seconds of every generation since the start."""
+
+    seconds: list[float]
+
+
 class _Search:
     """A strategy, the generations it was told, and the best set among them. Only whole generations count."""
 
@@ -137,13 +144,20 @@ class _Search:
             "candidates": torch.from_numpy(np.array([g.candidates for g in self.told]).reshape(shape)),
             "risks": torch.from_numpy(np.array([g.risks for g in self.told]).reshape(shape[:2])),
         }
-        Checkpoint(self.configuration, {"seconds": [g.seconds for g in self.told]}, tensors).save(path)
+        Checkpoint(self.configuration, _Numbers([g.seconds for g in self.told]), tensors).save(path)
 
     def replay(self, path: Path) -> None:
         """Tell the strategy what `save` wrote; it has to be asked as well, to draw later what it would have drawn."""
-        stored = Checkpoint.load(path, self.configuration)
-        arrays = (stored.tensors[name].numpy() for name in ("candidates", "risks"))
-        for generation in zip(*arrays, stored.state["seconds"], strict=True):
+        population, dtype = self.strategy.population_size, torch.float64
+        layouts: dict[str, Layout] = {
+            "candidates": ((None, population, self.strategy.dim), dtype),
+            "risks": ((None, population), dtype),
+        }
+        stored = Checkpoint.load(path, self.configuration, _Numbers, layouts)
+        candidates, risks = (stored.tensors[name].numpy() for name in ("candidates", "risks"))
+        if not len(candidates) == len(risks) == len(stored.state.seconds):
+            raise CheckpointError(f"checkpoint {path} holds generations in part: delete it to start anew")
+        for generation in zip(candidates, risks, stored.state.seconds, strict=True):
             self._ask()
             self._tell(_Generation(*generation))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -20,6 +23,10 @@ class Constraint(ABC):
 
     kind: ClassVar[str]
     learnable: ClassVar[bool] = True
+
+    def refusal(self, value: Tensor) -> str:
+        """Return why tensors of this shape and dtype cannot obey, or an empty text."""
+        return "" if value.dtype.is_floating_point else f"is of {_plain(value.dtype)}, expected a floating type"
 
     @abstractmethod
     def to_free(self, value: Tensor) -> Tensor:
@@ -64,8 +71,15 @@ class Box(Constraint):
     def __post_init__(self) -> None:
         object.__setattr__(self, "low", tuple(float(v) for v in self.low))
         object.__setattr__(self, "high", tuple(float(v) for v in self.high))
-        if len(self.low) != len(self.high) or any(a >= b for a, b in zip(self.low, self.high, strict=False)):
+        below = all(-math.inf < a < b < math.inf for a, b in zip(self.low, self.high, strict=False))
+        if len(self.low) != len(self.high) or not self.low or not below:
             raise ValueError(f"Box: low {self.low} must be as long as high {self.high} and below it everywhere")
+
+    def refusal(self, value: Tensor) -> str:
+        count = value.shape[-1] if value.dim() else 1
+        if len(self.low) not in (1, count):
+            return f"has {count} entries in its last axis, expected {len(self.low)}"
+        return super().refusal(value)
 
     def to_free(self, value: Tensor) -> Tensor:
         low, high = value.new_tensor(self.low), value.new_tensor(self.high)
@@ -111,6 +125,11 @@ class Within(Constraint):
         """The bounding box."""
         return Box(self.low, self.high)
 
+    def refusal(self, value: Tensor) -> str:
+        if not value.dim() or len(self.low) < 2 or value.shape[-1] != len(self.low):
+            return f"has the shape {list(value.shape)}, expected {len(self.low)} entries in its last axis, 2 at least"
+        return super().refusal(value)
+
     def to_free(self, value: Tensor) -> Tensor:
         return self.box.to_free(value)
 
@@ -139,6 +158,10 @@ class Positive(Constraint):
     low: float = 1e-6
     high: float = 1e6
 
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high < math.inf:
+            raise ValueError(f"Positive: low {self.low} must be positive and below high {self.high}")
+
     def to_free(self, value: Tensor) -> Tensor:
         return value.log()
 
@@ -158,6 +181,9 @@ class Simplex(Constraint):
     """The last axis is a probability vector; the free parameters are logits."""
 
     kind: ClassVar[str] = "simplex"
+
+    def refusal(self, value: Tensor) -> str:
+        return super().refusal(value) if value.dim() else "is a single number, expected an axis of probabilities"
 
     def to_free(self, value: Tensor) -> Tensor:
         return value.clamp_min(torch.finfo(value.dtype).tiny).log()
@@ -181,6 +207,9 @@ class Fixed(Constraint):
     kind: ClassVar[str] = "fixed"
     learnable: ClassVar[bool] = False
 
+    def refusal(self, value: Tensor) -> str:
+        return ""
+
     def to_free(self, value: Tensor) -> Tensor:
         return value
 
@@ -197,13 +226,20 @@ class Fixed(Constraint):
 KINDS: dict[str, type[Constraint]] = {kind.kind: kind for kind in (Box, Within, Positive, Simplex, Fixed)}
 
 
-def constraint_from_json(description: dict[str, Any]) -> Constraint:
+def constraint_from_json(description: Mapping[str, Any]) -> Constraint:
     """Build the constraint that `Constraint.to_json` described.
 
     Raises:
-        ValueError: the kind is unknown to this version.
+        ValueError: the kind is unknown to this version, or a bound is missing, of another type or out of range.
     """
     kind = description.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"constraint of kind {kind!r} is not known: expected one of {', '.join(sorted(KINDS))}")
-    return KINDS[kind](**{k: v for k, v in description.items() if k != "kind"})
+    bounds = {k: v for k, v in description.items() if k != "kind"}
+    if unknown := sorted(set(bounds) - {f.name for f in fields(KINDS[kind])}):  # type: ignore[arg-type]
+        raise ValueError(f"constraint {kind!r} has no {unknown[0]!r}")
+    return msgspec.convert(bounds, KINDS[kind], dec_hook=lambda _, region: region_from_json(region))
+
+
+def _plain(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from pinndd.checkpoint import write_atomically
 from pinndd.constraints import Constraint, constraint_from_json
+from pinndd.storage.reading import Array, FileError, Reading, digest_of
+from pinndd.storage.writing import write_arrays
 
 FORMAT = "pinndd-synthetic-data"
-VERSION = 1
+VERSION = 2
 
 
-class DataFileError(ValueError):
+class DataFileError(FileError):
     """A file that is not a synthetic data set, or a damaged one."""
+
+
+class _Described(msgspec.Struct):
+    """What stands in the file beside the fields. In version 1 the checksum is that of the fields alone."""
+
+    format: str
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    checksum: str
+    constraints: dict[str, dict[str, Any]]
+    header: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,12 @@ class SyntheticData:
             odd = sorted(set(self.fields) ^ set(self.constraints))
             raise ValueError(f"SyntheticData: every field needs one constraint; {odd} has only one of the two")
         for name, value in self.fields.items():
+            if refusal := self.constraints[name].refusal(value):
+                raise ValueError(f"SyntheticData: field {name!r} {refusal}")
             if not bool(torch.isfinite(value.detach()).all()):
                 raise ValueError(f"SyntheticData: field {name!r} holds a value that is not finite")
             worst = self.constraints[name].violation(value.detach())
-            if worst > 1e-6:
+            if not worst <= 1e-6:
                 raise ValueError(f"SyntheticData: field {name!r} violates {self.constraints[name]} by {worst:.3g}")
 
     def __getitem__(self, name: str) -> Tensor:
@@ -88,56 +102,85 @@ class SyntheticData:
     def save(self, path: Path | str) -> None:
         """Write the set to ``path`` as ``.npz`` with a JSON header, atomically."""
         arrays = {name: value.detach().cpu().numpy() for name, value in self.fields.items()}
-        header = {
+        described = {
             "format": FORMAT,
             "version": VERSION,
-            "checksum": _checksum(arrays),
             "constraints": {name: c.to_json() for name, c in self.constraints.items()},
             "header": dict(self.header),
         }
-        text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
-        with write_atomically(Path(path)) as file:
-            named = {f"field.{name}": array for name, array in arrays.items()}
-            np.savez(file, allow_pickle=False, __header__=text, **named)
+        text = json.dumps({**described, "checksum": digest_of(described, arrays)}, sort_keys=True)
+        named = {f"field.{name}": array for name, array in arrays.items()}
+        write_arrays(Path(path), {"__header__": np.frombuffer(text.encode(), dtype=np.uint8), **named})
 
     @classmethod
     def load(cls, path: Path | str) -> SyntheticData:
         """Read a set that `save` wrote. Nothing is unpickled.
 
+        A file of version 1, whose checksum is that of the fields alone, is read with a warning.
+
         Raises:
             FileNotFoundError: there is no such file.
-            DataFileError: the file is not a synthetic data set, is damaged, or is from a newer version.
+            DataFileError: the file is not a synthetic data set, is damaged, or is from a newer version; a field is of a type or shape,
+                or holds values, that its constraint does not allow.
         """
         path = Path(path)
         if not path.exists():
             raise FileNotFoundError(f"no data file {path}: distill one with 'pinndd distill', or check the path")
-        try:
-            # numpy does not close a file that it cannot read
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                contents = {name: archive[name] for name in archive.files}
-        except (zipfile.BadZipFile, ValueError, TypeError, OSError, EOFError, KeyError) as error:
-            raise DataFileError(f"{path} is damaged or not an .npz file: distill it again") from error
-        try:
-            header = json.loads(bytes(contents.pop("__header__")).decode())
-            described = header["format"], header["version"], header["checksum"]
-        except (KeyError, ValueError, TypeError) as error:
-            raise DataFileError(f"{path} is not a distilled data set of pinndd (it has no header)") from error
-        if described[0] != FORMAT or described[1] > VERSION:
+        reading = Reading(path, "distill it again", DataFileError)
+        arrays = reading.arrays()
+        if "__header__" not in arrays or arrays["__header__"].dtype != np.uint8:
+            reading.fail("is not a distilled data set of pinndd (it has no header)")
+        parsed = reading.json(arrays.pop("__header__").tobytes())
+        described = reading.typed(parsed, _Described, "header")
+        if described.format != FORMAT or described.version > VERSION:
             raise DataFileError(
-                f"{path} has format {described[0]} version {described[1]}, "
+                f"{path} has format {described.format} version {described.version}, "
                 f"expected {FORMAT} up to version {VERSION}: update pinndd"
             )
-        arrays = {name.removeprefix("field."): array for name, array in contents.items()}
-        if _checksum(arrays) != described[2]:
-            raise DataFileError(f"{path} is damaged: its contents do not match its checksum; distill it again")
-        constraints = {name: constraint_from_json(c) for name, c in header["constraints"].items()}
-        return cls({k: torch.from_numpy(v.copy()) for k, v in arrays.items()}, constraints, header["header"])
+        if odd := sorted(name for name in arrays if not name.startswith("field.")):
+            reading.fail(f"holds an array {odd[0]!r}, which is no field")
+        fields = {name.removeprefix("field."): array for name, array in arrays.items()}
+        if _checksum(parsed, fields) != described.checksum:
+            reading.fail("is damaged: its contents do not match its checksum")
+        if described.version == 1:
+            warnings.warn(
+                f"{path} was written by pinndd 0.2.0 or before: its checksum is that of the points alone, so nobody can tell whether "
+                "its header was changed",
+                stacklevel=2,
+            )
+        constraints = {name: _constraint(reading, name, c) for name, c in described.constraints.items()}
+        tensors = {name: _tensor(reading, name, array) for name, array in fields.items()}
+        try:
+            return cls(tensors, constraints, described.header)
+        except (ValueError, RuntimeError) as error:
+            reading.fail(f"holds no set that can be used ({error})", error)
 
 
-def _checksum(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
+def _checksum(parsed: Mapping[str, Any], fields: Mapping[str, Array]) -> str:
+    if parsed["version"] == 1:
+        return _checksum_of_fields(fields)
+    return digest_of({name: value for name, value in parsed.items() if name != "checksum"}, fields)
+
+
+def _checksum_of_fields(fields: Mapping[str, Array]) -> str:
+    """The checksum of files of version 1."""
     digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+    for name in sorted(fields):
+        array = np.ascontiguousarray(fields[name])
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _constraint(reading: Reading, name: str, description: Mapping[str, Any]) -> Constraint:
+    try:
+        return constraint_from_json(description)
+    except (ValueError, TypeError, OverflowError) as error:
+        reading.fail(f"has a constraint of {name!r} that is none ({error})", error)
+
+
+def _tensor(reading: Reading, name: str, array: Array) -> Tensor:
+    try:
+        return torch.from_numpy(array)
+    except (TypeError, ValueError) as error:
+        reading.fail(f"holds the field {name!r} of type {array.dtype}, expected an ordinary number, such as float64", error)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from torch import Tensor
 
-from pinndd.checkpoint import Checkpoint
+from pinndd.checkpoint import Checkpoint, CheckpointError, require_checkpoint
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
@@ -152,6 +153,15 @@ def distill(
     return loop.run(progress)
 
 
+def require_resumable(checkpoint: Path, header: Mapping[str, Any]) -> None:
+    """Make sure, before any work, that a checkpoint is whole and belongs to a set with these entries in its header.
+
+    Raises:
+        CheckpointError: it is damaged, or belongs to other settings, which are named.
+    """
+    require_checkpoint(checkpoint, {"header": {n: v for n, v in header.items() if n != "module"}}, _Numbers)
+
+
 @dataclass(frozen=True)
 class _State:
     """Everything that the next step depends on. A step makes a new state, so an interrupt never leaves half a step."""
@@ -166,6 +176,28 @@ class _State:
     best_risk: float = math.inf
     history: tuple[dict[str, float], ...] = ()
     wild: int = 0
+
+
+class _Look(msgspec.Struct):
+    """A row of the history. A number that was not finite is not in the file."""
+
+    step: Annotated[int, msgspec.Meta(ge=0)]
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+    risk: float = math.nan
+    validation: float = math.nan
+
+    def row(self) -> dict[str, float]:
+        return {"step": self.step, "risk": self.risk, "validation": self.validation, "seconds": self.seconds}
+
+
+class _Numbers(msgspec.Struct):
+    """The numbers of a checkpoint."""
+
+    step: Annotated[int, msgspec.Meta(ge=0)]
+    history: list[_Look]
+    risk: float = math.nan
+    best_risk: float = math.inf
+    wild: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class _Loop:
@@ -275,39 +307,54 @@ class _Loop:
         if self.checkpoint is None:
             return
         state = self.state
+        history = [_Look(**row) for row in state.history]  # type: ignore[arg-type]
+        numbers = _Numbers(state.step, history, state.risk, state.best_risk, state.wild)
+        Checkpoint(self._configuration(), numbers, self._tensors()).save(self.checkpoint)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        state = self.state
         groups = {"free": state.free, "first": state.first, "second": state.second, "best": state.best}
-        tensors = {f"{group}/{n}": v for group, values in groups.items() for n, v in values.items()}
-        tensors["generator"] = state.generator
-        # JSON has no NaN and no infinity: what is not finite is left out
-        numbers = {
-            "step": state.step,
-            "wild": state.wild,
-            "history": [_finite(row) for row in state.history],
-            **_finite({"risk": state.risk, "best_risk": state.best_risk}),
-        }
-        Checkpoint(self._configuration(), numbers, tensors).save(self.checkpoint)
+        return {f"{group}/{n}": v for group, values in groups.items() for n, v in values.items()} | {"generator": state.generator}
 
     def restore(self) -> None:
         assert self.checkpoint is not None
-        stored = Checkpoint.load(self.checkpoint, self._configuration())
+        layouts = {name: (v.shape, v.dtype) for name, v in self._tensors().items()}
+        stored = Checkpoint.load(self.checkpoint, self._configuration(), _Numbers, layouts)
         groups = {
             group: {n: stored.tensors[f"{group}/{n}"].to(v) for n, v in self.state.free.items()}
             for group in ("free", "first", "second", "best")
         }
-        self.state = _State(
-            step=int(stored.state["step"]),
+        numbers = stored.state
+        state = _State(
+            step=numbers.step,
             generator=stored.tensors["generator"],
-            risk=float(stored.state.get("risk", math.nan)),
-            best_risk=float(stored.state.get("best_risk", math.inf)),
-            history=tuple({"risk": math.nan, **row} for row in stored.state["history"]),
-            wild=int(stored.state.get("wild", 0)),
+            risk=numbers.risk,
+            best_risk=numbers.best_risk,
+            history=tuple(look.row() for look in numbers.history),
+            wild=numbers.wild,
             **groups,
         )
-        self.elapsed = self.state.history[-1]["seconds"] if self.state.history else 0.0
+        try:
+            self._require_possible(state)
+        except (ValueError, RuntimeError) as error:
+            said = f"checkpoint {self.checkpoint} holds no state of this run ({error}): delete it to start anew"
+            raise CheckpointError(said) from error
+        self.state = state
+        self.elapsed = state.history[-1]["seconds"] if state.history else 0.0
 
+    def _require_possible(self, state: _State) -> None:
+        """Make sure that a state could be one of this run.
 
-def _finite(row: Mapping[str, float]) -> dict[str, float]:
-    return {k: v for k, v in row.items() if math.isfinite(v)}
+        Raises:
+            ValueError: a set is not feasible, or the steps do not fit the settings.
+            RuntimeError: the state of the generator is none.
+        """
+        for free in (state.free, state.best):
+            self.current(free)
+        torch.Generator().set_state(state.generator)
+        steps = [row["step"] for row in state.history]
+        if steps != sorted(set(steps)) or not max(steps, default=0) <= state.step <= self.settings.steps:
+            raise ValueError(f"step {state.step} of {self.settings.steps}, after looks at the steps {steps}")
 
 
 def _all_finite(*values: Tensor) -> bool:

@@ -122,10 +122,10 @@ def test_a_checkpoint_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "search.npz"
     cma_es(problem(), DATA, ASKED, generations=2, checkpoint=path)
     before = path.read_bytes()
-    with pytest.raises(CheckpointError, match="another configuration: seed was 0 and is now 1"):
+    with pytest.raises(CheckpointError, match="other settings: seed was 0 and is now 1"):
         cma_es(problem(), DATA, ASKED, generations=2, seed=1, checkpoint=path, resume=True)
     moved = DATA.with_fields({"targets": 2 * DATA["targets"]})
-    with pytest.raises(CheckpointError, match="another configuration: start was"):
+    with pytest.raises(CheckpointError, match="other settings: start was"):
         cma_es(problem(), moved, ASKED, generations=2, checkpoint=path, resume=True)
     assert path.read_bytes() == before
 

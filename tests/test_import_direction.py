@@ -49,7 +49,6 @@ WHEN_CALLED = {
     "study/classification/baselines.py": {"sklearn"},
     "pinn/declare/tables.py": {"pandas"},
     "pinn/declare/recorded.py": {"pandas", "scipy", "xarray"},
-    "pinn/solving/cache.py": {"pinndd"},
     "pinn/solving/parts.py": {"cloudpickle", "loky", "threadpoolctl"},
     "pinn/solving/measured.py": {"sklearn"},
     "pinn/solving/solution.py": {"xarray"},

@@ -143,7 +143,7 @@ def test_what_is_not_finite_stops_it_with_the_best_set(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
     run(checkpoint=tmp_path / "state.npz")
-    with pytest.raises(CheckpointError, match="belongs to another configuration: settings was"):
+    with pytest.raises(CheckpointError, match="belongs to other settings: batch was 4 and is now 5;"):
         run(settings=replace(SETTINGS, batch=5), checkpoint=tmp_path / "state.npz", resume=True)
 
 

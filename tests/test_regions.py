@@ -227,7 +227,7 @@ def test_what_cannot_be_combined() -> None:
         CombinedRegion("difference", DISK, DiskRegion((1, -2), 2))
     with pytest.raises(ValueError, match="operation 'xor' is not one of union, intersection, difference"):
         CombinedRegion("xor", DISK, apart)
-    with pytest.raises(ValueError, match="cannot be combined; expected disks, polygons, or combinations"):
+    with pytest.raises(ValueError, match="Expected `Shape`, got `ScaledRegion`"):
         region_from_json({"kind": "combination", "operation": "union", "first": ScaledRegion(DISK).to_json(), "second": 3})
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pinndd.bayesnet.bif_text import BIFError, BIFWarning, Scanner, Token, file_text
 from pinndd.bayesnet.network import TOLERANCE, BayesianNetwork, Structure, Variable, check_table, describe
-from pinndd.checkpoint import write_atomically
+from pinndd.storage.writing import write_atomically
 
 _WORD = re.compile(r"""(?:(?!//|/\*)[^\s{}()\[\];,|"])+""")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,5})?", re.ASCII)

@@ -137,7 +137,8 @@ def run_study(
 
     Raises:
         ValueError: no protocol that was asked for makes sense for the PDE.
-        RunFolderError: the folder is in use.
+        RunFolderError: the folder holds a run, or something else.
+        LockedError: another process is writing to the folder.
         RunConfigError: the run to be resumed was started with other settings.
         DivergedError: an outer loop diverged; its best set is in the folder as ``data-<protocol>-diverged.npz``.
     """
@@ -148,9 +149,25 @@ def run_study(
     sizes = {name: sizes.get(name) or protocol_named(name).default_size(pde) for name in chosen}
     made_by = pde.source or ModuleSource("", "")
     config = RunConfig.of(pde.name, chosen, settings, command, made_by.module, made_by.checksum, skipped, sizes)
-    folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
+    RunFolder(path).require_free(resume=resume, overwrite=overwrite)
+    with RunFolder(path).locked():
+        folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
+        _run_all(pde, folder, config, sizes, settings, progress, runners or {})
+    return folder
+
+
+def _run_all(
+    pde: PDE,
+    folder: RunFolder,
+    config: RunConfig,
+    sizes: Mapping[str, Any],
+    settings: StudySettings,
+    progress: Progress,
+    runners: Mapping[str, Runner],
+) -> None:
     allowance = Allowance(settings.seconds)
     drawn: dict[str, list[Picture]] = {}
+    skipped, chosen = dict(config.skipped), list(config.protocols)
     for k, name in enumerate(chosen):
         if not folder.finished(name):
             if k and not allowance.affords(f"the protocol {name}", ENOUGH):
@@ -160,18 +177,17 @@ def run_study(
                 publish(pde, folder, drawn, progress)  # the report says what was left out
                 continue
             try:
-                if runners and name in runners:
+                if name in runners:
                     outcome = runners[name](pde, sizes[name], settings, progress, allowance)
                 else:
                     mine = fitted_settings(name, settings, chosen)
                     outcome = run_protocol(pde, name, sizes[name], mine, progress, allowance)
             except DivergedError as error:
-                kept = path / f"data-{name}-diverged.npz"
+                kept = folder.path / f"data-{name}-diverged.npz"
                 error.best.save(kept)
                 raise DivergedError(f"{error} (kept as {kept})", error.best) from error
             folder.add(outcome)
         publish(pde, folder, drawn, progress)
-    return folder
 
 
 def publish(pde: PDE, folder: RunFolder, drawn: dict[str, list[Picture]], progress: Progress) -> None:

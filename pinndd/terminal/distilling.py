@@ -10,7 +10,7 @@ from rich.console import Console
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import Distillation, DivergedError
+from pinndd.outer_loop import Distillation, DivergedError, require_resumable
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.plots.sensors import draw_placement
@@ -19,11 +19,12 @@ from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.bench import Bench, Study
 from pinndd.study.protocols.engine import distill_on, wild_in_words
 from pinndd.study.protocols.parts import distance_name
+from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.terminal.errors import checking_input, warn, working
-from pinndd.terminal.output import require_writable
+from pinndd.terminal.output import require_writable, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
 from pinndd.terminal.tables import plain_table, table_console
@@ -50,6 +51,19 @@ def distill_one(
         checkpoint = path.with_suffix(".checkpoint.npz")
         require_free(path, checkpoint, resume=resume, overwrite=overwrite)
 
+    with writing_to("--out", path):
+        with checking_input():
+            require_free(path, checkpoint, resume=resume, overwrite=overwrite)
+            if overwrite:
+                checkpoint.unlink(missing_ok=True)
+            if checkpoint.exists():
+                require_resumable(checkpoint, study.header(settings.seed))
+        _distill(chosen, study, path, checkpoint, resume)
+
+
+def _distill(chosen: Protocol[Any], study: Study[Any], path: Path, checkpoint: Path, resume: bool) -> None:
+    pde, settings = study.pde, study.settings
+
     def hint() -> str:
         if checkpoint.exists():
             return f"the state is kept in {checkpoint}; go on with the same command and --resume"
@@ -66,7 +80,7 @@ def distill_one(
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
         files += _drawn(bench, data, path.with_suffix(".png"))
         checkpoint.unlink(missing_ok=True)
-    _show(pde, name, data, [path, *files])
+    _show(pde, chosen.name, data, [path, *files])
     show_places(pde, bench.places(data))
     Console(highlight=False).print(
         f"validation risk {found.risk:.3g} ({words.error_name(distance_name(settings.distance))}) after "
@@ -120,9 +134,7 @@ def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool)
     require_writable("--out", path, overwrite=overwrite or checkpoint.exists())
     if checkpoint.is_dir():
         raise ValueError(f"--out {path}: its state would be kept in {checkpoint}, which is a folder: choose another file")
-    if overwrite:
-        checkpoint.unlink(missing_ok=True)
-    elif checkpoint.exists() and not resume:
+    if checkpoint.exists() and not (resume or overwrite):
         raise ValueError(
             f"an interrupted distillation is kept in {checkpoint}: go on with --resume, or drop it with --overwrite"
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 
@@ -50,7 +51,7 @@ def unexpected(error: Exception) -> int:
 def checking_input() -> Iterator[None]:
     """Everything that goes wrong in here is bad input."""
     try:
-        with _answering(lambda: "nothing was written"):
+        with _warnings_in_lines(), _answering(lambda: "nothing was written"):
             yield
     except typer.Exit:
         raise
@@ -66,18 +67,16 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
     Args:
         resume: what to tell somebody who pressed Ctrl-C, or a function that finds out what is true by then.
     """
-    from pinndd.checkpoint import CheckpointError
-    from pinndd.data import DataFileError
-    from pinndd.study.results.outcome_files import OutcomeFileError
-    from pinndd.study.results.run_config import RunConfigError
+    from pinndd.storage.locks import LockedError
+    from pinndd.storage.reading import FileError
     from pinndd.study.results.run_folder import RunFolderError
 
     try:
-        with _answering(resume if callable(resume) else lambda: resume):
+        with _warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume):
             yield
     except typer.Exit:
         raise
-    except (CheckpointError, DataFileError, OutcomeFileError, RunConfigError, RunFolderError) as error:
+    except (FileError, LockedError, RunFolderError) as error:
         _reraise_if_asked()
         fail(error)
     except (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError) as error:
@@ -99,6 +98,31 @@ def _answering(what_is_kept: Callable[[], str]) -> Iterator[None]:
                 raise
             answer()
             raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    """Show the warnings of pinndd as `warn` does, and those of others as Python does."""
+    shown = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is UserWarning and f"{os.sep}pinndd{os.sep}" in filename:
+            warn(message)
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def _reraise_if_asked() -> None:

@@ -1,9 +1,15 @@
-"""Notice before any work that a file cannot be written."""
+"""Notice before any work that a file cannot be written, and be the only one who writes it."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from pinndd.storage.locks import writing_alone
+from pinndd.storage.writing import remove_leftovers
+from pinndd.terminal.errors import checking_input
 
 
 def require_writable(option: str, path: Path, *, overwrite: bool | None) -> None:
@@ -41,3 +47,19 @@ def require_folder(option: str, path: Path) -> None:
         raise ValueError(
             f"{option} {path}: the folder {folder} may not be written to; choose another place ({error.strerror})"
         ) from error
+
+
+@contextmanager
+def writing_to(option: str, *paths: Path | None) -> Iterator[None]:
+    """Lock files that are to be written until the work is done; one that is locked, or cannot be written, is bad input.
+
+    Args:
+        option: that names the first, for the message.
+        paths: of the files; None is left out.
+    """
+    with ExitStack() as held:
+        with checking_input():
+            for path in filter(None, paths):
+                held.enter_context(writing_alone(option, path))
+                remove_leftovers(path)
+        yield

@@ -97,6 +97,12 @@ def trained_body(pde: PDE, settings: BodySettings, roughening: Roughening, progr
     ensemble = roughened(pde, roughening)
     drawn = ensemble.sample(_TOLD_APART, torch.Generator().manual_seed(0))
     key = key_of(pde, f"body {settings} {roughening}", BoundaryValues(ensemble, drawn))
-    arrays = train() if key is None else remembered(key, train, shapes)
+    arrays = train() if key is None else remembered(key, train, shapes, _possible)
     body = Body(network, torch.from_numpy(arrays["parameters"]))
     return TrainedBody(body, float(arrays["residual"]), float(arrays["seconds"]))
+
+
+def _possible(arrays: Arrays) -> bool:
+    """Whether training could have given these numbers."""
+    finite = all(bool(np.isfinite(array).all()) for array in arrays.values())
+    return finite and float(arrays["residual"]) >= 0 and float(arrays["seconds"]) >= 0

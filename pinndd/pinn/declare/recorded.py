@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.tables import read_csv
+from pinndd.storage.reading import FileError, Reading, as_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ _SAME = 1e-9
 """Relative difference up to which coefficients are the same."""
 
 
-class RecordedSolutionsError(ValueError):
+class RecordedSolutionsError(FileError):
     """Files of solved fields that cannot be a reference."""
 
 
@@ -196,8 +196,8 @@ def _frame(path: Path, coordinates: Sequence[str]) -> pd.DataFrame:
         return read_csv(path, "expected a column per coordinate and component", RecordedSolutionsError)
     try:
         if path.suffix == ".npz":
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
+            reading = Reading(path, "export it anew", RecordedSolutionsError)
+            arrays = {n: as_numbers(reading, n, array) for n, array in reading.arrays(compressed=True).items()}
             points = arrays.pop("points", np.zeros((0, len(coordinates))))
             return pd.DataFrame(dict(zip(coordinates, points.T, strict=True)) | {n: a.ravel() for n, a in arrays.items()})
         if path.suffix == ".nc":
@@ -206,6 +206,8 @@ def _frame(path: Path, coordinates: Sequence[str]) -> pd.DataFrame:
 
             with xr.open_dataset(path, engine="scipy") as dataset:
                 return dataset.to_dataframe().reset_index()
-    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except RecordedSolutionsError:
+        raise
+    except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
         raise RecordedSolutionsError(f"{path} is damaged or holds no table of nodes ({error}): export it anew") from error
     raise RecordedSolutionsError(f"{path}: solved fields are read from .csv, .nc and .npz; export it as one of these")

@@ -6,12 +6,12 @@ import csv
 import io
 from pathlib import Path
 
-from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.sets.collocation import INTERIOR, row_scales
 from pinndd.pinn.sets.points import boundary_points, is_amortised, measured_conditions
 from pinndd.pinn.solving.reading import CONDITION, VALUE
+from pinndd.storage.writing import write_atomically
 
 INTERIOR_KIND, BOUNDARY_KIND, INITIAL_KIND = "interior", "boundary", "initial"
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.conditions import Condition, Initial, Neumann, Robin
 from pinndd.pinn.declare.modules import module_files
@@ -20,6 +19,7 @@ from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.files.points import write_csv
 from pinndd.pinn.sets.collocation import point_counts
 from pinndd.pinn.sets.points import is_amortised
+from pinndd.storage.writing import write_atomically
 
 FRAMEWORKS: Mapping[str, str] = {"deepxde": "DeepXDE", "torch": "a plain loop of PyTorch"}
 """Names of what a script can be written for, and what they mean."""

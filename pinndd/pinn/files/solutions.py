@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.declare.tables import EntryError, numbers, read_csv
 from pinndd.pinn.geometry.patches import TOLERANCE
 from pinndd.pinn.models.solved_conditions import CONDITIONS
 from pinndd.pinn.sets.condition_code import grid_values, patch_grid
+from pinndd.storage.reading import FileError, Reading, as_numbers
+from pinndd.storage.writing import write_atomically
 
 CONDITIONS_FILE, VALUES_FILE = "conditions.csv", "boundary_values.csv"
 _NODES = 101
 
 
-class SolutionFileError(ValueError):
+class SolutionFileError(FileError):
     """Solved fields that cannot be used."""
 
 
@@ -126,14 +126,11 @@ def _write(path: Path, rows: Sequence[Sequence[object]]) -> Path:
 
 
 def _from_npz(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    try:
-        # from memory: numpy leaves the file open where it is no archive
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            points, fields = (np.asarray(archive[name], dtype=np.float64) for name in ("points", "solutions"))
-    except KeyError as error:
-        raise SolutionFileError(f"{path}: {error.args[0]}; expected the arrays 'points' and 'solutions'") from error
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise SolutionFileError(f"{path} is damaged or no .npz of plain numbers ({error})") from error
+    reading = Reading(path, "export the fields anew", SolutionFileError)
+    arrays = reading.arrays(compressed=True)
+    if lacking := [name for name in ("points", "solutions") if name not in arrays]:
+        reading.fail(f"has no {lacking[0]!r}, expected the arrays 'points' and 'solutions'")
+    points, fields = (as_numbers(reading, name, arrays[name]) for name in ("points", "solutions"))
     return points, fields[..., None] if fields.ndim == 2 else fields
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
+
+from pinndd.storage.reading import FileError, Reading
+from pinndd.storage.writing import write_arrays
 
 CACHE = "PINNDD_CACHE"
 """Environment variable: the folder; ``off`` for none."""
@@ -48,7 +48,12 @@ def kept_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _OURS.fullmatch(path.name)) if folder.is_dir() else []
 
 
-def remembered(key: str, compute: Callable[[], Arrays], shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
+def remembered(
+    key: str,
+    compute: Callable[[], Arrays],
+    shapes: Mapping[str, tuple[int, ...]],
+    possible: Callable[[Arrays], bool] = lambda arrays: True,
+) -> Arrays:
     """Return what was computed before under a key, or compute it and keep it.
 
     What is read is bit for bit what was computed. A file that is damaged or holds something else is computed anew and replaced.
@@ -58,11 +63,12 @@ def remembered(key: str, compute: Callable[[], Arrays], shapes: Mapping[str, tup
         key: SHA-256 of all that the result depends on, in hexadecimal digits.
         compute: returns arrays by name, float64.
         shapes: of these arrays.
+        possible: whether the values of arrays could have been computed; what is not is computed anew.
     """
     folder = cache_folder()
     file = None if folder is None else folder / f"{key}.npz"
     found = None if file is None else _read(file, key, shapes)
-    if found is not None:
+    if found is not None and possible(found):
         return found
     start = time.perf_counter()
     computed = compute()
@@ -73,28 +79,18 @@ def remembered(key: str, compute: Callable[[], Arrays], shapes: Mapping[str, tup
 
 def _read(file: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Arrays | None:
     try:
-        # numpy does not close a file that it cannot read
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            # a damaged header would be parsed before its checksum is compared
-            if archive.zip.testzip() is not None:
-                return None
-            contents: Arrays = {name: archive[name] for name in archive.files}
-        stored = str(contents.pop(_KEY))
-    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError):
+        contents = Reading(file, "delete it").arrays()
+    except FileError:
         return None
-    except (zipfile.BadZipFile, zlib.error, struct.error):
-        return None
+    stored = contents.pop(_KEY, None)
     fits = {name: (array.shape, array.dtype) for name, array in contents.items()}
     wanted = {name: (tuple(shape), np.dtype(np.float64)) for name, shape in shapes.items()}
-    return contents if stored == key and fits == wanted else None
+    same = stored is not None and stored.dtype.kind == "U" and stored.tolist() == key
+    return contents if same and fits == wanted else None
 
 
 def _write(file: Path, key: str, arrays: Arrays) -> None:
-    # torch takes long to import, and who lists the folder needs none
-    from pinndd.checkpoint import write_atomically
-
     try:
-        with write_atomically(file) as opened:
-            np.savez(opened, allow_pickle=False, **{_KEY: np.array(key)}, **arrays)
+        write_arrays(file, {_KEY: np.array(key), **arrays})
     except OSError:
         return  # no place, or not ours to write to

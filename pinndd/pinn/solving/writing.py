@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.pde import PDE
+from pinndd.storage.writing import write_atomically
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from pinndd.checkpoint import write_json
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import OuterSettings
+from pinndd.storage.writing import write_json
 from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
 from pinndd.study.classification.dataset import hard_labels, without_test
 from pinndd.study.classification.distilling import ClassificationSettings, distill_examples

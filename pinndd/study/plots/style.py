@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from pinndd.checkpoint import write_atomically
+from pinndd.storage.writing import write_atomically
 from pinndd.study.results.table import DISTILLED
 
 FIELD_MAP = "viridis"

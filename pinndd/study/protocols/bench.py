@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -206,15 +206,11 @@ class Bench(ABC, Generic[S]):
     def header(self) -> dict[str, Any]:
         """Return what is needed to train on a set again."""
         return {
-            "pde": self.pde.name,
-            "protocol": self.study.name,
-            **remembered(self.pde),
+            **self.study.header(self.seed),
             "learner": self.recipe.name,
             "learner_settings": self.recipe.describe(self.learner),
-            "seed": self.seed,
             "outer": {k: v for k, v in vars(self.outer).items() if k != "rates"},
             "evaluate": "pinndd evaluate FILE: the learner is built from the settings above, its draw from the seed",
-            "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0]},
         }
 
     def error(self, data: SyntheticData, episodes: Episodes = None, learner: Learner | None = None) -> float:
@@ -312,6 +308,19 @@ class Study(ABC, Generic[S]):
     name: ClassVar[str]
     """Of the protocol."""
 
+    def header(self, seed: int) -> dict[str, Any]:
+        """Return what is known of a set, and of what was asked for, before any work."""
+        asked = {name: getattr(self.settings, name) for name in ("effort", "learner", "distance", "risk")}
+        asked |= {f.name: getattr(self.size, f.name) for f in fields(self.size)}  # type: ignore[arg-type]
+        return {
+            "pde": self.pde.name,
+            "protocol": self.name,
+            **remembered(self.pde),
+            "seed": seed,
+            "asked": {name: _plain(value) for name, value in asked.items() if value is not None},
+            "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0]},
+        }
+
     judged_designs: ClassVar[Sequence[str]] = ()
     """Designs that judges train on, beside the best one of the set's own learner."""
 
@@ -381,3 +390,9 @@ class Study(ABC, Generic[S]):
             vars(other)["tests"] = self.tests
         return other
 
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON has it; a part that is no plain value, such as a distance, stands by the name of its class."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool) else type(value).__name__

@@ -14,8 +14,8 @@ import pandas
 from jinja2 import Environment, StrictUndefined
 from pandas import DataFrame
 
-from pinndd.checkpoint import write_atomically
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.storage.writing import write_atomically
 from pinndd.study.plots.gallery import Picture
 from pinndd.study.protocols import protocol_named
 from pinndd.study.report.closed_form import closed_form_sentence

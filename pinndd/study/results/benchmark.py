@@ -12,7 +12,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from pinndd.checkpoint import write_atomically
+from pinndd.storage.writing import write_atomically
 from pinndd.study.results.intervals import geometric_mean
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig, hardware

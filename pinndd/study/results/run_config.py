@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import tomllib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import Any
 import torch
 
 from pinndd import __version__
-from pinndd.checkpoint import write_atomically
+from pinndd.storage.comparing import differences
+from pinndd.storage.reading import FileError, Reading, digest_of
+from pinndd.storage.writing import write_atomically
 
 PACKAGES = ("torch", "deepxde", "numpy", "scipy")
 
 
-class RunConfigError(ValueError):
+class RunConfigError(FileError):
     """A ``config.toml`` that is damaged, or that belongs to other settings."""
 
 
@@ -60,6 +62,7 @@ class RunConfig:
         source: its checksum, see `pinndd.pinn.declare.pde.ModuleSource`.
         skipped: protocols that make no sense for this PDE, and why.
         versions: of Python and the packages.
+        replacing: whether another run is still to be removed from the folder.
     """
 
     pde: str
@@ -70,6 +73,12 @@ class RunConfig:
     source: str = ""
     skipped: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
+    replacing: bool = False
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that results depend on: the PDE with the checksum of its module, and the settings."""
+        return digest_of([self.pde, self.source, dict(self.settings)])
 
     @classmethod
     def of(
@@ -96,40 +105,46 @@ class RunConfig:
 
     def save(self, path: Path) -> None:
         """Write to ``path`` atomically."""
+        values = asdict(self)
         with write_atomically(path) as file:
-            file.write(to_toml(asdict(self)).encode())
+            file.write(to_toml({"checksum": digest_of(values), **values}).encode())
 
     @classmethod
     def load(cls, path: Path) -> RunConfig:
         """Read what `save` wrote.
 
         Raises:
-            RunConfigError: the file is damaged or no configuration of a run.
+            RunConfigError: the file is damaged, was changed, or is no configuration of a run.
         """
-        try:
-            return cls(**tomllib.loads(path.read_text()))
-        except (OSError, tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
-            raise RunConfigError(f"{path} is not the configuration of a run ({error}): choose another folder") from error
+        reading = Reading(path, "start anew with --overwrite, or choose another folder", RunConfigError)
+        values = reading.toml(reading.content())
+        # none in files of version 0.2.0 and before
+        checksum = values.pop("checksum", None)
+        if unknown := sorted(set(values) - {f.name for f in fields(cls)}):
+            reading.fail(f"is not the configuration of a run (it has an unknown entry {unknown[0]!r})")
+        found = reading.typed(values, cls)
+        if checksum is not None and checksum != digest_of(values):
+            reading.fail("was changed since it was written: its contents do not match its checksum")
+        return found
 
     def require_same(self, other: RunConfig, path: Path) -> None:
         """Make sure that ``other`` continues this run.
 
         Raises:
-            RunConfigError: the PDE or a setting differs; the first difference is named.
+            RunConfigError: the PDE or a setting differs; the differences are named.
         """
         if "budget" in self.settings:
             raise RunConfigError(
                 f"run {path} was written by pinndd {self.versions.get('pinndd', '0.1.0')}, whose settings have other names: "
                 "'pinndd plot' draws it again; to go on, start anew with --overwrite"
             )
-        mine = {"PDE": self.pde, "checksum of the PDE module": self.source[:8], **self.settings}
-        theirs = {"PDE": other.pde, "checksum of the PDE module": other.source[:8], **other.settings}
-        for name in dict.fromkeys((*mine, *theirs)):
-            if mine.get(name) != theirs.get(name):
-                raise RunConfigError(
-                    f"run {path} was started with {name} = {mine.get(name)!r}, now it is {theirs.get(name)!r}: "
-                    "resume with the same settings, or start anew with --overwrite"
-                )
+        mine, theirs = (
+            {"PDE": each.pde, "checksum of the PDE module": each.source[:8], **each.settings} for each in (self, other)
+        )
+        if said := differences(mine, theirs):
+            raise RunConfigError(
+                f"run {path} was started with other settings: {said}; resume with the same settings, or start anew with --overwrite"
+            )
 
 
 def _plain(value: Any) -> Any:
@@ -141,13 +156,17 @@ def _plain(value: Any) -> Any:
 
 def to_toml(values: Mapping[str, Any]) -> str:
     """Write plain values as TOML: one level of tables after the values of the top."""
-    top = [f"{k} = {_toml_value(v)}" for k, v in values.items() if not isinstance(v, Mapping)]
+    top = [f"{_toml_key(k)} = {_toml_value(v)}" for k, v in values.items() if not isinstance(v, Mapping)]
     tables = [
-        "\n".join((f"\n[{name}]", *(f"{k} = {_toml_value(v)}" for k, v in table.items())))
+        "\n".join((f"\n[{_toml_key(name)}]", *(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in table.items())))
         for name, table in values.items()
         if isinstance(table, Mapping)
     ]
     return "\n".join((*top, *tables)) + "\n"
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml_value(name)
 
 
 def _toml_value(value: Any) -> str:

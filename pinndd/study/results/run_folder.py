@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas
 
-from pinndd.checkpoint import write_json
+from pinndd.storage.locks import lock_of, writing_alone
+from pinndd.storage.writing import is_leftover, write_atomically, write_json
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.outcome_files import has_outcome, load_outcome, save_outcome
 from pinndd.study.results.run_config import RunConfig
@@ -18,6 +22,8 @@ from pinndd.study.results.table import RELATIVE_L2, as_table
 from pinndd.study.results.writing import write_csv
 
 CONFIG = "config.toml"
+SUMS = "SHA256SUMS"
+"""Checksums of the tables and sets, as ``sha256sum --check`` reads them."""
 
 
 class RunFolderError(ValueError):
@@ -26,7 +32,7 @@ class RunFolderError(ValueError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder with ``config.toml``, ``data.npz``, ``results.csv``, ``summary.json``, ``figures/``, ``report.html``.
+    """A folder with ``config.toml``, ``data.npz``, ``results.csv``, ``summary.json``, ``SHA256SUMS``, ``figures/``, ``report.html``.
 
     What is needed to resume and to redraw is kept under ``state/``, one folder per protocol.
     """
@@ -44,12 +50,29 @@ class RunFolder:
         """
         folder = cls(path)
         folder.require_free(resume=resume, overwrite=overwrite)
-        if folder.holds_run and resume:
-            RunConfig.load(path / CONFIG).require_same(config, path)
-        elif folder.holds_run:
+        stored = RunConfig.load(path / CONFIG) if folder.holds_run and resume else None
+        if stored is not None:
+            stored.require_same(config, path)
+            folder._report_changes()
+        if folder.holds_run and (stored is None or stored.replacing):
+            # what the folder is for is said first: who is killed in the middle of clearing can go on
+            replace(config, replacing=True).save(path / CONFIG)
             folder._clear()
+        for left in filter(is_leftover, path.rglob(".*")):
+            left.unlink(missing_ok=True)
         config.save(path / CONFIG)
         return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who writes to the folder, which is made if need be.
+
+        Raises:
+            LockedError: another process is writing to it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with writing_alone("run folder", self.path):
+            yield
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -65,6 +88,7 @@ class RunFolder:
             raise RunFolderError(
                 f"folder {path} holds no run ({CONFIG} is missing): name the folder that 'pinndd study' wrote"
             )
+        folder._report_changes()
         return folder
 
     @property
@@ -82,7 +106,7 @@ class RunFolder:
             raise RunFolderError("--resume and --overwrite exclude each other: choose one")
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"run folder {self.path} is a file: choose another with --out")
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if not self.path.exists() or all(p == lock_of(self.path) or is_leftover(p) for p in self.path.iterdir()):
             return
         if not self.holds_run:
             raise RunFolderError(f"folder {self.path} holds files that are no run: choose another with --out")
@@ -113,15 +137,17 @@ class RunFolder:
 
     def outcomes(self) -> list[Outcome]:
         """Return the outcomes of all finished protocols, in the order in which they were asked for."""
-        return [load_outcome(self._state(p)) for p in self.config.protocols if self.finished(p)]
+        config = self.config
+        return [load_outcome(self._state(p), config.identity) for p in config.protocols if self.finished(p)]
 
     def add(self, outcome: Outcome) -> None:
         """Keep the outcome of a protocol and write the tables anew."""
-        save_outcome(outcome, self._state(outcome.protocol))
+        save_outcome(outcome, self._state(outcome.protocol), self.config.identity)
         self.write_tables(self.outcomes())
 
     def write_tables(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the distilled sets, ``results.csv``, ``curve.csv`` (if there is a curve) and ``summary.json``."""
+        """Write the distilled sets, ``results.csv``, ``curve.csv`` (if there is a curve), ``summary.json``, and their checksums."""
+        (self.path / SUMS).unlink(missing_ok=True)
         with_data = [o for o in outcomes if o.data]
         for k, outcome in enumerate(with_data):
             if k == 0:
@@ -135,14 +161,33 @@ class RunFolder:
         if curves:
             write_csv(pandas.concat(curves), self.path / "curve.csv", distance)
         write_json(self.path / "summary.json", summary_to_json(summarise(results)), allow_nan=False)
+        lines = [f"{_sha256(path)}  {path.name}\n" for path in self._tables()]
+        with write_atomically(self.path / SUMS) as file:
+            file.write("".join(lines).encode())
+
+    def _tables(self) -> list[Path]:
+        names = ("results.csv", "curve.csv", "summary.json")
+        return [*(p for name in names if (p := self.path / name).is_file()), *sorted(self.path.glob("data*.npz"))]
+
+    def _report_changes(self) -> None:
+        """Warn of tables that are not as they were written; they are written anew from the states of the protocols."""
+        known = (self.path / SUMS).read_bytes().decode(errors="replace").splitlines() if (self.path / SUMS).is_file() else []
+        sums = {name: found for found, _, name in (line.partition("  ") for line in known)}
+        for path in self._tables() if known else ():
+            if sums.get(path.name) != _sha256(path):
+                warnings.warn(f"{path} was changed after it was written; it is written anew from {self.path / 'state'}", stacklevel=3)
 
     def _state(self, protocol: str) -> Path:
         return self.path / "state" / protocol
 
     def _clear(self) -> None:
-        """Remove what runs write, and nothing else."""
+        """Remove what runs write but for the configuration, and nothing else."""
         for name in ("state", "figures"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        files = (CONFIG, "results.csv", "curve.csv", "summary.json", "report.html")
+        files = (SUMS, "results.csv", "curve.csv", "summary.json", "report.html")
         for file in (*(self.path / name for name in files), *self.path.glob("data*.npz")):
             file.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame
 
-from pinndd.checkpoint import write_atomically
+from pinndd.storage.writing import write_atomically
 from pinndd.study.results.table import RELATIVE_L2, named_for_files
 
 Format = str | Callable[[Any], str]

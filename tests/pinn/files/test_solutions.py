@@ -113,7 +113,7 @@ def test_a_binary_csv_is_refused(pde, data, tmp_path):
         ({"points": np.zeros((4, 2))}, "solutions"),
         ({"points": np.zeros((4, 2)), "solutions": np.zeros((2, 4))}, r"expected \(Q, 2\) and \(3, Q, 1\)"),
         ({"points": np.zeros((4, 3)), "solutions": np.zeros((3, 4))}, r"points of shape \(4, 3\)"),
-        ({"points": np.zeros((4, 2)), "solutions": np.array([{}] * 3)}, "is damaged or no .npz of plain numbers"),
+        ({"points": np.zeros((4, 2)), "solutions": np.array([{}] * 3)}, "of type object, which is no number"),
     ],
 )
 def test_a_bad_npz_is_refused(pde, data, tmp_path, arrays, message):

@@ -16,7 +16,7 @@ import sklearn
 import torch
 from torch import Tensor
 
-from pinndd.checkpoint import write_json
+from pinndd.storage.writing import write_json
 from pinndd.study.medical.heart.choice import CANDIDATES, Choice, TriedChoice, choose
 from pinndd.study.medical.heart.cohort import Cohort, Scores
 from pinndd.study.medical.heart.distilling import HARDENING, DistilledTable, distill_tables

@@ -14,8 +14,8 @@ from pinndd.bayesnet.counting import WEIGHTS
 from pinndd.bayesnet.identification import Identification, IdentifiedQuery
 from pinndd.bayesnet.network import Structure
 from pinndd.bayesnet.rows import check_rows, check_weights, decode
-from pinndd.checkpoint import write_atomically
 from pinndd.data import SyntheticData
+from pinndd.storage.writing import write_atomically
 from pinndd.study.results.writing import markdown_table
 
 LIMITS = (

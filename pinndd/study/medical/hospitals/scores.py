@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pinndd.bayesnet import BayesianNetwork, posterior
-from pinndd.checkpoint import write_json
+from pinndd.storage.writing import write_json
 from pinndd.study.medical.hospitals.methods import EM, Method, MethodInputs, MethodResult, label
 from pinndd.study.medical.hospitals.simulated import Trial
 from pinndd.study.results.intervals import ratio_interval

@@ -1,0 +1,78 @@
+"""One writer: a file or a folder is locked while a process writes to it, and who else comes is told which process that is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_HOLDER = "process "
+_NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS)
+
+
+class LockedError(ValueError):
+    """A file or folder that another process is writing to, or that cannot be locked."""
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file whose lock says that ``path`` is in use: beside a file, inside a folder."""
+    return path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
+
+
+@contextmanager
+def writing_alone(what: str, path: Path) -> Iterator[None]:
+    """Lock a file or an existing folder; the operating system drops the lock of a process that was killed.
+
+    Where the file system has no locks, the lock file itself is the lock; that of a process which is gone is not heeded.
+
+    Args:
+        what: it is, for the message, such as ``run folder`` or ``--out``.
+        path: of the file, whose folder is made if need be, or of the folder.
+
+    Raises:
+        LockedError: another process holds the lock, which is named with its host; or no lock file can be written.
+    """
+    file = lock_of(path)
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="flock not supported")
+            lock.acquire(blocking=False)
+    except Timeout as error:
+        if not file.exists():
+            raise LockedError(f"{what} {path} may not be written to; choose another place") from error
+        raise LockedError(
+            f"{what} {path} is in use by {_holder(file)}: wait until it has ended, or choose another place"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        said = getattr(error, "strerror", None) or error
+        if isinstance(error, NotImplementedError) or error.errno in _NO_LOCKS:
+            raise LockedError(f"{what} {path} lies on a file system that cannot lock files ({said}); choose another place") from error
+        raise LockedError(f"{what} {path} may not be written to ({said}: {file}); choose another place") from error
+    try:
+        if isinstance(lock, FileLock):
+            with suppress(OSError):
+                file.write_text(f"{_HOLDER}{os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M}\n")
+        yield
+    finally:
+        # while it is held: who opened it before and gets the lock after sees that it is gone, and tries again
+        with suppress(OSError):
+            file.unlink()
+        lock.release()
+
+
+def _holder(file: Path) -> str:
+    """Say which process wrote a lock file."""
+    try:
+        text = file.read_text().strip()
+    except (OSError, ValueError):
+        text = ""
+    return text if text.startswith(_HOLDER) and "\n" not in text else "another process"
