@@ -1,23 +1,29 @@
 """The command line: what it says, to whom, and with which exit code."""
 
 import csv
+import os
 import shlex
+import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 import pinndd.study.run
+from pinndd.checkpoint import Checkpoint
 from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.pinn.declare.loading import list_pdes, load_pde, remembered
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
+from pinndd.storage.locks import writing_alone
 from pinndd.study.results.benchmark import load_benchmark
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.table import as_table
@@ -277,7 +283,7 @@ def test_study_writes_a_run_and_asks_before_it_goes_on(run, quick_protocols, tmp
     folder = tmp_path / "runs" / "heat"
     assert {"config.toml", "results.csv", "summary.json", "report.html", "figures"} <= {p.name for p in folder.iterdir()}
     refused(run("study", "heat", "--quick", "--seeds", "2"), "runs/heat", "--resume", "--overwrite")
-    refused(run("study", "heat", "--quick", "--resume"), "seeds = 2, now it is 1")
+    refused(run("study", "heat", "--quick", "--resume"), "seeds was 2 and is now 1")
     assert run("study", "heat", "--quick", "--seeds", "2", "--resume").code == 0
     assert run("study", "heat", "--quick", "--overwrite").code == 0
 
@@ -431,6 +437,13 @@ def remembering(name):
     return {"pde": name, **remembered(load_pde(name))}
 
 
+class NothingYet(msgspec.Struct):
+    """The numbers of a checkpoint before the first step."""
+
+    step: int = 0
+    history: Sequence[object] = ()
+
+
 @pytest.fixture
 def fake_distiller(monkeypatch):
     """A distiller that returns two points at once; ``failure`` is raised instead."""
@@ -443,7 +456,8 @@ def fake_distiller(monkeypatch):
 
     def distill(study, checkpoint, resume):
         if found["begun"]:
-            checkpoint.write_bytes(b"state")
+            configuration = {"header": {n: v for n, v in study.header(study.settings.seed).items() if n != "module"}}
+            Checkpoint(configuration, NothingYet(), {}).save(checkpoint)
         if found["failure"]:
             raise found["failure"]
         return SimpleNamespace(places=lambda data: {}), Distillation(data, 0.5, [], 1.0)
@@ -472,7 +486,27 @@ def test_an_interrupted_distillation_is_kept(run, fake_distiller):
     refused(run("distill", "heat"), "stopped", "heat-retrain.checkpoint.npz", "--resume", code=130)
     fake_distiller["failure"] = None
     refused(run("distill", "heat"), "interrupted", "--resume", "--overwrite")
+    other = run("distill", "heat", "--resume", "--seed", "3", "--points", "40")
+    refused(other, "belongs to other settings: seed was 0 and is now 3, points was 64 and is now 40; resume with the same")
     assert run("distill", "heat", "--resume").code == 0
+
+
+def test_a_damaged_checkpoint_is_refused_before_any_work(run, fake_distiller, tmp_path):
+    fake_distiller["begun"] = False
+    (tmp_path / "heat-retrain.checkpoint.npz").write_bytes(b"state")
+    refused(run("distill", "heat", "--resume"), "heat-retrain.checkpoint.npz is damaged", "delete it to start anew")
+    assert run("distill", "heat", "--overwrite").code == 0
+
+
+def test_a_set_that_is_being_written_is_left_alone(run, fake_distiller, tmp_path):
+    checkpoint = tmp_path / "heat-retrain.checkpoint.npz"
+    checkpoint.write_bytes(b"state")
+    with writing_alone("--out", tmp_path / "heat-retrain.npz"):
+        for choice in ("--overwrite", "--resume"):
+            said = f"--out heat-retrain.npz is in use by process {os.getpid()} on {socket.gethostname()} since "
+            refused(run("distill", "heat", choice), said, "wait until it has ended, or choose another place")
+    assert checkpoint.read_bytes() == b"state"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [checkpoint.name]
 
 
 def test_the_best_set_of_a_diverged_loop_is_saved(run, fake_distiller, tmp_path):

@@ -154,7 +154,7 @@ def test_a_run_of_the_first_version_is_read_and_its_tables_are_the_same_but_for_
     rows, before = (json.loads((folder / "summary.json").read_text()) for folder in (tmp_path, OLD_RUN))
     assert [{name: value for name, value in row.items() if name not in KEPT} for row in rows] == before
     assert {tuple(row) for row in rows if row["method"] == "distilled"} == {(*before[-1], *KEPT)}
-    assert old.body_seconds == ()
+    assert not old.body_seconds
     save_outcome(old, tmp_path)
     stored, known = (json.loads((p / "outcome.json").read_text()) for p in (tmp_path, OLD_RUN / "state" / "retrain"))
     assert stored["results"] == known["results"]
