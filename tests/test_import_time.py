@@ -61,3 +61,28 @@ except SystemExit:
 """
     numerical = {"torch", "deepxde", "matplotlib", "scipy"} | ({"numpy"} if command == "list" else set())
     assert not modules_after(code) & numerical
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        (
+            ["solve", "heat", "--values=left=0", "--values=right=0", "--values=start=1,0,0", "--out=u.nc", "--plot=u.png"],
+            {"pandas", "xarray", "sklearn", "scipy.stats", "scipy.special", "scipy.optimize", "matplotlib.pyplot"},
+        ),
+        (["check", "heat"], {"pandas", "xarray", "sklearn", "scipy", "matplotlib"}),
+    ],
+    ids=["solve", "check"],
+)
+def test_a_solution_and_a_check_import_what_they_need_alone(arguments, unneeded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = f"""
+import sys
+import pinndd.cli
+sys.argv = ["pinndd", *{arguments}]
+try:
+    pinndd.cli.main()
+except SystemExit as end:
+    assert end.code == 0
+"""
+    assert not modules_after(code) & unneeded

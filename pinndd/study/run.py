@@ -9,11 +9,10 @@ from typing import Any
 
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE, ModuleSource, pointwise_residual
-from pinndd.pinn.solving.telling import Progress, telling
+from pinndd.pinn.solving.telling import Progress, quiet, telling
 from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
-from pinndd.study.protocols.bench import quiet
 from pinndd.study.protocols.engine import run
 from pinndd.study.protocols.parts import unknown
 from pinndd.study.protocols.settings import StudySettings

@@ -12,10 +12,9 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.solving.telling import Progress, telling
+from pinndd.pinn.solving.telling import Progress, quiet, telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
-from pinndd.study.protocols.bench import quiet
 from pinndd.study.protocols.engine import distill_on
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.protocol import Protocol

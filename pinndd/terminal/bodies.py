@@ -11,9 +11,10 @@ from pinndd.study.protocols.retrain import RetrainBench, RetrainStudy
 from pinndd.study.results.table import DENSE
 from pinndd.study.results.words import seconds, significant
 from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.output import table_console
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, protocol_settings, study_settings
-from pinndd.terminal.tables import plain_table, table_console
+from pinndd.terminal.tables import plain_table
 
 
 def body(name: str, points: int | None, boundary_points: int | None) -> None:

@@ -19,8 +19,8 @@ from pinndd.pinn.families import Family, Fourier
 from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
 from pinndd.terminal.errors import BAD_INPUT, checking_input
+from pinndd.terminal.output import table_console
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.tables import table_console
 
 _SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 

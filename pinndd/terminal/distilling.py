@@ -24,10 +24,10 @@ from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.terminal.errors import checking_input, warn, working
-from pinndd.terminal.output import require_writable, writing_to
+from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
-from pinndd.terminal.tables import plain_table, table_console
+from pinndd.terminal.tables import plain_table
 
 USUAL = "retrain"
 """The protocol that distills where none is named."""

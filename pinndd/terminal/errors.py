@@ -67,21 +67,25 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
     Args:
         resume: what to tell somebody who pressed Ctrl-C, or a function that finds out what is true by then.
     """
-    from pinndd.storage.locks import LockedError
-    from pinndd.storage.reading import FileError
-    from pinndd.study.results.run_folder import RunFolderError
-
     try:
         with _warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume):
             yield
     except typer.Exit:
         raise
-    except (FileError, LockedError, RunFolderError) as error:
-        _reraise_if_asked()
-        fail(error)
     except (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError) as error:
         _reraise_if_asked()
+        if isinstance(error, _errors_of_files()):
+            fail(error)
         fail(f"{error} (set {TRACEBACK}=1 to see where)", FAILED)
+
+
+def _errors_of_files() -> tuple[type[Exception], ...]:
+    """Return the errors of files that somebody gave: bad input, even where work has begun."""
+    from pinndd.storage.locks import LockedError
+    from pinndd.storage.reading import FileError
+    from pinndd.study.results.run_folder import RunFolderError
+
+    return FileError, LockedError, RunFolderError
 
 
 @contextmanager

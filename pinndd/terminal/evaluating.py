@@ -19,10 +19,10 @@ from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_writable
+from pinndd.terminal.output import require_writable, table_console
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
-from pinndd.terminal.tables import component_table, error_table, table_console
+from pinndd.terminal.tables import component_table, error_table
 
 DEEPXDE_CONDITIONS = 4
 """Test conditions per shift where DeepXDE trains and nothing was said: it takes seconds for each."""

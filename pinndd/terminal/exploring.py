@@ -12,7 +12,7 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.stopping import stoppable
 from pinndd.study.exploring.frames import open_frames
-from pinndd.study.solving import learners_of
+from pinndd.study.solving_on_set import learners_of
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.progress import ProgressBars

@@ -1,15 +1,21 @@
-"""Notice before any work that a file cannot be written, and be the only one who writes it."""
+"""Where output goes: the console of tables, and files: writable, which is noticed before any work, and with one writer each."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from rich.console import Console
+
 from pinndd.storage.locks import writing_alone
 from pinndd.storage.writing import remove_leftovers
 from pinndd.terminal.errors import checking_input
+
+UNCUT = 140
+"""Characters of a line where nobody's terminal says how many fit."""
 
 
 def require_writable(option: str, path: Path, *, overwrite: bool | None) -> None:
@@ -63,3 +69,8 @@ def writing_to(option: str, *paths: Path | None) -> Iterator[None]:
                 held.enter_context(writing_alone(option, path))
                 remove_leftovers(path)
         yield
+
+
+def table_console() -> Console:
+    """Return where tables are printed; a file or a pipe has no width, so columns are not cut there."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)

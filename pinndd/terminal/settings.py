@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import torch
-
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.learners import drawn_learner
 from pinndd.study.protocols.settings import StudySettings
+from pinndd.terminal.devices import require_device
 
 QUICK = StudySettings(seeds=1, test_conditions=12, effort=0.2, judges=(), judge_conditions=2, seconds=100.0)
 FULL = StudySettings(seeds=5, test_conditions=40, judges=("mlp-adam", "mlp-lm", "deepxde"), judge_conditions=4)
@@ -152,16 +151,3 @@ def _require_numbers(options: Options) -> None:
         if value is not None and not low <= value <= high:
             top = "on" if high is counted else f"to {high}"
             raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number from {low} {top}")
-
-
-def require_device(name: str) -> None:
-    """Make sure that a device exists.
-
-    Raises:
-        ValueError: it does not.
-    """
-    present = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        present.append("mps")
-    if name not in present and not (name == "cuda" and len(present) > 1 and present[1].startswith("cuda")):
-        raise ValueError(f"--device {name}: there is no such device here; expected one of {', '.join(present)}")

@@ -12,10 +12,10 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
+from pinndd.terminal.devices import require_device
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import require_device
 
 
 def solve(

@@ -17,10 +17,10 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
 from pinndd.terminal.errors import checking_input, warn, working
-from pinndd.terminal.output import require_folder
+from pinndd.terminal.output import require_folder, table_console
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
-from pinndd.terminal.tables import comparison_table, component_table, table_console
+from pinndd.terminal.tables import comparison_table, component_table
 
 KEPT_MEANS = "of dense: error of the dense set ÷ error of the distilled set, the share of its performance that is kept"
 """Below a table with that column."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pandas import DataFrame
-from rich.console import Console
 from rich.table import Table
 
 from pinndd.study.protocols import protocol_named
@@ -17,15 +15,7 @@ from pinndd.study.results.selection import one_set_each, sizes_studied
 from pinndd.study.results.summary import comparisons, component_means
 from pinndd.study.results.table import rows_of
 
-UNCUT = 140
-"""Characters of a line where nobody's terminal says how many fit."""
-
 _COLOURS = {"win": "green", "loss": "red", "draw": "yellow"}
-
-
-def table_console() -> Console:
-    """Return where tables are printed; a file or a pipe has no width, so columns are not cut there."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
 def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], wrapped: Sequence[str] = ()) -> Table:

@@ -27,6 +27,9 @@ _NEGLIGIBLE = 34.0
 _QUADRATURE_NODES = 26
 """Enough for what decays; oscillation needs more, see `kernel_integrals`."""
 
+_TOGETHER = 2**22
+"""Entries of a forcing that is asked for several slabs at once."""
+
 _ITERATIONS = 40
 _DEEPEST_SPLIT = 12
 
@@ -160,6 +163,41 @@ def integrate(
                 f"{float(state.detach().abs().max()):.3g}. The solution may blow up: check the signs in the PDE and the "
                 "amplitude of its data"
             )
+    return ContinuousSolution(rates, slabs)
+
+
+def integrate_driven(
+    rates: Tensor, forcing: Callable[[Tensor], Tensor], start: Tensor, boundaries: Sequence[float], *, order: int = 6
+) -> ContinuousSolution:
+    """Solve ``w' = -rates w + forcing(t)``, for a batch of systems at once: as `integrate`, with nothing to iterate.
+
+    Args:
+        rates: ``(K,)``, real parts not negative.
+        forcing: ``t (N,) -> (B, N, K)``; it is asked for many slabs together.
+        start: ``(B, K)``, of the dtype of ``rates``.
+        boundaries: where the slabs of time begin and end, increasing.
+        order: number of Gauss-Legendre nodes per slab.
+
+    Returns:
+        The solution, differentiable in ``start`` and in whatever ``forcing`` depends on.
+    """
+    nodes = gauss_legendre(order)[0].to(rates.device)
+    cache: dict[float, tuple[Tensor, Tensor]] = {}
+    slabs: list[Slab] = []
+    ends = list(pairwise(boundaries))
+    together = max(1, _TOGETHER // (order * start.numel()))
+    state = start
+    for first in range(0, len(ends), together):
+        some = ends[first : first + together]
+        times = torch.cat([begin + (end - begin) * nodes for begin, end in some])
+        for (begin, end), driven in zip(some, torch.split(forcing(times), order, 1), strict=True):
+            key = round(end - begin, 14)
+            if key not in cache:
+                whole = rates.real.new_tensor([end - begin])
+                cache[key] = (-whole * rates).exp(), kernel_integrals(rates, end - begin, whole, order)[0]
+            decay, integrals = cache[key]
+            slabs.append(Slab(begin, end - begin, state, driven))
+            state = decay * state + torch.einsum("jk,bjk->bk", integrals, driven)
     return ContinuousSolution(rates, slabs)
 
 

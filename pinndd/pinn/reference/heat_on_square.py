@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.reference.dirichlet import collocation
-from pinndd.pinn.reference.exponential import integrate, slab_boundaries
+from pinndd.pinn.reference.exponential import integrate_driven, slab_boundaries
 from pinndd.pinn.reference.interpolation import interpolation_matrix
 from pinndd.pinn.reference.scaling import UNIT, Axis, Interval
 from pinndd.pinn.reference.series import UNIT_SQUARE, Rectangle, axes_of
@@ -66,7 +66,7 @@ def heat_on_square(
         """Values of an edge at all pairs of s and times, ``(B, len(times), len(s))``."""
         return edges[name](torch.cartesian_prod(times, s).flip(-1)).double().reshape(-1, len(times), len(s))
 
-    def forcing(times: Tensor, _: Tensor) -> Tensor:
+    def forcing(times: Tensor) -> Tensor:
         total = initial.new_zeros((len(initial), len(times), inside, inside))
         for name in edges:
             column, first = sides[name]
@@ -78,7 +78,7 @@ def heat_on_square(
     base = lasting.length * diffusivity
     rates = base * (squares[:, None] / horizontal.length**2 + squares / vertical.length**2).flatten()
     modes = (to_modes @ initial @ to_modes.T).flatten(1)
-    trajectory = integrate(rates, forcing, modes, slab_boundaries(1.0, slabs, graded=3), order=order)
+    trajectory = integrate_driven(rates, forcing, modes, slab_boundaries(1.0, slabs, graded=3), order=order)
     x, y, t = (axis.unscale(points[:, k].double()) for k, axis in enumerate((horizontal, vertical, lasting)))
     in_x, in_y = interpolation_matrix(nodes, x), interpolation_matrix(nodes, y)
     functionals = (in_x[:, 1:-1] @ to_values)[:, :, None] * (in_y[:, 1:-1] @ to_values)[:, None, :]

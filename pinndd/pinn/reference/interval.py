@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from pinndd.pinn.reference.exponential import integrate, slab_boundaries
+from pinndd.pinn.reference.exponential import integrate, integrate_driven, slab_boundaries
 from pinndd.pinn.reference.interpolation import differentiation_matrix, gauss_lobatto, interpolation_matrix
 from pinndd.pinn.reference.scaling import UNIT, Axis, Interval
 
@@ -129,20 +129,25 @@ def solve_interval(
     def end_data(times: Tensor) -> Tensor:
         return torch.stack((left(times), right(times)), -1).double()
 
+    def driven(data: Tensor) -> Tensor:
+        return rate * data @ from_ends.T
+
     def forcing(times: Tensor, modes: Tensor) -> Tensor:
+        assert nonlinearity is not None
         data = end_data(times)
-        total = rate * data @ from_ends.T
-        if nonlinearity is None:
-            return total
         known = data[..., prescribed] / levels
         u = modes @ to_values.T
         u = torch.cat((known[..., : grid.free.start], u, known[..., grid.free.start :]), -1)
         u_x = u @ derivative[grid.free].T
-        return total + lasting.length * nonlinearity(u[..., grid.free], u_x / along.length) @ to_modes.T
+        return driven(data) + lasting.length * nonlinearity(u[..., grid.free], u_x / along.length) @ to_modes.T
 
     initial = start(nodes[grid.free]).double() @ to_modes.T
     rates = rate * grid.squares.to(points.device)
-    trajectory = integrate(rates, forcing, initial, slab_boundaries(1.0, slabs, graded=4), order=order, tolerance=tolerance)
+    boundaries = slab_boundaries(1.0, slabs, graded=4)
+    if nonlinearity is None:
+        trajectory = integrate_driven(rates, lambda times: driven(end_data(times)), initial, boundaries, order=order)
+    else:
+        trajectory = integrate(rates, forcing, initial, boundaries, order=order, tolerance=tolerance)
     x, t = along.unscale(points[:, 0].double()), lasting.unscale(points[:, 1].double())
     matrix = interpolation_matrix(nodes, x)
     known = end_data(t)[..., prescribed] / levels

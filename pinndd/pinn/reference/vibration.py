@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pinndd.pinn.reference.exponential import integrate, slab_boundaries
+from pinndd.pinn.reference.exponential import integrate_driven, slab_boundaries
 from pinndd.pinn.reference.interpolation import wave_numbers
 from pinndd.pinn.reference.scaling import UNIT, Axis, Interval
 from pinndd.pinn.reference.series import sine_coefficients
@@ -99,13 +99,13 @@ def vibrating_beam(
     def bent(times: Tensor) -> Tensor:
         return along.length**2 * torch.stack([side(times).double() for side in bending], -1)
 
-    def forcing(times: Tensor, _: Tensor) -> Tensor:
+    def forcing(times: Tensor) -> Tensor:
         return (omega**2 * (bent(times) @ resting.T)).to(torch.complex128)
 
     # y = p' + iω p turns every oscillator into y' = iω y + ω² ℓ
     a, b = (sine_coefficients(f, modes).to(points.device) for f in (displacement, velocity))
     initial = torch.complex(lasting.length * b, omega * a)
-    trajectory = integrate(-1j * omega, forcing, initial, slab_boundaries(1.0, slabs), order=order)
+    trajectory = integrate_driven(-1j * omega, forcing, initial, slab_boundaries(1.0, slabs), order=order)
     shapes = (x[:, None] * wave).sin()
     vibrating = trajectory.project(t, (shapes / omega).to(torch.complex128)).imag
     cubics = torch.stack((-x / 3 + x**2 / 2 - x**3 / 6, (x**3 - x) / 6), -1)

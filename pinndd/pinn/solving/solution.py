@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.geometry.patches import TOLERANCE
-from pinndd.pinn.solving.writing import CASE, write_dataset
+from pinndd.pinn.solving.writing import CASE, Gridded, Variable, write_gridded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,34 +96,36 @@ class Solution:
         u[:, inside] = found
         return axes, u.reshape(len(found), *[count] * box.dimension, self.pde.output_count)
 
+    def gridded(self, nodes: int | None = None) -> Gridded:
+        """Return u on a grid with coordinates, units and the estimated errors, as files hold it.
+
+        Args:
+            nodes: along every axis (None: as `on_grid`).
+        """
+        axes, u = self.on_grid(nodes)
+        names, units = self.pde.box.names, self.pde.units
+        variables: dict[str, Variable] = {
+            name: ((CASE, *names), u[..., k], {"units": units.get(name, "1")}) for k, name in enumerate(self.pde.components)
+        }
+        said = {"long_name": "estimated relative error, root mean square over the domain", "units": "1"}
+        variables["estimated_error"] = ((CASE,), self.error, said)
+        residual = {"long_name": "residual relative to the size of its terms", "units": "1"}
+        variables["relative_residual"] = ((CASE,), self.residual, residual)
+        if self.uncertainty is not None:
+            what = "relative standard deviation that the measured boundary values leave"
+            variables["uncertainty"] = ((CASE,), self.uncertainty, {"long_name": what, "units": "1"})
+        coordinates: dict[str, Variable] = {CASE: ((CASE,), np.arange(len(self), dtype=np.int32), {})}
+        coordinates |= {n: ((n,), a, {"units": units.get(n, "1")}) for n, a in zip(names, axes, strict=True)}
+        about = {"title": self.pde.title or self.pde.name, "source": "pinndd", "notes": " ".join(self.notes)}
+        return Gridded(coordinates, variables, about)
+
     def dataset(self, nodes: int | None = None) -> xr.Dataset:
         """Return u on a grid as an xarray data set, with coordinates, units and the estimated errors.
 
         Args:
             nodes: along every axis (None: as `on_grid`).
         """
-        # xarray takes half a second to import, and only files need it
-        import xarray as xr
-
-        axes, u = self.on_grid(nodes)
-        names, units = self.pde.box.names, self.pde.units
-        dims = (CASE, *names)
-        data: dict[str, Any] = {
-            name: (dims, u[..., k], {"units": units.get(name, "1")}) for k, name in enumerate(self.pde.components)
-        }
-        said = {"long_name": "estimated relative error, root mean square over the domain", "units": "1"}
-        data["estimated_error"] = (CASE, self.error, said)
-        data["relative_residual"] = (
-            CASE,
-            self.residual,
-            {"long_name": "residual relative to the size of its terms", "units": "1"},
-        )
-        if self.uncertainty is not None:
-            what = "relative standard deviation that the measured boundary values leave"
-            data["uncertainty"] = (CASE, self.uncertainty, {"long_name": what, "units": "1"})
-        coords = {n: (n, a, {"units": units.get(n, "1")}) for n, a in zip(names, axes, strict=True)}
-        about = {"title": self.pde.title or self.pde.name, "source": "pinndd", "notes": " ".join(self.notes)}
-        return xr.Dataset(data, {CASE: np.arange(len(self)), **coords}, about)
+        return self.gridded(nodes).dataset()
 
     def save(self, path: Path | str, nodes: int | None = None) -> tuple[Path, ...]:
         """Write the solution on a grid: ``.nc`` (NetCDF), ``.csv``, or ``.vtu`` for two or three coordinates of space.
@@ -138,4 +140,4 @@ class Solution:
         Raises:
             ValueError: the ending is unknown, or the format cannot hold this solution.
         """
-        return write_dataset(self.pde, self.dataset(nodes), Path(path))
+        return write_gridded(self.pde, self.gridded(nodes), Path(path))

@@ -9,6 +9,11 @@ from contextvars import ContextVar
 Progress = Callable[[str, int, int, float | None], None]
 """``(what is being done, steps done, steps in all, current error)``."""
 
+
+def quiet(what: str, done: int, total: int, error: float | None) -> None:
+    """Report nothing: a `Progress` for nobody."""
+
+
 _listener: ContextVar[Progress | None] = ContextVar("listener", default=None)
 
 

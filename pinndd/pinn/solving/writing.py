@@ -1,10 +1,11 @@
-"""Write a solution for other programs: NetCDF by xarray, CSV by pandas, VTK by meshio."""
+"""Write a solution for other programs: NetCDF by SciPy, CSV by pandas, VTK by meshio."""
 
 from __future__ import annotations
 
 import io
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,31 @@ SUFFIXES = (".nc", ".csv", ".vtu")
 CASE = "condition"
 _FRAMES = 21
 """Moments of a VTK series."""
+
+Variable = tuple[tuple[str, ...], np.ndarray[Any, Any], Mapping[str, str]]
+"""Names of the axes, numbers, and what is said of them."""
+
+
+@dataclass(frozen=True)
+class Gridded:
+    """Solutions on a grid, as files hold them.
+
+    Attributes:
+        coordinates: along every axis, by the name of the axis.
+        variables: on the grid, or one number per boundary condition.
+        about: what is said of the whole.
+    """
+
+    coordinates: Mapping[str, Variable]
+    variables: Mapping[str, Variable]
+    about: Mapping[str, str]
+
+    def dataset(self) -> xr.Dataset:
+        """Return it as an xarray data set."""
+        # xarray takes half a second to import, and only some files need it
+        import xarray as xr
+
+        return xr.Dataset(dict(self.variables), dict(self.coordinates), dict(self.about))
 
 
 def require_format(pde: PDE, conditions: int, path: Path) -> None:
@@ -41,18 +67,18 @@ def require_format(pde: PDE, conditions: int, path: Path) -> None:
 
 
 def files_of(pde: PDE, path: Path) -> tuple[Path, ...]:
-    """Return the files that `write_dataset` writes."""
+    """Return the files that `write_gridded` writes."""
     if path.suffix != ".vtu" or not pde.box.has_time:
         return (path,)
     return (path.with_suffix(".pvd"), *(path.with_name(f"{path.stem}_{k:03d}.vtu") for k in range(_FRAMES)))
 
 
-def write_dataset(pde: PDE, dataset: xr.Dataset, path: Path) -> tuple[Path, ...]:
+def write_gridded(pde: PDE, solved: Gridded, path: Path) -> tuple[Path, ...]:
     """Write solutions, atomically.
 
     Args:
         pde: the equation.
-        dataset: of `Solution.dataset`.
+        solved: of `Solution.gridded`.
         path: ``.nc`` NetCDF; ``.csv`` one row per condition and node of the grid that lies in the domain; ``.vtu`` for ParaView, and
             a series of them beside a ``.pvd`` where the PDE evolves.
 
@@ -62,12 +88,13 @@ def write_dataset(pde: PDE, dataset: xr.Dataset, path: Path) -> tuple[Path, ...]
     Raises:
         ValueError: see `require_format`.
     """
-    require_format(pde, dataset.sizes[CASE], path)
+    require_format(pde, len(solved.coordinates[CASE][1]), path)
     if path.suffix == ".nc":
+        content = _netcdf(solved)
         with write_atomically(path) as file:
-            # compound NetCDF needs another library; classic NetCDF is read by all of them
-            file.write(dataset.to_netcdf(engine="scipy"))
+            file.write(content)
         return (path,)
+    dataset = solved.dataset()
     if path.suffix == ".csv":
         fields = dataset.drop_vars([name for name in dataset.data_vars if pde.box.names[0] not in dataset[name].dims])
         table = fields.to_dataframe().dropna(how="all").reset_index()
@@ -76,6 +103,28 @@ def write_dataset(pde: PDE, dataset: xr.Dataset, path: Path) -> tuple[Path, ...]
             file.write(text.encode())
         return (path,)
     return _write_vtk(pde, dataset, path)
+
+
+def _netcdf(solved: Gridded) -> bytes:
+    """Return classic NetCDF with offsets of 64 bits, which all libraries read, as xarray would write it."""
+    # scipy takes a quarter of a second to import, and only files need it
+    from scipy.io import netcdf_file
+
+    content = io.BytesIO()
+    with netcdf_file(content, "w", version=2) as file:
+        for name, (_, values, _) in solved.coordinates.items():
+            file.createDimension(name, len(values))
+        for name, (dims, values, said) in {**solved.coordinates, **solved.variables}.items():
+            variable = file.createVariable(name, values.dtype, dims)
+            variable[:] = values
+            for key, text in said.items():
+                setattr(variable, key, text.encode())
+            if name in solved.variables:
+                variable._FillValue = values.dtype.type("nan")
+        for key, text in solved.about.items():
+            setattr(file, key, text.encode())
+        file.flush()
+        return content.getvalue()
 
 
 def _write_vtk(pde: PDE, dataset: xr.Dataset, path: Path) -> tuple[Path, ...]:

@@ -21,7 +21,7 @@ from pinndd.pinn.solving.truth import solutions
 from pinndd.pinn.tasks.episodes import ConditionValues
 from pinndd.study.exploring.fits import AffineFits, Fits, fits_of
 from pinndd.study.results.intervals import Array
-from pinndd.study.solving import learners_of
+from pinndd.study.solving_on_set import learners_of
 
 NODES = (401, 81, 51)
 """Nodes along the axes that are shown: of a line, of a map, of a map whose section is chosen, where features are evaluated anew."""
@@ -202,7 +202,7 @@ def open_frames(pde: PDE, data: SyntheticData | None = None) -> Frames:
         data: the distilled set (None: many points).
 
     Raises:
-        ValueError: the set holds no points to train on (see `pinndd.study.solving.learners_of`).
+        ValueError: the set holds no points to train on (see `pinndd.study.solving_on_set.learners_of`).
     """
     ensemble = pde.ensemble()
     drawn = BoundaryValues(ensemble, ensemble.sample(TRIALS, torch.Generator().manual_seed(0)))

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from pinndd.pinn.declare.pde import PDE
@@ -172,6 +171,8 @@ def _filled(field: Array) -> Array:
     outside = np.isnan(field)
     if not outside.any():
         return field
+    from scipy.ndimage import distance_transform_edt
+
     nearest = distance_transform_edt(outside, return_distances=False, return_indices=True)
     filled: Array = field[tuple(nearest)]
     return filled

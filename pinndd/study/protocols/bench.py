@@ -21,7 +21,7 @@ from pinndd.hypergradients import Hypergradient, fitting
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.loading import remembered
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.solving.telling import Progress
+from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.scales import component_errors
 from pinndd.pinn.tasks.zero_shot import ZeroShot
@@ -34,10 +34,6 @@ from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.table import DISTILLED, TRUTH_ERROR, as_table, component_column
 
 S = TypeVar("S")
-
-
-def quiet(what: str, done: int, total: int, error: float | None) -> None:
-    """Report nothing."""
 
 
 def truth_column(episodes: Any, k: int) -> dict[str, float]:

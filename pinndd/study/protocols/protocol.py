@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.solving.telling import Progress
+from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
-from pinndd.study.protocols.bench import Study, quiet
+from pinndd.study.protocols.bench import Study
 from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_of
 from pinndd.study.protocols.memory import beyond_memory
 from pinndd.study.protocols.parts import distance_name, unknown

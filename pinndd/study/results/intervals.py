@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 Array = NDArray[np.float64]
 
@@ -73,6 +72,8 @@ def geometric_mean(ratios: Sequence[float], groups: Sequence[str]) -> Interval:
     if not ratios:
         raise ValueError("the geometric mean of no ratios is not defined; give at least one")
     logs = np.log(np.asarray(ratios, dtype=float))
+    from scipy.special import stdtrit
+
     mean = float(logs.mean())
     names = sorted(set(groups))
     if len(names) < 2:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pandas import DataFrame
 from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.study.results.table import RELATIVE_L2, as_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pandas import DataFrame
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 DISTILLED = "distilled"
 """Name of the distilled set among the methods."""
@@ -84,6 +85,8 @@ def as_table(rows: Iterable[Mapping[str, object]] | DataFrame) -> DataFrame:
     Raises:
         TableError: the rows are no results; the column is named.
     """
+    from pandas import DataFrame
+
     frame = rows.reset_index(drop=True) if isinstance(rows, DataFrame) else DataFrame([{**_OPTIONAL, **row} for row in rows])
     if frame.empty:
         frame = frame.reindex(columns=list(COLUMNS))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import qmc
 
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.geometry.domain import domain_from
@@ -21,6 +23,7 @@ from pinndd.pinn.sets.samplers import (
     latin_hypercube,
     patch_points,
     sample_points,
+    sobol,
 )
 
 
@@ -87,3 +90,10 @@ def test_patches_take_points_of_every_sampler(sampler: str):
     assert s.shape == (40, 2)
     assert start.constraint().violation(s) < 1e-12
 
+
+
+@pytest.mark.parametrize(("count", "dimension", "seed"), [(1, 1, 0), (2, 1, 4), (100, 2, 3), (1500, 3, 1), (64, 7, 2)])
+def test_sobol_points_are_those_of_scipy(count: int, dimension: int, seed: int):
+    exponent = max(1, math.ceil(math.log2(count)))
+    theirs = qmc.Sobol(dimension, rng=np.random.default_rng(seed)).random_base2(exponent)[:count]
+    assert np.array_equal(sobol(count, dimension, seed).numpy(), theirs)

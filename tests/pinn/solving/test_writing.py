@@ -41,6 +41,17 @@ def test_netcdf_keeps_coordinates_units_and_errors(tmp_path):
         assert (read.attrs["source"], read.attrs["notes"]) == ("pinndd", "A note.")
 
 
+@pytest.mark.parametrize("changes", [{}, {"uncertainty": np.array([0.1, 0.2]), "notes": ()}], ids=["notes", "uncertainty"])
+@pytest.mark.parametrize("name", ["heat", "laplace_disk", "cavity"])
+def test_netcdf_is_what_xarray_would_write(tmp_path, name, changes):
+    found = solution(name, 2, **changes)
+    degrees = replace(found, pde=replace(found.pde, title="Wärme", units=dict.fromkeys(found.pde.components, "°C")))
+    degrees.save(tmp_path / "field.nc", nodes=5)
+    with xr.open_dataset(tmp_path / "field.nc") as read, xr.open_dataset(degrees.dataset(5).to_netcdf(engine="scipy")) as theirs:
+        xr.testing.assert_identical(read.load(), theirs.load())
+        assert all(read[name].dtype == theirs[name].dtype for name in theirs.variables)
+
+
 def test_csv_has_a_row_per_node_inside_the_domain(tmp_path):
     found = solution("laplace_disk")
     found.save(tmp_path / "field.csv", nodes=21)

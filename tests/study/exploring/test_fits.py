@@ -10,7 +10,7 @@ from pinndd.pinn.solving.dense import DenseSettings, dense_learner, dense_points
 from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.study.exploring.choice import Curve, drawn_choice
 from pinndd.study.exploring.fits import AffineFits, fits_of
-from pinndd.study.solving import learners_of
+from pinndd.study.solving_on_set import learners_of
 
 
 def fields(features, weights, outputs, points):
