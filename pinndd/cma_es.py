@@ -21,6 +21,7 @@ from pinndd.checkpoint import Checkpoint, CheckpointError, Layout
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.problem import DistillationProblem, Episodes
+from pinndd.storage.locks import writing_alone
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +78,7 @@ def cma_es(
         )
     search = _Search(problem, data, episodes, {"population": population, "sigma": sigma, "seed": seed})
     started = time.perf_counter()
-    with torch.no_grad():
+    with torch.no_grad(), writing_alone("checkpoint", checkpoint):
         if resume and checkpoint is not None and checkpoint.exists():
             search.replay(checkpoint)
             started -= search.told[-1].seconds if search.told else 0.0

@@ -20,6 +20,7 @@ from pinndd.problem import DistillationProblem, Episodes
 from pinndd.projected_adam import AdamStep, adam_step
 from pinndd.schedules import half_cosine
 from pinndd.stopping import at_forced_stop
+from pinndd.storage.locks import writing_alone
 
 DIVERGED = "diverged"
 """Entry in the header of a set whose outer loop diverged: why."""
@@ -119,7 +120,8 @@ def distill(
 
     Raises:
         DivergedError: the risk, its gradient or a step is not finite, or no validation risk was; the best set is on the exception.
-        CheckpointError: the checkpoint is damaged or was written under another configuration.
+        CheckpointError: the checkpoint is damaged or was written under other settings.
+        LockedError: another process writes to the checkpoint.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
 
     Examples:
@@ -148,9 +150,10 @@ def distill(
         True
     """
     loop = _Loop(problem, data, hypergradient, validation, settings or OuterSettings(), checkpoint)
-    if resume and checkpoint is not None and checkpoint.exists():
-        loop.restore()
-    return loop.run(progress)
+    with writing_alone("checkpoint", checkpoint):
+        if resume and checkpoint is not None and checkpoint.exists():
+            loop.restore()
+        return loop.run(progress)
 
 
 def require_resumable(checkpoint: Path, header: Mapping[str, Any]) -> None:

@@ -27,18 +27,21 @@ def lock_of(path: Path) -> Path:
 
 
 @contextmanager
-def writing_alone(what: str, path: Path) -> Iterator[None]:
+def writing_alone(what: str, path: Path | None) -> Iterator[None]:
     """Lock a file or an existing folder; the operating system drops the lock of a process that was killed.
 
     Where the file system has no locks, the lock file itself is the lock; that of a process which is gone is not heeded.
 
     Args:
         what: it is, for the message, such as ``run folder`` or ``--out``.
-        path: of the file, whose folder is made if need be, or of the folder.
+        path: of the file, whose folder is made if need be, or of the folder; None locks nothing.
 
     Raises:
         LockedError: another process holds the lock, which is named with its host; or no lock file can be written.
     """
+    if path is None:
+        yield
+        return
     file = lock_of(path)
     lock = FileLock(file)
     try:

@@ -19,7 +19,7 @@ from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_writable, table_console
+from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, study_settings
 from pinndd.terminal.tables import component_table, error_table
@@ -56,7 +56,7 @@ def evaluate(
             raise ValueError(f"--solutions {solutions}: there is no such file")
         if out is not None:
             require_writable("--out", out, overwrite=None)
-    with working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
+    with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         study = protocol.open(file.pde, settings=settings, progress=bars)
         if solutions is not None:
             study = study.with_solutions(solutions, file.data)

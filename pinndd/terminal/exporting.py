@@ -10,7 +10,7 @@ from pinndd.pinn.files.scripts import FRAMEWORKS, require_script, write_script
 from pinndd.study.protocols import protocol_named
 from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_writable
+from pinndd.terminal.output import require_writable, writing_to
 
 CSV = "csv"
 """What a set is exported to unless something else is said."""
@@ -28,11 +28,12 @@ def export(path: Path, module: str | None, to: str, out: Path | None, overwrite:
             what = "a CSV file" if to == CSV else "a Python script"
             raise ValueError(f"--out {target}: the export is {what}; name it {target.with_suffix(suffix)}")
         readings = [target.with_name(f"{target.stem}-readings.csv")] if file.protocol == "sensors" else []
-        for known in (target, *readings) if to == CSV else (target, target.with_suffix(".csv")):
+        files = (target, *readings) if to == CSV else (target, target.with_suffix(".csv"))
+        for known in files:
             require_writable("--out", known, overwrite=overwrite)
         if to != CSV:
             require_script(file.pde, file.data, to)
-    with working(f"begin again with: pinndd export {path}"):
+    with writing_to("--out", *files), working(f"begin again with: pinndd export {path}"):
         if to == CSV:
             written = protocol_named(file.protocol).export(file.pde, file.data, target)
         else:

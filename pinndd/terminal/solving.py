@@ -14,7 +14,7 @@ from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
 from pinndd.terminal.devices import require_device
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_writable
+from pinndd.terminal.output import require_writable, writing_to
 from pinndd.terminal.progress import ProgressBars
 
 
@@ -41,7 +41,7 @@ def solve(
             if path is not None:
                 for file in (path,) if option == "--plot" else files_of(pde, path):
                     require_writable(option, file, overwrite=overwrite)
-    with working("nothing was written"):
+    with writing_to("--plot", plot), writing_to("--out", out), working("nothing was written"):
         with ProgressBars() as bars:
             solution = problem.solve(bars if bars.console.is_terminal else None)
         written = list(solution.save(out)) if out is not None else []

@@ -17,7 +17,7 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
 from pinndd.terminal.errors import checking_input, warn, working
-from pinndd.terminal.output import require_folder, table_console
+from pinndd.terminal.output import require_folder, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
 from pinndd.terminal.tables import comparison_table, component_table
@@ -53,7 +53,8 @@ def study(
             raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose another one")
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
     resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
-    with working(resume_by), ProgressBars() as bars:
+    file = None if results is None else results / FILE
+    with writing_to("--results", file), working(resume_by), ProgressBars() as bars:
         folder = run_study(
             pde,
             path,
@@ -66,8 +67,8 @@ def study(
             command=command,
         )
         outcomes = folder.outcomes()
-        if results is not None:
-            record(folder, results / FILE)
+        if file is not None:
+            record(folder, file)
     show(outcomes, dict(folder.config.skipped), folder.path)
 
 
@@ -84,7 +85,7 @@ def plot(path: Path, module: str | None = None) -> None:
             warn(said)
         if not folder.outcomes():
             raise ValueError(f"run {path} has no finished protocol yet: go on with 'pinndd study {config.module} --resume'")
-    with working(f"draw again with: pinndd plot {path}"), ProgressBars() as bars:
+    with working(f"draw again with: pinndd plot {path}"), folder.locked(), ProgressBars() as bars:
         publish(pde, folder, {}, bars)
     Console(soft_wrap=True, highlight=False).print(f"pictures: {folder.figures}\nreport:   {folder.path / 'report.html'}")
 

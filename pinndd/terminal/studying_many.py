@@ -17,7 +17,7 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.run import choose_protocols, usual_protocols
 from pinndd.study.run_many import Finished, Job, run_many
 from pinndd.terminal.errors import FAILED, checking_input, report, working
-from pinndd.terminal.output import require_folder
+from pinndd.terminal.output import require_folder, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
 
@@ -60,7 +60,8 @@ def study_many(
         typer.echo(line)
     for line in plan.failed:
         report(line)
-    failed = [*plan.failed, *_run(plan, jobs, file)]
+    with writing_to("--results", file):
+        failed = [*plan.failed, *_run(plan, jobs, file)]
     typer.echo(f"results: {file}")
     if failed:
         report(f"{len(failed)} of {len(plan.jobs) + len(plan.failed)} studies failed; repeat with --resume when corrected")

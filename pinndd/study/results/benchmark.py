@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pandas import DataFrame
 
+from pinndd.storage.reading import FileError, Reading
 from pinndd.storage.writing import write_atomically
 from pinndd.study.results.intervals import geometric_mean
 from pinndd.study.results.outcome import Outcome
@@ -30,7 +32,30 @@ _LOCAL = {"--out": 1, "--results": 1, "--jobs": 1, "--resume": 0, "--overwrite":
 """Options that say where a run was kept, not what it computed, with the number of their values."""
 
 
-class BenchmarkFileError(ValueError):
+class _Stored(msgspec.Struct):
+    format: int
+    runs: list[dict[str, Any]]
+
+
+class _StoredRun(msgspec.Struct):
+    """What stands in the file of a run; the tables are looked at where they become frames."""
+
+    pde: str
+    protocol: str
+    command: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    source: str
+    distill_seconds: list[float]
+    skipped: dict[str, str]
+    columns: list[str]
+    rows: list[list[Any]]
+    sizes: list[list[Any]] = []
+    body_seconds: list[float] = []
+
+
+class BenchmarkFileError(FileError):
     """A results file that is damaged or of a newer version."""
 
 
@@ -111,17 +136,16 @@ def load_benchmark(path: Path) -> list[BenchmarkRun]:
     """
     if not path.exists():
         return []
+    reading = Reading(path, "move it away, or name another folder with --results", BenchmarkFileError)
+    content = reading.typed(reading.json(reading.content()), _Stored)
+    if content.format > FORMAT:
+        raise BenchmarkFileError(f"{path} was written by a newer pinndd (format {content.format}): update pinndd")
     try:
-        content = json.loads(path.read_text())
-        if content["format"] > FORMAT:
-            raise BenchmarkFileError(f"{path} was written by a newer pinndd (format {content['format']}): update pinndd")
-        return [_run(values) for values in content["runs"]]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        return [_run(reading.typed(values, _StoredRun, f"runs[{k}]"), values) for k, values in enumerate(content.runs)]
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         if isinstance(error, BenchmarkFileError):
             raise
-        raise BenchmarkFileError(
-            f"{path} is damaged ({type(error).__name__}: {error}): move it away, or name another folder with --results"
-        ) from error
+        reading.fail(f"is damaged ({type(error).__name__}: {error})", error)
 
 
 def record(folder: RunFolder, path: Path) -> list[BenchmarkRun]:
@@ -170,9 +194,9 @@ def _values(run: BenchmarkRun) -> dict[str, Any]:
     return values if run.body_seconds else {name: value for name, value in values.items() if name != "body_seconds"}
 
 
-def _run(values: Mapping[str, Any]) -> BenchmarkRun:
-    same = {"pde": values["pde"], "protocol": values["protocol"]}
-    rows = summary_from_json(same | dict(zip(values["columns"], row, strict=True)) for row in values["rows"])
+def _run(checked: _StoredRun, values: Mapping[str, Any]) -> BenchmarkRun:
+    same = {"pde": checked.pde, "protocol": checked.protocol}
+    rows = summary_from_json(same | dict(zip(checked.columns, row, strict=True)) for row in checked.rows)
     sizes = DataFrame(values.get("sizes", ()), columns=[*_SIZES, "mean", "models"])
     return BenchmarkRun(**{k: v for k, v in values.items() if k != "columns"} | {"rows": rows, "sizes": sizes})
 
