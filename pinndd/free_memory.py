@@ -17,7 +17,7 @@ def available_memory(device: torch.device | str = "cpu") -> int | None:
         return None
     try:
         # the kernel counts what it would give back; free pages alone would leave out its caches
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return _from_sysconf()

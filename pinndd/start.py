@@ -1,11 +1,13 @@
 """Where the command ``pinndd`` starts: signals are heeded before anything that takes time is imported."""
 
 from pinndd.stopping import end_if_asked, heed_signals
+from pinndd.surroundings import settle
 
 
 def main() -> None:
     """Run the command line."""
     heed_signals()
+    settle()
     try:
         from pinndd.cli import main as run
 

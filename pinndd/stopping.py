@@ -134,4 +134,4 @@ def _end(code: int = INTERRUPTED) -> None:
 
 
 def _write(text: str) -> None:
-    os.write(2, f"pinndd: {text}\n".encode())
+    os.write(2, f"pinndd: {text}\n".encode(errors="surrogateescape"))

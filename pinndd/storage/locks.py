@@ -63,7 +63,8 @@ def writing_alone(what: str, path: Path | None) -> Iterator[None]:
     try:
         if isinstance(lock, FileLock):
             with suppress(OSError):
-                file.write_text(f"{_HOLDER}{os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M}\n")
+                since = f"{datetime.now():%Y-%m-%d %H:%M}"
+                file.write_text(f"{_HOLDER}{os.getpid()} on {socket.gethostname()} since {since}\n", encoding="utf-8")
         yield
     finally:
         # while it is held: who opened it before and gets the lock after sees that it is gone, and tries again
@@ -75,7 +76,7 @@ def writing_alone(what: str, path: Path | None) -> Iterator[None]:
 def _holder(file: Path) -> str:
     """Say which process wrote a lock file."""
     try:
-        text = file.read_text().strip()
+        text = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         text = ""
     return text if text.startswith(_HOLDER) and "\n" not in text else "another process"

@@ -43,7 +43,7 @@ class Finished:
     @property
     def last_words(self) -> str:
         """The last line that the job printed."""
-        lines = [line.strip() for line in self.job.log.read_text(errors="replace").splitlines()]
+        lines = [line.strip() for line in self.job.log.read_text(encoding="utf-8", errors="replace").splitlines()]
         return next((line for line in reversed(lines) if line), "it printed nothing")
 
 
@@ -101,7 +101,7 @@ def _start(job: Job, at_once: int) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **single, **share, "NO_COLOR": "1"},
+            env={**os.environ, **single, **share, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
         )
 
 

@@ -45,12 +45,12 @@ def write_index(folder: Path) -> None:
         if kind == "does not load":
             raise PDEModuleError(f"PDE module {path} does not load: {conditions}")
         found[path.stem] = {"sha256": checksum_of(path.read_bytes()), "kind": kind, "conditions": conditions}
-    (folder / FILE).write_text(json.dumps(found, indent=1) + "\n")
+    (folder / FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _index(folder: Path) -> dict[str, dict[str, str]]:
     try:
-        found: dict[str, dict[str, str]] = json.loads((folder / FILE).read_text())
+        found: dict[str, dict[str, str]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found

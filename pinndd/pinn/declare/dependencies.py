@@ -39,7 +39,7 @@ def dependencies_of(path: Path, text: bytes) -> str:
                 seen.add(file)
                 waiting.append((file, file.read_bytes()))
                 found[f"module {file.relative_to(folder)}"] = checksum_of(waiting[-1][1])
-    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(found.items())).encode(errors="surrogateescape")).hexdigest()
 
 
 def _parsed(text: bytes) -> ast.Module | None:

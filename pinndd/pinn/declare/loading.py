@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -155,7 +156,7 @@ def _run(path: Path, text: bytes) -> PDE:
     if path.suffix != ".py":
         raise PDEModuleError(f"PDE module {path}: not a Python module; expected a file whose name ends in .py")
     # unique by path, so that two modules of the same file name do not meet in sys.modules
-    unique = f"pinndd_pde_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    unique = f"pinndd_pde_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(unique, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

@@ -87,7 +87,7 @@ def write_script(pde: PDE, data: SyntheticData, path: Path | str, framework: str
     points = path.with_suffix(".csv")
     write_csv(pde, data, points)
     with write_atomically(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="surrogateescape"))
     return path, points
 
 

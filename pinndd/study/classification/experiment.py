@@ -238,7 +238,7 @@ def save_comparison(
         settings: of the distillation.
         device: that it ran on.
     """
-    known: list[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.exists() else []
+    known: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
     own = {"dataset": comparison.dataset, "per_class": settings.per_class, "method": settings.method}
     record = {
         **own,

@@ -118,7 +118,7 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
     )
     with write_atomically(path) as file:
-        file.write(page.encode())
+        file.write(page.encode(errors="surrogateescape"))
 
 
 def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") -> ProtocolSection:

@@ -14,7 +14,7 @@ from pinndd.study.results.writing import markdown_table
 
 def load_sensors(folder: Path) -> DataFrame:
     """Return the summary of the files ``PDE.json`` of a folder, by name; without files it is empty."""
-    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     return summary_from_json(row for record in records for row in record["rows"])
 
 

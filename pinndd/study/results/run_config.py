@@ -42,7 +42,7 @@ def hardware(device: str = "cpu") -> dict[str, Any]:
 def _processor() -> str:
     """The name of the processor; Linux tells it in a file only."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     found = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
@@ -107,7 +107,7 @@ class RunConfig:
         """Write to ``path`` atomically."""
         values = asdict(self)
         with write_atomically(path) as file:
-            file.write(to_toml({"checksum": digest_of(values), **values}).encode())
+            file.write(to_toml({"checksum": digest_of(values), **values}).encode(errors="surrogateescape"))
 
     @classmethod
     def load(cls, path: Path) -> RunConfig:

@@ -21,7 +21,7 @@ def write_csv(results: DataFrame, path: Path, distance: str = RELATIVE_L2) -> No
     """Write results atomically, one row per trained model and boundary condition; the error is named after the distance."""
     text = named_for_files(results, distance).to_csv(index=False, lineterminator="\n", na_rep="nan")
     with write_atomically(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="surrogateescape"))
 
 
 def json_records(frame: DataFrame) -> list[dict[str, Any]]:

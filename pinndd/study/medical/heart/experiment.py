@@ -170,7 +170,7 @@ def load(path: Path) -> tuple[Split, ...]:
         ValueError: the file holds no splits.
     """
     try:
-        return tuple(Split.of_json(entry) for entry in json.loads(path.read_text())["trials"])
+        return tuple(Split.of_json(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["trials"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} holds no splits of the heart study ({error}): run benchmarks/heart.py again") from error
 
