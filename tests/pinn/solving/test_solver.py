@@ -52,11 +52,11 @@ def test_the_estimate_is_within_a_factor_of_three_of_the_error(name, width, coun
 
 
 def test_ten_thousand_conditions_of_a_linear_equation_take_seconds(heat):
-    start = time.perf_counter()
+    start = time.process_time()
     generator = torch.Generator().manual_seed(0)
     values = {"left": 0.0, "right": 0.0, "start": torch.randn((10_000, 3), generator=generator, dtype=torch.float64)}
     found = solve_given(heat, given_values(heat, values))
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
     assert len(found) == 10_000
     assert found.error.max() < 1e-4
     one = solve_given(heat, given_values(heat, {**values, "start": values["start"][77]}))
