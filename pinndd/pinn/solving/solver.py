@@ -15,7 +15,7 @@ from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.models.features import FittedFeatures
-from pinndd.pinn.solving.dense import DenseSettings, condition_places, dense_points, solve_densely, solve_nearby
+from pinndd.pinn.solving.dense import DenseSettings, condition_places, dense_counts, solve_densely, solve_nearby
 from pinndd.pinn.solving.given import GivenValues, SomeValues
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.telling import Progress
@@ -253,8 +253,6 @@ def solve_given(
     assert best is not None
     if not bool(best.error.isfinite().all()):
         raise ArithmeticError(f"PDE {pde.name!r}: the solution is not finite for these values; check their size")
-    data, count = dense_points(pde, best.settings), best.settings.windows
-    where = count * data["interior"].shape[0], count * sum(data[c.name].shape[0] for c in pde.valued)
     features = best.fitted.features.width
     jumps = corner_notes(pde, values)
     notes = [*jumps, *sample_notes(values)]
@@ -278,7 +276,7 @@ def solve_given(
         residual.numpy(),
         uncertainty,
         features,
-        where,
+        dense_counts(pde, best.settings),
         time.perf_counter() - start,
         tuple(notes),
     )
