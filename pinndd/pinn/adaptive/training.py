@@ -64,7 +64,7 @@ def train_adaptively(
     train, model = _training(learner, data, episodes, rounds + 1)
     fitted = train(points, 0)
     for k, size in enumerate(sizes[1:], 1):
-        points = method.move(points, size, partial(squared_residual, fitted, model.residual), domain, generator)
+        points = method.move(points, size, partial(squared_residual, fitted, model.pde), domain, generator)
         fitted = train(points, k)
     return fitted
 

@@ -126,18 +126,21 @@ def _derivative_problem(family: Family, drawn: Tensor, s: Tensor) -> str:
         if not moved.numel():
             continue
         values = family.evaluate(arguments[0], arguments[1])
+        size = float(values.detach().abs().max())
         slope = torch.zeros_like(moved)
         if values.requires_grad:
             slope = torch.autograd.grad(values.sum(), moved, allow_unused=True, materialize_grads=True)[0]
         for axis in range(moved.shape[-1]):
+            # coefficients have units of their own, local coordinates have none
+            step = _STEP * (float(moved[..., axis].detach().abs().max()) or 1.0) if number == 0 else _STEP
             ends = []
-            for step in (_STEP, -_STEP):
+            for signed in (step, -step):
                 shifted = [a.detach().clone() for a in arguments]
-                shifted[number][..., axis] += step
+                shifted[number][..., axis] += signed
                 ends.append(family.evaluate(shifted[0], shifted[1]))
-            rise = (ends[0] - ends[1]) / (2 * _STEP)
+            rise = (ends[0] - ends[1]) / (2 * step)
             expected = rise.sum(1, keepdim=True) if number == 0 else rise
-            off = (slope[..., axis] - expected).abs() > 1e-4 * expected.abs().max() + 1e-5
+            off = (slope[..., axis] - expected).abs() > 1e-4 * expected.abs().max() + 1e-5 * size * _STEP / step
             # a jump or a kink may lie between two places
             if off.double().mean() > 0.2:
                 return (

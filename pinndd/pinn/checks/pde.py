@@ -10,11 +10,12 @@ from torch import Tensor
 
 from pinndd.pinn.checks.families import check_families
 from pinndd.pinn.checks.own import check_own_reference
-from pinndd.pinn.checks.residual import residual_faults
+from pinndd.pinn.checks.residual import residual_faults, without_effect
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
+from pinndd.pinn.declare.sizes import probe_of
 from pinndd.pinn.families import Family, LinearFamily
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.user_code import UserCodeError
@@ -58,7 +59,8 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
 def _residual(pde: PDE, findings: list[Finding], generator: torch.Generator | None) -> PointwiseResidual | None:
     """Look at the residual, on values of the families where they can be drawn (a generator is given)."""
     try:
-        residual = pointwise_residual(pde)
+        plain = PointwiseResidual(pde.residual, pde.box.dimension, pde.output_count, pde.name, probe_of(pde))
+        residual = plain if generator is None or not _usable(pde) else pointwise_residual(pde)
         linear = residual.is_linear()
     except UserCodeError as error:
         findings.append(Finding("error", "residual", str(error)))
@@ -77,10 +79,27 @@ def _residual(pde: PDE, findings: list[Finding], generator: torch.Generator | No
     if faults:
         findings += [Finding("error", "residual", fault) for fault in faults]
         return None
-    terms = ", ".join(_term(pde, component, axes) for component, axes in residual.terms)
+    terms = [_term(pde, component, axes) for component, axes in residual.terms]
     kind = "linear" if linear else "nonlinear"
-    findings.append(Finding("ok", "residual", f"{kind}, {residual.equations} equation(s) in {terms}"))
+    findings.append(Finding("ok", "residual", f"{kind}, {residual.equations} equation(s) in {', '.join(terms)}"))
+    if idle := [terms[k] for k in without_effect(residual)]:
+        findings.append(
+            Finding(
+                "warning",
+                "residual",
+                f"it asks for {', '.join(idle)}, which changes no equation: its coefficient is zero, or the term cancels; look "
+                f"whether that is meant{residual.place}",
+            )
+        )
     return residual
+
+
+def _usable(pde: PDE) -> bool:
+    """Whether every condition has a meaning where it stands; `_operators` says which has none."""
+    try:
+        return bool(pde.operators)
+    except ValueError:
+        return False
 
 
 def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:

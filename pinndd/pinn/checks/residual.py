@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,50 +16,87 @@ from pinndd.user_code import UserCodeError
 
 _POINTS, _DRAWS = 128, 16
 
+_STEP = 1e-6
+"""Step of differences, in parts of the domain and of the size of u."""
+
+_KINKS = 0.2
+"""Share of points at which a difference may differ from the gradient: there may be a jump or a kink near them."""
+
+_ROUNDING = 1e-9
+"""Largest difference of what should be equal, relative to the residual."""
+
 
 def residual_faults(pde: PDE, residual: PointwiseResidual, generator: torch.Generator) -> list[str]:
-    """Return what is wrong with a residual that runs: not differentiable, not a function of the point, not finite, empty.
+    """Return what is wrong with a residual that runs: the first cause of those that `pinndd check` looks for.
+
+    It must be differentiable in x and in u, hold no trainable parameters, be a function of the point, the same at every call, finite
+    somewhere at every point, and depend on u. All of this is tried in the domain, on u and derivatives of the size that the families
+    give.
 
     Args:
-        pde: gives the domain and the size of the values.
-        residual: of ``pde``.
+        pde: gives the domain.
+        residual: of ``pde``, probed at these sizes.
         generator: source of randomness.
 
     Returns:
         One sentence per cause; empty if there is none.
     """
     points = points_inside(pde, generator)
-    jets = _jets(pde, residual, len(points), generator)
+    seed = int(torch.randint(1000, (), generator=generator))
+    jets = residual.probe.jets(residual.terms, _DRAWS, seed, points)
+    jets[0], jets[1] = jets[0].abs(), -jets[1].abs()  # roots and logarithms of several components have values somewhere
+    name = f"PDE {pde.name!r}: residual"
     try:
         with torch.no_grad():
             values = residual(points, jets)
             again = residual(points, jets)
             parts = [residual(half, jets[:, k]) for half, k in _halves(points)]
-        _, slopes = residual.linearise(points, jets[0])
-        with torch.enable_grad():
-            residual(points.clone().requires_grad_(), jets[0])
-    except UserCodeError as error:
-        reason = "it must stay in torch to be differentiated in x: np.sin(x) becomes torch.sin(x)" if _is_numpy(error) else ""
-        return [f"{error}; {reason}" if reason else str(error)]
-    name = f"PDE {pde.name!r}: residual"
-    if not torch.equal(values.nan_to_num(), again.nan_to_num()):
-        return [f"{name} gives other values for the same points and the same u; it must draw no random numbers and keep no state"]
-    together = torch.cat(parts, 1)
-    scale = values.abs().nan_to_num(posinf=0.0).amax().clamp_min(1e-300)
-    if not bool(((values - together).abs().nan_to_num() <= 1e-9 * scale).all()):
-        return [
-            f"{name} depends at a point on the other points of the batch (a mean, a sum, the number of points); it must be a function "
-            "of the point, u and its derivatives there"
+        held = _parameters(residual, points, jets[2])
+        _, slopes = residual.linearise(points, jets[2:])
+        if held:
+            return [
+                f"{name} holds {held}, which training would not see: unknown coefficients are not supported; give the number "
+                f"itself{residual.place}"
+            ]
+        if not _close(values, again):
+            return [
+                f"{name} gives other values for the same points and the same u; it must draw no random numbers and keep no state"
+                f"{residual.place}"
+            ]
+        if not _close(values, torch.cat(parts, 1)):
+            return [
+                f"{name} depends at a point on the other points of the batch (a mean, a sum, the number of points); it must be "
+                f"a function of the point, u and its derivatives there{residual.place}"
+            ]
+        never = ~values.isfinite().all(-1).any(0)
+        if bool(never.any()):
+            first = coordinates(points[int(never.nonzero()[0])].tolist())
+            return [
+                f"{name} is not finite at {int(never.sum())} of {len(points)} points whatever u, the first at {first}"
+                f"{residual.place}"
+            ]
+        bare = [
+            f"{name} {_numbered(pde, e)}does not depend on u: it is the same whatever u, or it leaves torch's graph (detach, item, "
+            f"numpy){residual.place}"
+            for e in range(residual.equations)
+            if not bool((slopes[..., e, :].abs().nan_to_num() > 0).any())
         ]
-    never = ~values.isfinite().all(-1).any(0)
-    if bool(never.any()):
-        first = coordinates(points[int(never.nonzero()[0])].tolist())
-        return [f"{name} is not finite at {int(never.sum())} of {len(points)} points whatever u, the first at {first}"]
-    return [
-        f"{name} {_numbered(pde, e)}does not depend on u: it is the same whatever u, or it leaves torch's graph (detach, item, numpy)"
-        for e in range(residual.equations)
-        if not bool(slopes[..., e, :].abs().nan_to_num().max() > 0)
-    ]
+        return bare or list(_undifferentiable(pde, residual, points, jets[2]))
+    except UserCodeError as error:
+        return [str(error)]
+
+
+def without_effect(residual: PointwiseResidual) -> list[int]:
+    """Return the numbers of the terms that the residual asks for, though they change no equation, nor lead to a higher derivative."""
+    jets = residual.probe.jets(residual.terms, _DRAWS, 0)
+    slopes = residual.linearise(residual.probe.points, jets)[1].detach()
+    felt = {term: bool((slopes[..., k].abs().nan_to_num() > 0).any()) for k, term in enumerate(residual.terms)}
+
+    def passes_on(component: int, axes: tuple[int, ...]) -> bool:
+        """Whether a higher derivative, which DeepXDE takes by way of this one, is asked for."""
+        return any(of == component and len(more) > len(axes) and not Counter(axes) - Counter(more) for of, more in felt)
+
+    return [k for k, term in enumerate(residual.terms) if term[1] and not felt[term] and not passes_on(*term)]
 
 
 def points_inside(pde: PDE, generator: torch.Generator) -> Tensor:
@@ -65,28 +106,85 @@ def points_inside(pde: PDE, generator: torch.Generator) -> Tensor:
     return points[pde.box.inside(points)]
 
 
-def _jets(pde: PDE, residual: PointwiseResidual, count: int, generator: torch.Generator) -> Tensor:
-    """Random values of u and its derivatives, of the size that the families and the domain give them, ``(draws, count, K)``."""
-    ensemble = pde.ensemble()
-    coefficients = ensemble.sample(_DRAWS, generator)[:, None]
-    drawn = [
-        ensemble.value(c.name, coefficients, torch.full((1, pde.patches[c.name].dimension), 0.4, dtype=torch.float64))
-        for c in pde.valued
-    ]
-    size = float(torch.cat(drawn).abs().nan_to_num().max()) or 1.0
-    jets = size * torch.randn((_DRAWS, count, len(residual.terms)), generator=generator, dtype=torch.float64)
-    jets[0], jets[1] = jets[0].abs(), -jets[1].abs()  # roots and logarithms of several components have values somewhere
-    widths = torch.tensor(pde.box.high, dtype=torch.float64) - torch.tensor(pde.box.low, dtype=torch.float64)
-    return jets / torch.stack([widths[list(axes)].prod() for _, axes in residual.terms])
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    """Whether two evaluations of every equation agree, where they are finite."""
+    scale = ours.abs().nan_to_num(0.0, 0.0).amax((0, 1)).clamp_min(1e-300)
+    same_kind = torch.equal(ours.isfinite(), theirs.isfinite())
+    return same_kind and bool(((ours - theirs).abs().nan_to_num(0.0, 0.0) <= _ROUNDING * scale).all())
+
+
+def _parameters(residual: PointwiseResidual, points: Tensor, jets: Tensor) -> str:
+    """Name the trainable tensors that a residual holds, empty if there are none."""
+    with torch.enable_grad():
+        known = points.clone().requires_grad_(), jets.clone().requires_grad_()
+        values = residual(*known)
+    seen, found, open_nodes = set[Any](), dict[int, Tensor](), [values.grad_fn]
+    while open_nodes:
+        node = open_nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, Tensor) and all(leaf is not each for each in known):
+            found[id(leaf)] = leaf
+        open_nodes += [following for following, _ in node.next_functions]
+    shapes = ["a number" if leaf.dim() == 0 else f"a tensor of shape {tuple(leaf.shape)}" for leaf in found.values()]
+    return f"{', '.join(shapes)} that is trainable (dde.Variable, torch.nn.Parameter)" if shapes else ""
+
+
+def _undifferentiable(pde: PDE, residual: PointwiseResidual, points: Tensor, jets: Tensor) -> Iterator[str]:
+    """Compare torch's gradients in x and in u with central differences."""
+    name = f"PDE {pde.name!r}: residual"
+    lengths = torch.tensor(residual.probe.lengths, dtype=torch.float64)
+    deep = pde.box.inside(points, 2 * _STEP)
+    points, jets = points[deep], jets[deep]
+    steps = {
+        "x": (points, _STEP * lengths, lambda moved: residual(moved, jets)),
+        "u": (jets, _STEP * residual.probe.sizes(residual.terms), lambda moved: residual(points, moved)),
+    }
+    for what, (at, step, function) in steps.items():
+        for column in range(at.shape[-1]):
+            if _misses(function, at, column, float(step[column]), residual.equations):
+                of = pde.box.names[column] if what == "x" else _term(pde, residual, column)
+                yield (
+                    f"{name} cannot be differentiated in {of}: torch's gradient differs from differences of the values; compute in "
+                    f"torch, without numpy, detach, item or .data{residual.place}"
+                )
+                return
+
+
+def _misses(function: Callable[[Tensor], Tensor], at: Tensor, column: int, step: float, equations: int) -> bool:
+    with torch.enable_grad():
+        leaf = at.clone().requires_grad_()
+        values = function(leaf)
+        slopes = torch.stack([_slope(values[..., e], leaf)[..., column] for e in range(equations)], -1)
+    with torch.no_grad():
+        ends = []
+        for sign in (1, -1):
+            moved = at.clone()
+            moved[..., column] += sign * step
+            ends.append(function(moved))
+        rise = (ends[0] - ends[1]) / 2
+    scale = values.detach().abs()
+    off = (slopes * step - rise).abs() > 1e-3 * rise.abs() + 1e-8 * scale + 1e-9 * scale.nan_to_num(0.0, 0.0).amax(0)
+    return bool((off.double().mean(0) > _KINKS).any())
+
+
+def _slope(values: Tensor, leaf: Tensor) -> Tensor:
+    if not values.requires_grad:
+        return torch.zeros_like(leaf)
+    (slope,) = torch.autograd.grad(values.sum(), leaf, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(leaf) if slope is None else slope
+
+
+def _term(pde: PDE, residual: PointwiseResidual, number: int) -> str:
+    component, axes = residual.terms[number]
+    return pde.components[component] + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
 
 
 def _halves(points: Tensor) -> list[tuple[Tensor, slice]]:
     middle = len(points) // 3
     return [(points[k], k) for k in (slice(0, middle), slice(middle, None))]
-
-
-def _is_numpy(error: UserCodeError) -> bool:
-    return "numpy() on Tensor" in str(error)
 
 
 def _numbered(pde: PDE, equation: int) -> str:

@@ -62,7 +62,7 @@ def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: tor
             unsolved.setdefault(u, []).append(shift)
             continue
         answers = list(torch.split(u, [len(p) for p in pieces], 1))
-        sizes = _sizes(u)
+        sizes = _sizes(u, _given_size(pde, drawn[shift]))
         gaps = [_condition_gap(pde, probe, drawn[shift], answer, sizes) for probe, answer in zip(probes, answers, strict=False)]
         gaps += _periodic_gaps(pde, answers[len(probes) :], sizes)
         wrong = [gap for gap in gaps if not gap.size <= gap.tolerance]
@@ -234,11 +234,18 @@ def _solve(pde: PDE, solver: Reference, role: str, values: BoundaryValues, point
     return u
 
 
-def _sizes(u: Tensor) -> Tensor:
-    """Return the root mean square of each component; one that is zero is as large as the largest."""
+def _sizes(u: Tensor, given: float) -> Tensor:
+    """Return the root mean square of each component; one that is zero is as large as the largest, or as the values that are given."""
     sizes = u.square().mean((0, 1)).sqrt()
-    largest = sizes.max().clamp_min(1e-300)
+    largest = torch.maximum(sizes.max(), sizes.new_tensor(_VANISHED * given if bool(sizes.any()) else given)).clamp_min(1e-300)
     return torch.where(sizes > 1e-15 * largest, sizes, largest)
+
+
+def _given_size(pde: PDE, values: BoundaryValues) -> float:
+    """Return the root mean square of the largest of the conditions that give u, 0 where none does."""
+    generator = torch.Generator().manual_seed(0)
+    found = [values[c.name](pde.patches[c.name].drawn(_PROBES, generator)) for c in pde.valued if c.gives_value]
+    return max((float(each.square().mean().sqrt()) for each in found), default=0.0)
 
 
 def _condition_gap(pde: PDE, probe: _Probe, values: BoundaryValues, u: Tensor, sizes: Tensor) -> _Violation:

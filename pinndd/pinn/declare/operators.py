@@ -12,8 +12,12 @@ from torch import Tensor
 from pinndd.pinn.geometry.patches import Face, Patch
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.jets.features import Axes, Features
+from pinndd.pinn.jets.probe import COUNT, Probe
 from pinndd.pinn.jets.residual import PointwiseResidual, ResidualError, Term
 from pinndd.user_code import Guarded
+
+_SIZES = (1.0, 1e-12, 1e12, 1e24)
+"""Sizes of u at which an operator is tested."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +60,24 @@ class BoundaryOperator:
         ]
         return torch.stack(parts).sum(0)
 
-    def rows(self, points: Tensor, features: Sequence[Tensor], outputs: int) -> Tensor:
-        """Return the derivative of ``B u`` in the weights of a model ``u_c = Σ_p θ_cp φ_p``, ``(N, outputs · P)``.
+    def rows(self, points: Tensor, features: Sequence[Tensor], outputs: int, sizes: Tensor | None = None) -> Tensor:
+        """Return the derivative of ``B u`` in the weights of a model ``u_c = size_c Σ_p θ_cp φ_p``, ``(N, outputs · P)``.
 
         Args:
             points: ``(N, d)``.
             features: φ and its derivatives there, ``(N, P)``, one for each of `axes`.
             outputs: components of u.
+            sizes: of the components, ``(outputs,)`` (None: 1).
         """
         factors = self.coefficients(points)
         blocks = [torch.zeros_like(features[0]) for _ in range(outputs)]
         for k, (component, axes) in enumerate(self.terms):
             blocks[component] = blocks[component] + factors[:, k, None] * features[self.axes.index(axes)]
-        return torch.cat(blocks, -1)
+        return torch.cat(blocks if sizes is None else [size * block for size, block in zip(sizes, blocks, strict=True)], -1)
 
-    def rows_of(self, features: Features, points: Tensor, outputs: int) -> Tensor:
+    def rows_of(self, features: Features, points: Tensor, outputs: int, sizes: Tensor | None = None) -> Tensor:
         """Return `rows` of a model on ``features`` at points ``(N, d)``: ``(N, outputs · P)``."""
-        return self.rows(points, features.jets(points, self.axes), outputs)
+        return self.rows(points, features.jets(points, self.axes), outputs, sizes)
 
     def __call__(self, x: Tensor, u: Tensor) -> Tensor:
         """Evaluate by DeepXDE's automatic differentiation: points ``(N, d)`` and u ``(N, outputs)`` to ``(N, 1)``."""
@@ -153,14 +158,18 @@ def by_residual(
         except ValueError:
             return torch.zeros_like(x)
 
+    domain = patch.domain
+    places = patch.points(patch.drawn(COUNT, torch.Generator().manual_seed(0)))
+    lengths = [high - low for low, high in zip(domain.low, domain.high, strict=True)]
     try:
-        residual = PointwiseResidual(lambda x, u: theirs(x, u, normal(x)), patch.domain.dimension, outputs, name)
-        linear = residual.is_linear()
+        probe = Probe(places, lengths, (1.0,) * outputs, (0.0,) * outputs)
+        residual = PointwiseResidual(lambda x, u: theirs(x, u, normal(x)), domain.dimension, outputs, name, probe)
+        # nobody knows how large u is; what is linear is so at every size
+        linear = all(residual.is_linear(size) for size in _SIZES)
     except ResidualError as error:
         message = str(error).partition(": ")[2].replace("residual", "operator", 1)
         raise ValueError(f"condition {name!r}: {message}") from error
-    probe = torch.rand((8, patch.domain.dimension), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    rest = residual(probe, probe.new_zeros((8, len(residual.terms))))
+    rest = residual(places, places.new_zeros((len(places), len(residual.terms))))
     if not linear or residual.equations != 1 or not bool(rest.detach().abs().max() <= 0):
         raise ValueError(
             f"condition {name!r}: its operator must be one expression, linear in u and its derivatives, that vanishes for "

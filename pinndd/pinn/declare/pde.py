@@ -17,6 +17,7 @@ from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.naming import require_names
 from pinndd.pinn.declare.operators import BoundaryOperator
 from pinndd.pinn.declare.recorded import RecordedSolutions
+from pinndd.pinn.declare.sizes import Sizes, residual_and_sizes
 from pinndd.pinn.families import Family, Fixed, LinearFamily, Tied, Zero
 from pinndd.pinn.geometry.domain import Domain, domain_from
 from pinndd.pinn.geometry.patches import Patch
@@ -268,6 +269,20 @@ class PDE:
         """
         return {c.name: c.boundary_operator(self.patches[c.name], self.output_count) for c in self.valued}
 
+    @cached_property
+    def looked_at(self) -> tuple[PointwiseResidual, Sizes]:
+        """The residual as a function of the jet, and how large everything is, see `residual_and_sizes`."""
+        return residual_and_sizes(self)
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large u, the terms of every equation and what every condition says of u are: the units of training.
+
+        Raises:
+            UserCodeError: a family, an operator or the residual fails.
+        """
+        return self.looked_at[1]
+
     def ensemble(self, shift: str = "none") -> Ensemble:
         """Return the joint family of all condition values, in training (``"none"``) or under a shift.
 
@@ -482,5 +497,9 @@ class BoundaryFunction:
 
 
 def pointwise_residual(pde: PDE) -> PointwiseResidual:
-    """Return the residual of ``pde`` as a pointwise function of the jet."""
-    return PointwiseResidual(pde.residual, pde.box.dimension, pde.output_count, pde.name)
+    """Return the residual of ``pde`` as a pointwise function of the jet, in the units of the user.
+
+    Raises:
+        UserCodeError: the residual fails, or a family or an operator, whose sizes it is asked at.
+    """
+    return pde.looked_at[0]

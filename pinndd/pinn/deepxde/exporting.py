@@ -82,15 +82,16 @@ def loss_weights(pde: PDE, data: SyntheticData) -> list[float]:
     """Return the ``loss_weights`` of ``dde.Model.compile`` for `to_deepxde`: the weighted loss of DeepXDE is then ours.
 
     DeepXDE takes a mean for every equation and every condition: the former weigh ``interior_weight`` each, a condition with n of
-    all M boundary points ``boundary_weight · n / M``.
+    all M boundary points ``boundary_weight · n / M``, divided by the squares of their sizes, since DeepXDE computes in the units of
+    the user.
 
     Raises:
         ValueError: the set has no interior points.
     """
     is_amortised(pde, data)
     scales = row_scales(pde, data)
-    weights = {name: float(scale.detach().double().square().sum()) for name, scale in scales.items()}
-    return [weights[INTERIOR]] * equation_count(pde) + [weights[c.name] for c in pde.valued]
+    weights = {name: scale.detach().double().square().sum(0) for name, scale in scales.items()}
+    return [*weights[INTERIOR].tolist(), *(float(weights[c.name]) for c in pde.valued)]
 
 
 def term_names(pde: PDE) -> list[str]:
@@ -106,7 +107,9 @@ def equation_count(pde: PDE) -> int:
 
 
 def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32, 32)) -> Any:
-    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs; drawn by torch's global generator.
+    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs, its outputs times the sizes of u.
+
+    Its weights are drawn by torch's global generator.
 
     Raises:
         ValueError: the set has no interior points.
@@ -114,6 +117,8 @@ def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32,
     transform, inputs = feature_transform(pde, pde.ensemble().size if is_amortised(pde, data) else 0)
     network = import_deepxde().nn.FNN([inputs, *hidden, pde.output_count], "tanh", "Glorot normal")
     network.apply_feature_transform(transform)
+    sizes = pde.sizes.values
+    network.apply_output_transform(lambda x, u: u * sizes.to(u))
     return network
 
 

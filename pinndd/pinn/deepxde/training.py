@@ -14,6 +14,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.deepxde.exporting import loss_weights, make_network, term_names, to_deepxde
 from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.pinn.sets.collocation import INTERIOR_WEIGHT
 
 _LBFGS_BLOCK = 500
 """Iterations of L-BFGS between two looks of the callback."""
@@ -54,7 +55,7 @@ def train_deepxde(
 ) -> Any:
     """Train one network with ``dde.Model``.
 
-    The weights of the loss are divided by that of the residual: only their ratios count here, and the tolerances of L-BFGS are
+    The weights of the loss are divided by the interior weight: only their ratios count here, and the tolerances of L-BFGS are
     absolute.
 
     Args:
@@ -74,7 +75,8 @@ def train_deepxde(
         network = make_network(pde, data, training.hidden)
         model = dde.Model(to_deepxde(pde, data, values, index), network)
         weights = loss_weights(pde, data)
-        weights = [w / weights[0] for w in weights]
+        inner = float(data[INTERIOR_WEIGHT]) if INTERIOR_WEIGHT in data else 1.0
+        weights = [w / inner for w in weights]
         callback = _callback(dde)
         stages = [("adam", training.adam_steps, {"lr": training.learning_rate}), ("L-BFGS", training.lbfgs_steps, {})]
         for optimizer, steps, options in stages:

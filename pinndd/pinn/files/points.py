@@ -21,7 +21,8 @@ def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> tuple[Path]:
 
     Columns: ``condition`` (``interior``, or the name of the condition), ``kind`` (``interior``, ``boundary``, ``initial``),
     the coordinates, for the amortised protocol the coefficients (``start[0]``, …), and ``weight``: the training loss is the
-    sum over the rows of weight × squared residual, or of weight × squared error of the boundary value.
+    sum over the rows of weight × squared residual, or of weight × squared error of the boundary value, in the units of the PDE. Where
+    there are several equations, ``weight`` is that of the first, ``weight[1]``, … are those of the others.
 
     Args:
         pde: the equation that the set was distilled for.
@@ -44,14 +45,21 @@ def write_csv(pde: PDE, data: SyntheticData, path: Path | str) -> tuple[Path]:
     scales = row_scales(pde, data)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("condition", "kind", *names, "weight"))
+    columns = weight_columns(pde)
+    writer.writerow(("condition", "kind", *names, *columns))
     for name, kind in kinds.items():
-        weights = scales[name].detach().double().square().tolist()
-        for place, weight in zip(points[name].tolist(), weights, strict=True):
-            writer.writerow((name, kind, *map(repr, place), repr(weight)))
+        weights = scales[name].detach().double().square()
+        weights = weights if name == INTERIOR else weights[:, None]
+        for place, row in zip(points[name].tolist(), weights.tolist(), strict=True):
+            writer.writerow((name, kind, *map(repr, place), *map(repr, row), *[""] * (len(columns) - len(row))))
     with write_atomically(Path(path)) as file:
         file.write(text.getvalue().encode())
     return (Path(path),)
+
+
+def weight_columns(pde: PDE) -> list[str]:
+    """Return the columns of weights: that of the first equation and of the conditions, then those of the other equations."""
+    return ["weight", *(f"weight[{k}]" for k in range(1, pde.equation_count))]
 
 
 def write_sensors(pde: PDE, data: SyntheticData, path: Path | str) -> tuple[Path, Path]:

@@ -15,8 +15,8 @@ from jinja2 import Environment, StrictUndefined
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.conditions import Condition, Initial, Neumann, Robin
 from pinndd.pinn.declare.modules import module_files
-from pinndd.pinn.declare.pde import PDE, pointwise_residual
-from pinndd.pinn.files.points import write_csv
+from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.files.points import weight_columns, write_csv
 from pinndd.pinn.sets.collocation import point_counts
 from pinndd.pinn.sets.points import is_amortised
 from pinndd.storage.writing import write_atomically
@@ -81,7 +81,7 @@ def write_script(pde: PDE, data: SyntheticData, path: Path | str, framework: str
         columns=_columns(pde),
         inputs=pde.box.dimension + len(pde.periodic_axes),
         outputs=pde.output_count,
-        equations=pointwise_residual(pde).equations,
+        weights=weight_columns(pde),
         time=pde.box.has_time,
     )
     points = path.with_suffix(".csv")

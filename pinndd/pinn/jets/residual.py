@@ -8,6 +8,7 @@ expression, such as ``dde.grad.jacobian(k * u_x, x)``, follow from the chain rul
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,10 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.jets.deepxde import import_deepxde
-from pinndd.user_code import Signal, UserCodeError, calling
+from pinndd.pinn.jets.probe import Probe, Term
+from pinndd.user_code import Signal, UserCodeError, calling, place_of
 
-Term = tuple[int, tuple[int, ...]]
-"""One derivative of one output: (component, axes), axes sorted; ``(0, ())`` is u itself, ``(0, (0, 1))`` is u_xt."""
+__all__ = ["PointwiseResidual", "ResidualError", "Term"]
 
 
 class ResidualError(UserCodeError):
@@ -34,6 +35,8 @@ class PointwiseResidual:
         dimension: number of coordinates d.
         outputs: number of components of u.
         name: name of the PDE, for messages.
+        probe: where, and on which values, it is run to see what it asks for and whether it is linear (None: in the unit cube, on
+            values of size 1).
 
     Attributes:
         terms: the derivatives that the residual asks for, values first.
@@ -43,24 +46,30 @@ class PointwiseResidual:
         ResidualError: the residual fails or returns something of the wrong shape.
     """
 
-    def __init__(self, residual: Callable[[Any, Any], Any], dimension: int, outputs: int = 1, name: str = "") -> None:
+    def __init__(
+        self,
+        residual: Callable[[Any, Any], Any],
+        dimension: int,
+        outputs: int = 1,
+        name: str = "",
+        probe: Probe | None = None,
+    ) -> None:
         self.residual, self.dimension, self.outputs, self.name = residual, dimension, outputs, name
         self.terms: tuple[Term, ...] = tuple((c, ()) for c in range(outputs))
-        generator = torch.Generator().manual_seed(0)
-        points = torch.rand((_PROBE, dimension), generator=generator, dtype=torch.float64)
+        self.probe = Probe.of_unit_cube(dimension, outputs) if probe is None else probe
         random: dict[Term, Tensor] = {}
 
         def draw(term: Term) -> Tensor:
             if term not in random:
-                random[term] = torch.randn((_PROBE, 1), generator=generator, dtype=torch.float64)
+                random[term] = self.probe.jets([term], 1, 0)[0]
             return random[term]
 
         self._on_graph = False
         try:
-            values, jet = self._run(points, {}, draw)
+            values, jet = self._run(self.probe.points, {}, draw)
         except _NeedsGraph:
             self._on_graph = True
-            values, jet = self._run(points, {}, draw)
+            values, jet = self._run(self.probe.points, {}, draw)
         self.equations = values.shape[-1]
         self.terms = tuple(dict.fromkeys((*self.terms, *sorted(jet.known, key=lambda t: (len(t[1]), t)))))
 
@@ -110,13 +119,20 @@ class PointwiseResidual:
             ]
         return torch.stack(rows, -3).detach()
 
-    def is_linear(self) -> bool:
-        """Whether the residual is affine in u and its derivatives (tested at random points)."""
-        generator = torch.Generator().manual_seed(1)
-        points = torch.rand((_PROBE, self.dimension), generator=generator, dtype=torch.float64)
-        jets = torch.randn((2, _PROBE, len(self.terms)), generator=generator, dtype=torch.float64)
-        slopes = self.linearise(points, jets)[1]
-        return bool((slopes[0] - slopes[1]).abs().max() <= 1e-9 * (1 + slopes.abs().max()))
+    def is_linear(self, size: float = 1.0) -> bool:
+        """Whether the residual is affine in u and its derivatives: its slopes do not change with them.
+
+        Tested at random points of the probe, on values of its size and four times as large. A change counts that is felt beside the
+        other terms of an equation at that point.
+
+        Args:
+            size: of the values, in units of the probe.
+        """
+        jets = size * self.probe.jets(self.terms, len(_FACTORS), 1)
+        slopes = self.linearise(self.probe.points, jets * jets.new_tensor(_FACTORS)[:, None, None])[1].detach()
+        felt = slopes * self.probe.sizes(self.terms)
+        change = (felt - felt[:1]).abs().amax(0)
+        return bool((change <= _ROUNDING * felt[0].abs().amax(-1, keepdim=True)).all())
 
     @staticmethod
     def _slope(values: Tensor, jets: Tensor, create_graph: bool) -> Tensor:
@@ -139,20 +155,61 @@ class PointwiseResidual:
 
     def _evaluate(self, points: Tensor, jet: _Jet) -> Tensor:
         u = jet.values(self.outputs)
-        with _answer(jet), calling(f"PDE {self.name!r}: residual", self.residual, ResidualError):
-            result = self.residual(jet.points, u)
+        before = [(tensor, tensor._version) for tensor in (jet.points, u)]
+        try:
+            with _answer(jet), calling(f"PDE {self.name!r}: residual", self.residual, ResidualError):
+                result = self.residual(jet.points, u)
+        except ResidualError as error:
+            raise ResidualError(f"{error}{_advice(error)}") from error
+        if any(tensor._version != version for tensor, version in (*before, *jet.made)):
+            raise ResidualError(
+                f"PDE {self.name!r}: residual changes x, u or a derivative in place, which derivatives do not survive; make a new "
+                f"tensor: u = 2 * u for u *= 2, torch.cat for u[:, 0] = ...{self.place}"
+            )
         parts = list(result) if isinstance(result, list | tuple) else [result]
         for part in parts:
             shape = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
             if shape != (points.shape[0], 1):
                 raise ResidualError(
                     f"PDE {self.name!r}: residual returned shape {shape}, expected {(points.shape[0], 1)} for a network "
-                    f"with {self.outputs} output{'s' if self.outputs > 1 else ''}"
+                    f"with {self.outputs} output{'s' if self.outputs > 1 else ''}{_SHAPE_ADVICE}{self.place}"
                 )
         return torch.cat(parts, -1)
 
+    @property
+    def place(self) -> str:
+        """Where a user defines the residual: `` (FILE, line 3, where residual is defined)``, or nothing."""
+        return place_of(ResidualError(), getattr(self.residual, "__wrapped__", self.residual))
 
-_PROBE = 64
+
+_FACTORS = (1.0, 1.0, 4.0)
+"""Sizes of u, relative to that of the probe, at which linearity is tested."""
+
+_ROUNDING = 1e-11
+"""Largest change of a term of a linear equation, relative to the largest term."""
+
+
+_SHAPE_ADVICE = "; u[:, 0:1] is a column, u[:, 0] is not"
+
+
+def _advice(error: ResidualError) -> str:
+    """Say what usually helps against an error of torch's."""
+    said = str(error)
+    for sign, advice in _ADVICE.items():
+        if sign in said:
+            return f"; {advice}"
+    return ""
+
+
+_ADVICE = {
+    "numpy() on Tensor": "it must stay in torch to be differentiated in x: np.sin(x) becomes torch.sin(x)",
+    "in-place operation": "change nothing in place: u = 2 * u for u *= 2, torch.cat for u[:, 0] = ...",
+    "inplace operation": "change nothing in place: u = 2 * u for u *= 2, torch.cat for u[:, 0] = ...",
+    "the same dtype": "x and u come in double precision: make tensors of your own with dtype=x.dtype, or convert them by .to(x)",
+    "but found Float": "x and u come in double precision: make tensors of your own with dtype=x.dtype, or convert them by .to(x)",
+    "but found Double": "x and u come in double precision: make tensors of your own with dtype=x.dtype, or convert them by .to(x)",
+}
+"""What helps, by a part of the message of torch."""
 
 
 class _Jet:
@@ -165,6 +222,7 @@ class _Jet:
         self.known = {term: self._leaf(value) for term, value in known.items()}
         self.missing = missing
         self.u = points
+        self.made = [(value, value._version) for value in self.known.values()]
 
     def _leaf(self, value: Tensor) -> Tensor:
         return value.detach().requires_grad_() if self.on_graph and not value.requires_grad else value
@@ -177,6 +235,7 @@ class _Jet:
     def __getitem__(self, term: Term) -> Tensor:
         if term not in self.known:
             self.known[term] = self._leaf(self.missing(term))
+            self.made.append((self.known[term], self.known[term]._version))
         return self.known[term]
 
     def derivative(self, y: Tensor, component: int, axis: int) -> Tensor:
@@ -209,6 +268,47 @@ def _extend(term: Term, axis: int) -> Term:
     return term[0], tuple(sorted((*term[1], axis)))
 
 
+def _entry(ys: Tensor, xs: Tensor, i: int | None, j: int | None) -> tuple[int, int | None]:
+    """Return component and axis that ``dde.grad.jacobian`` is asked for, by its rules; no axis: all of them."""
+    outputs, dimension = _columns(ys, "jacobian"), xs.shape[-1]
+    if i is None and j is None and (outputs > 1 or dimension > 1):
+        raise ValueError(
+            f"dde.grad.jacobian is given neither i nor j; for y with {outputs} component(s) and {dimension} coordinate(s) DeepXDE "
+            "needs i, the component, or j, the coordinate"
+        )
+    if i is None and outputs > 1:
+        raise ValueError(f"dde.grad.jacobian is given no i; DeepXDE needs it, since y has {outputs} components: 0 to {outputs - 1}")
+    if i is not None:
+        _require_index("jacobian", "i", i, outputs)
+    if j is not None:
+        _require_index("jacobian", "j", j, dimension)
+    return 0 if i is None else int(i), None if j is None else int(j)
+
+
+def _columns(ys: Tensor, function: str) -> int:
+    """Return the number of components of what is differentiated."""
+    if ys.dim() != 2:
+        raise ValueError(
+            f"dde.grad.{function} of a tensor of shape {tuple(ys.shape)}; expected one column per component, (N, 1): write u[:, 0:1], "
+            "not u[:, 0]"
+        )
+    return ys.shape[1]
+
+
+def _require_index(function: str, name: str, index: Any, count: int) -> None:
+    """Refuse an index that DeepXDE refuses, or that would mean something else."""
+    try:
+        number = -1 if isinstance(index, bool) else operator.index(index)
+    except TypeError:
+        number = -1
+    if not 0 <= number < count:
+        what = "y has that many components" if name == "component" or (function, name) == ("jacobian", "i") else "as many coordinates"
+        raise ValueError(
+            f"dde.grad.{function}(..., {name}={index!r}): expected a number from 0 to {count - 1} ({what}, DeepXDE counts from 0 and "
+            "takes no negative numbers)"
+        )
+
+
 @contextmanager
 def _answer(jet: _Jet) -> Iterator[None]:
     """Let DeepXDE's ``jacobian`` and ``hessian`` answer from a jet for its own u and x, and as usual for all else."""
@@ -220,13 +320,16 @@ def _answer(jet: _Jet) -> Iterator[None]:
     def jacobian(ys: Tensor, xs: Tensor, i: int | None = None, j: int | None = None) -> Tensor:
         if xs is not jet.points:
             return jacobians(ys, xs, i=i, j=j)  # type: ignore[no-any-return]
-        component = 0 if i is None else i
-        axes = range(xs.shape[-1]) if j is None else (j,)
+        component, axis = _entry(ys, xs, i, j)
+        axes = range(xs.shape[-1]) if axis is None else (axis,)
         return torch.cat([jet.derivative(ys, component, axis) for axis in axes], -1)
 
     def hessian(ys: Tensor, xs: Tensor, component: int = 0, i: int = 0, j: int = 0) -> Tensor:
         if xs is not jet.points:
             return hessians(ys, xs, component=component, i=i, j=j)  # type: ignore[no-any-return]
+        _require_index("hessian", "component", component, _columns(ys, "hessian"))
+        for name, axis in (("i", i), ("j", j)):
+            _require_index("hessian", name, axis, xs.shape[-1])
         if ys is jet.u:
             return jet[_extend(_extend((component, ()), i), j)]  # not by way of the first derivative: nobody may need that
         return jet.derivative(jet.derivative(ys, component, i), 0, j)

@@ -12,7 +12,7 @@ from pinndd.pinn.jets.residual import PointwiseResidual
 
 @dataclass(frozen=True)
 class Rows:
-    """Weighted rows of ``u = offset + Σ_p θ_p φ_p``: the residual in the interior, then the misfit of every condition.
+    """Weighted rows of ``u = offset + size · Σ_p θ_p φ_p``: the residual in the interior, then the misfit of every condition.
 
     Attributes:
         residual: the equation, with K terms in its jet.
@@ -22,6 +22,7 @@ class Rows:
         interior_scale: square root of the weight of each interior row, ``(N, equations)``, or ``(N, 1)`` for all equations.
         boundary: derivative of the boundary rows in the weights, scaled, ``(M, outputs · P)``.
         targets: boundary values less those of the offset, scaled, ``(E, M)``.
+        sizes: of every component, ``(outputs,)``.
         offset: jet of the offset in the interior, ``(N, K)`` (None: zero).
     """
 
@@ -32,6 +33,7 @@ class Rows:
     interior_scale: Tensor
     boundary: Tensor
     targets: Tensor
+    sizes: Tensor
     offset: Tensor | None = None
 
     def system(self, slopes: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -69,7 +71,7 @@ class Rows:
         result = weights.new_zeros((weights.shape[0], weights.shape[1], weights.shape[1]))
         for k, (left, left_axes) in enumerate(terms):
             for m, (right, right_axes) in enumerate(terms):
-                block = second[..., k, m]
+                block = second[..., k, m] * (self.sizes[left] * self.sizes[right])
                 if not bool(block.any()):
                     continue
                 a, b = self.jets[axes.index(left_axes)], self.jets[axes.index(right_axes)]
@@ -79,7 +81,7 @@ class Rows:
 
     def jet_values(self, weights: Tensor) -> Tensor:
         """Return u and its derivatives at the interior points, ``(E, N, K)``."""
-        blocks = weights.reshape(weights.shape[0], self.outputs, -1)
+        blocks = weights.reshape(weights.shape[0], self.outputs, -1) * self.sizes[:, None]
         needed = torch.einsum("anp,ecp->eanc", self.jets, blocks)
         index = [self.residual.axes.index(axes) for _, axes in self.residual.terms]
         component = [c for c, _ in self.residual.terms]
@@ -96,7 +98,7 @@ class Rows:
             for k, (of, axes) in enumerate(self.residual.terms):
                 if of == component:
                     total = total + scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
-            blocks.append(total)
+            blocks.append(self.sizes[component] * total)
         return torch.cat(blocks, -1).flatten(-3, -2)
 
 

@@ -35,10 +35,10 @@ class Balance:
             model: whose features are like those to be scaled.
             data: the points.
             episodes: which draw of the features.
-            size: typical size of u, at which the terms of a nonlinear equation are compared.
+            size: of u, relative to its typical size, at which the terms of a nonlinear equation are compared.
         """
         rows = model.prepare(data, episodes)
-        equations = typical_equations(rows, size)
+        equations = typical_equations(rows, size) / model.pde.sizes.to(rows.boundary).equations[:, None]
         conditions, start = {}, 0
         total = rows.boundary.shape[0]
         for name in model.pde.operators:
@@ -79,7 +79,12 @@ class BalancedModel(RowsModel):
 
 
 def typical_equations(rows: Rows, size: float) -> Tensor:
-    """Return the unscaled rows of every equation, linearised at a random u of a typical size, ``(N, equations, outputs · P)``."""
+    """Return the unscaled rows of every equation, linearised at a random u, ``(N, equations, outputs · P)``.
+
+    Args:
+        rows: of the model.
+        size: of that u, relative to its typical size.
+    """
     normal = torch.randn(rows.boundary.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     weights = normal.to(rows.jets) * (size / rows.jets[0].square().sum(-1).mean().sqrt())
     _, slopes = rows.residual.linearise(rows.points, rows.jet_values(weights[None]))

@@ -76,7 +76,7 @@ def _subsets(axes: Axes) -> set[Axes]:
 class ConditionedModel(RowsModel):
     """Random-feature PINN u(x; condition) of the amortised protocol, a model for `pinndd.learners.gauss_newton.GaussNewton`.
 
-    ``u = u_0 + Σ_p θ_p tanh(w_p · z + b_p)``, where u_0 is the first Picard iterate, the solution of the linearised PDE, and
+    ``u = u_0 + size · Σ_p θ_p tanh(w_p · z + b_p)``, where u_0 is the first Picard iterate, the solution of the linearised PDE, and
     z holds the point, the code of the condition (coefficients in standard deviations), and all iterates with their
     gradients, each divided by its standard deviation over the training family. With ``iterates=0`` the network sees point
     and code only, and nothing is added.
@@ -112,23 +112,24 @@ class ConditionedModel(RowsModel):
         axes = self.residual.axes
         jets, offsets = self.evaluate(points, codes, axes, episodes.seed)
         terms = [(axes.index(a), c) for c, a in self.residual.terms]
-        training = self.pde.ensemble()
+        training, sizes = self.pde.ensemble(), self.pde.sizes.to(points).values
         rows, targets = [], []
         for name, operator in self.pde.operators.items():
             k = self.pde.patches[name].dimension
             s, code = data[name][:, :k], data[name][:, k:]
             place = self.pde.patches[name].points(s)
             features, known = self.evaluate(place, code, operator.axes, episodes.seed)
-            rows.append(scales[name][:, None] * operator.rows(place, features, self.pde.output_count))
+            rows.append(scales[name][:, None] * operator.rows(place, features, self.pde.output_count, sizes))
             targets.append(scales[name] * (training.value(name, code, s) - operator.apply(place, known)))
         return Rows(
             self.residual,
             self.pde.output_count,
             points,
             torch.stack(jets),
-            scales[INTERIOR][:, None],
+            scales[INTERIOR],
             torch.cat(rows),
             torch.cat(targets)[None],
+            sizes,
             torch.stack([offsets[a][..., c] for a, c in terms], -1),
         )
 
@@ -185,7 +186,8 @@ class ConditionedModel(RowsModel):
         inputs.prepare(points, [()])
         z = inputs.derivative(points, ())
         place, code = inputs.encoding.size, inputs.code.shape[-1]
-        spread = z.std(0).clamp_min(1e-6)
+        spread = z.std(0)
+        spread = torch.where(spread > _STILL * z.abs().amax(0), spread, z.abs().amax(0).clamp_min(_STILL))
         scale = torch.full_like(spread, self.iterate_scale) / spread
         scale[:place] = self.place_scale
         scale[place : place + code] = self.code_scale
@@ -198,6 +200,10 @@ class ConditionedModel(RowsModel):
         weight = scale * torch.randn((self.width, z.shape[-1]), generator=generator, dtype=torch.float64)
         centre = z[torch.randint(z.shape[0], (self.width,), generator=generator)]
         return weight.to(like), -(weight * centre).sum(-1).to(like)
+
+
+_STILL = 1e-9
+"""Part of its values below which an input does not vary."""
 
 
 @dataclass(frozen=True)
@@ -218,5 +224,5 @@ class FittedConditioned:
         """Evaluate at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``, and d partial derivatives if wanted."""
         axes = [(), *((a,) for a in range(points.shape[-1]))] if derivatives else [()]
         jets, offsets = self.model.evaluate(points, codes[:, None, :], axes, self.episodes.seed)
-        block = self.weights.reshape(self.model.pde.output_count, -1)
+        block = self.weights.reshape(self.model.pde.output_count, -1) * self.model.pde.sizes.to(self.weights).values[:, None]
         return torch.cat([jet @ block.T + offset for jet, offset in zip(jets, offsets, strict=True)], -1)

@@ -19,7 +19,7 @@ from pinndd.pinn.tasks.questions import Questions
 
 @dataclass(frozen=True)
 class LinearConditionedModel:
-    """PINN ``u = Σ_pc θ_pc φ_p(x) (1, code)_c``, a model for `pinndd.learners.product_ridge.ProductRidge`.
+    """PINN ``u = size · Σ_pc θ_pc φ_p(x) (1, code)_c``, a model for `pinndd.learners.product_ridge.ProductRidge`.
 
     The code of a condition are its coefficients in standard deviations; the 1 serves equations with a source.
 
@@ -37,14 +37,14 @@ class LinearConditionedModel:
         """Return the weighted rows of the tuples: place factors ``(R, outputs · P)``, codes ``(R, C + 1)``, targets ``(1, R)``."""
         d, scales, training = self.pde.box.dimension, row_scales(self.pde, data), self.pde.ensemble()
         residual, points = self.places.residual, data[INTERIOR][:, :d]
-        features = self.places.features(episodes.seed, points)
+        features, sizes = self.places.features(episodes.seed, points), self.pde.sizes.to(points).values
         rows, targets = [], []
         codes = [self.code(data[INTERIOR][:, d:]).repeat_interleave(residual.equations, 0)]
         for name, operator in self.pde.operators.items():
             k = self.pde.patches[name].dimension
             s, coefficients = data[name][:, :k], data[name][:, k:]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count))
+            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count, sizes))
             targets.append(scales[name] * training.value(name, coefficients, s))
             codes.append(self.code(coefficients))
         places, right = Rows(
@@ -52,9 +52,10 @@ class LinearConditionedModel:
             self.pde.output_count,
             points,
             torch.stack(features.jets(points, residual.axes)),
-            scales[INTERIOR][:, None],
+            scales[INTERIOR],
             torch.cat(rows),
             torch.cat(targets)[None],
+            sizes,
         ).system()
         return places, torch.cat(codes), right
 
@@ -93,4 +94,5 @@ class FittedLinear:
         code = self.model.code(codes)
         weights = self.weights.reshape(self.model.pde.output_count, self.model.width, code.shape[-1])
         jets = self.model.places.features(self.episodes.seed, points).jets(points, axes)
-        return torch.cat([(jet @ weights @ code.T).permute(2, 1, 0) for jet in jets], -1)
+        sizes = self.model.pde.sizes.to(points).values
+        return torch.cat([sizes * (jet @ weights @ code.T).permute(2, 1, 0) for jet in jets], -1)

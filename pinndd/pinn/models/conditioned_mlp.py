@@ -14,7 +14,7 @@ from pinndd.pinn.jets.features import Encoding
 from pinndd.pinn.jets.mlp import MLP
 from pinndd.pinn.models.network_rows import NetworkRows
 from pinndd.pinn.sets.broadened import broadened_sample
-from pinndd.pinn.sets.collocation import INTERIOR, row_scales
+from pinndd.pinn.sets.collocation import INTERIOR, unit_scales
 from pinndd.pinn.sets.condition_code import code_scales
 from pinndd.pinn.tasks.questions import Questions
 
@@ -40,13 +40,13 @@ class FittedConditionedMLP:
     def __call__(self, points: Tensor, codes: Tensor, derivatives: int = 0) -> Tensor:
         """Evaluate at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``, and d partial derivatives if wanted."""
         axes = [(), *((a,) for a in range(points.shape[-1]))] if derivatives else [()]
-        like = self.parameters
+        like, sizes = self.parameters, self.model.pde.sizes.to(points).values
         chunks = []
         for part in torch.split(codes, max(1, _CHUNK // points.shape[0])):
             place = points.repeat(part.shape[0], 1).to(like)
             extra = self.model.inputs(part).repeat_interleave(points.shape[0], 0).to(like)
-            jets = torch.cat(self.model.network.jets(like, place, axes, extra), -1)
-            chunks.append(jets[0].reshape(part.shape[0], points.shape[0], -1).to(points))
+            jets = [sizes * jet.to(points) for jet in self.model.network.jets(like, place, axes, extra)]
+            chunks.append(torch.cat(jets, -1)[0].reshape(part.shape[0], points.shape[0], -1))
         return torch.cat(chunks)
 
 
@@ -85,7 +85,7 @@ class ConditionedMLP:
 
     def prepare(self, data: SyntheticData, episodes: Questions) -> dict[str, Tensor]:
         """Encode the tuples and evaluate their boundary values, differentiably."""
-        d, scales, training = self.pde.box.dimension, row_scales(self.pde, data), self.pde.ensemble()
+        d, scales, training = self.pde.box.dimension, unit_scales(self.pde, data), self.pde.ensemble()
         dimensions = {name: patch.dimension for name, patch in self.pde.patches.items()}
         local = {name: data[name][:, :k] for name, k in dimensions.items()}
         codes = {name: data[name][:, k:] for name, k in dimensions.items()}

@@ -13,7 +13,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.body import Body
-from pinndd.pinn.jets.features import Encoding, Features, draw_features
+from pinndd.pinn.jets.features import Axes, Encoding, Features, draw_features
 from pinndd.pinn.jets.powers import CornerPowers, JoinedFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows, RowsModel
@@ -28,7 +28,7 @@ class FittedFeatures:
 
     Attributes:
         features: the features they share.
-        weights: ``(E, outputs · P)``.
+        weights: ``(E, outputs · P)``, in the units of u.
         episodes: what they were trained for.
         outputs: components of u.
     """
@@ -41,9 +41,12 @@ class FittedFeatures:
     def __call__(self, points: Tensor, derivatives: int = 0) -> Tensor:
         """Evaluate at ``(Q, d)``: ``(E, Q, outputs)``, followed by the d partial derivatives if ``derivatives`` is 1."""
         axes = [()] + [(a,) for a in range(points.shape[-1])] * (derivatives > 0)
-        blocks = self.weights.reshape(self.weights.shape[0], self.outputs, -1)
-        parts = [torch.einsum("qp,ecp->eqc", jet, blocks) for jet in self.features.jets(points, axes)]
-        return torch.cat(parts, -1)
+        return torch.cat(self.jets(points, axes), -1)
+
+    def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
+        """Differentiate u at ``(Q, d)`` or ``(E, Q, d)``: one tensor ``(E, Q, outputs)`` for each of ``axes``."""
+        blocks = self.weights.reshape(self.weights.shape[0], self.outputs, -1).mT
+        return [jet @ blocks for jet in self.features.jets(points, axes)]
 
 
 class HeadModel(RowsModel, ABC):
@@ -76,21 +79,22 @@ class HeadModel(RowsModel, ABC):
     def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
         points, scales = data[INTERIOR], row_scales(self.pde, data)
-        features = self.features(episodes.seed, points)
+        features, sizes = self.features(episodes.seed, points), self.pde.sizes.to(points).values
         rows, targets = [], []
         for name, operator in self.pde.operators.items():
             s = data[name]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count))
+            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count, sizes))
             targets.append(scales[name] * episodes.values[name](s))
         return Rows(
             self.residual,
             self.pde.output_count,
             points,
             torch.stack(features.jets(points, self.residual.axes)),
-            scales[INTERIOR][:, None],
+            scales[INTERIOR],
             torch.cat(rows),
             torch.cat(targets, -1),
+            sizes,
         )
 
     def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
@@ -98,12 +102,18 @@ class HeadModel(RowsModel, ABC):
         return self.prepare(data, episodes).system()
 
     def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
-        """Return the models with output weights ``(E, outputs · P)``."""
-        return FittedFeatures(self.features(episodes.seed, weights), weights, episodes, self.pde.output_count)
+        """Return the models with trained weights ``(E, outputs · P)``, which are in units of the sizes of u."""
+        whole = weights * self.units(weights)
+        return FittedFeatures(self.features(episodes.seed, weights), whole, episodes, self.pde.output_count)
 
     def weights(self, fitted: FittedFeatures) -> Tensor:
-        """Return the output weights of trained models."""
-        return fitted.weights
+        """Return the trained weights of models, in units of the sizes of u."""
+        return fitted.weights / self.units(fitted.weights)
+
+    def units(self, like: Tensor) -> Tensor:
+        """Return the size of u that every trained weight ``(..., outputs · P)`` is in units of, ``(outputs · P,)``."""
+        sizes = self.pde.sizes.to(like).values
+        return sizes.repeat_interleave(like.shape[-1] // len(sizes))
 
 
 @dataclass(frozen=True)

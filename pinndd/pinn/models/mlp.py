@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,13 +11,13 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.jets.features import Encoding
+from pinndd.pinn.jets.features import Axes, Encoding
 from pinndd.pinn.jets.mlp import MLP, Streams, Tap
 from pinndd.pinn.jets.network_jacobian import LayerFactors, NetworkJacobian
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.tanh_jets import closure
 from pinndd.pinn.models.network_rows import NetworkRows, Prepared
-from pinndd.pinn.sets.collocation import INTERIOR, row_scales
+from pinndd.pinn.sets.collocation import INTERIOR, unit_scales
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
 
@@ -28,16 +29,23 @@ class FittedMLP:
         network: their shape.
         parameters: ``(E, P)``.
         episodes: what they were trained for.
+        sizes: of the components of u, whose units the outputs of the network have, ``(outputs,)``, float64.
     """
 
     network: MLP
     parameters: Tensor
     episodes: BoundaryEpisodes
+    sizes: Tensor
 
     def __call__(self, points: Tensor, derivatives: int = 0) -> Tensor:
         """Evaluate at ``(Q, d)``: ``(E, Q, outputs)``, followed by the d partial derivatives if ``derivatives`` is 1."""
         axes = [()] + [(a,) for a in range(points.shape[-1])] * (derivatives > 0)
-        return torch.cat(self.network.jets(self.parameters, points.to(self.parameters), axes), -1).to(points)
+        return torch.cat([jet.to(points) for jet in self.jets(points, axes)], -1)
+
+    def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
+        """Differentiate u at ``(Q, d)`` or ``(E, Q, d)``: one tensor ``(E, Q, outputs)``, float64, for each of ``axes``."""
+        found = self.network.jets(self.parameters, points.to(self.parameters), axes)
+        return [self.sizes.to(jet.device) * jet.double() for jet in found]
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class MLPModel:
 
     def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Prepared:
         """Evaluate the boundary values at the points of ``data``, differentiably."""
-        scales = row_scales(self.pde, data)
+        scales = unit_scales(self.pde, data)
         names = list(self.pde.patches)
         return self.equations.prepare(
             self.network,
@@ -163,7 +171,7 @@ class MLPModel:
 
     def fitted(self, parameters: Tensor, episodes: BoundaryEpisodes) -> FittedMLP:
         """Return the networks with weights ``(E, P)``."""
-        return FittedMLP(self.network, parameters, episodes)
+        return FittedMLP(self.network, parameters, episodes, self.pde.sizes.values)
 
 
 _SHARED_AXES = {"interior": 2, "inputs": 2, "slopes": 3, "targets": 1}

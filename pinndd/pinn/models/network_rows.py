@@ -23,7 +23,7 @@ encoded points of interior and boundary; ``factors`` (D, K), the operators of th
 
 @dataclass(frozen=True)
 class NetworkRows:
-    """Residuals and conditions of a PDE for a batch of networks.
+    """Residuals and conditions of a PDE for a batch of networks, whose outputs are u in units of its sizes.
 
     The points of conditions on derivatives, or on several components, follow those of the interior, since both go through the
     network in the same way; those of conditions on the value of one component come last.
@@ -72,11 +72,11 @@ class NetworkRows:
             interior: ``(N, d)``.
             places: points of every condition, ``(n, d)``.
             targets: values of every condition, ``(..., n)``.
-            scales: square root of the weight of every row of a condition, ``(n,)``.
+            scales: square root of the weight of every row of a condition in units of its size, ``(n,)``.
             interior_scale: the same of every interior row, ``(N,)``.
             extra: further inputs of the network, ``(n, C)`` for every condition and ``(N, C)`` under ``"interior"``.
         """
-        operators = self.pde.operators
+        operators, sizes = self.pde.operators, self.pde.sizes
         derived = [name for name in self.order if operators[name].component is None]
         plain = [name for name in self.order if operators[name].component is not None]
         at = torch.cat([interior, *(places[name] for name in derived)])
@@ -92,7 +92,7 @@ class NetworkRows:
             "factors": torch.cat(factors) if factors else interior.new_zeros((0, 0)),
             "components": torch.tensor(components, dtype=torch.long, device=interior.device),
             "boundary_scale": torch.cat([scales[name] for name in self.order]),
-            "targets": torch.cat([targets[name] for name in self.order], -1),
+            "targets": torch.cat([targets[name] / sizes.conditions[name] for name in self.order], -1),
         }
 
     def __call__(self, network: MLP, prepared: Prepared, parameters: Tensor, taps: list[Tap] | None = None) -> Tensor:
@@ -111,7 +111,7 @@ class NetworkRows:
         split = [inner, derived, jets.values.shape[1] - inner - derived]
         values = torch.split_with_sizes(jets.values, split, 1)
         slopes = torch.split_with_sizes(jets.slopes, split[:2], 2)
-        residuals = self.residual(interior, self._columns(values[0], slopes[0], self.residual.terms))
+        residuals = self._residuals(interior, self._columns(values[0], slopes[0], self.residual.terms))
         rows = [(prepared["interior_scale"][:, None] * residuals).flatten(1)]
         found = []
         if derived:
@@ -124,16 +124,25 @@ class NetworkRows:
         rows.append(prepared["boundary_scale"] * (torch.cat(found, -1) - prepared["targets"]))
         return torch.cat(rows, -1)
 
+    def _residuals(self, points: Tensor, jets: Tensor) -> Tensor:
+        """Return the residuals in units of the sizes of the equations, from jets in units of the sizes of u."""
+        # numbers in the units of the user, and their products, may be outside of single precision
+        wide = jets.double()
+        sizes = self.pde.sizes.to(wide)
+        units = sizes.values[[component for component, _ in self.residual.terms]]
+        return (self.residual(points.double(), wide * units) / sizes.equations).to(jets)
+
     def _columns(self, values: Tensor, slopes: Tensor, terms: tuple[Term, ...]) -> Tensor:
-        """Return u and its derivatives in the order of ``terms``, ``(E, N, K)``."""
+        """Return u and its derivatives, in units of the sizes of u, in the order of ``terms``, ``(E, N, K)``."""
         jets = (values, *slopes.unbind(1))
         index = {axes: k for k, axes in enumerate(((), *closure(self.axes)))}
         return torch.cat([jets[index[axes]][..., component : component + 1] for component, axes in terms], -1)
 
     def _factors(self, name: str, places: Tensor) -> Tensor:
-        """Return the coefficients of one condition on all of `terms`, ``(n, K)``."""
-        operator = self.pde.operators[name]
-        given = operator.coefficients(places)
+        """Return the coefficients of one condition on all of `terms`, ``(n, K)``, for u and the condition in units of their sizes."""
+        operator, sizes = self.pde.operators[name], self.pde.sizes.to(places.double())
+        units = sizes.values[[component for component, _ in operator.terms]] / sizes.conditions[name]
+        given = (operator.coefficients(places.double()) * units).to(places)
         zero = torch.zeros_like(given[:, 0])
         columns = []
         for term in self.terms:

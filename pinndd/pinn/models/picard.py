@@ -58,7 +58,7 @@ class PicardIterates:
         return self._model.features(_SEED, like)
 
     def weights(self, coefficients: Tensor) -> Tensor:
-        """Return the weights of every iterate: coefficients ``(..., C)`` give ``(count, ..., outputs · width)``."""
+        """Return the weights of every iterate, in the units of u: coefficients ``(..., C)`` give ``(count, ..., outputs · width)``."""
         operator = self._operator(coefficients)
         flat = coefficients.reshape(-1, coefficients.shape[-1])
         boundary = flat @ operator.from_conditions + operator.from_means
@@ -68,7 +68,8 @@ class PicardIterates:
             for _ in range(self.between):
                 current = current + self.damping * (operator.correct(boundary, current) - current)
             iterates.append(current)
-        return torch.stack(iterates).reshape(self.count, *coefficients.shape[:-1], -1)
+        whole = torch.stack(iterates) * operator.rows.sizes.repeat_interleave(self.width)
+        return whole.reshape(self.count, *coefficients.shape[:-1], -1)
 
     @cached_property
     def _model(self) -> FeatureModel:

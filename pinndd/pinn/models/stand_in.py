@@ -78,7 +78,7 @@ class _Differences(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
         (coefficients,) = ctx.saved_tensors
         count, size = coefficients.shape
-        step = ctx.owner.step * float(coefficients.abs().max().clamp_min(1e-12))
+        step = ctx.owner.step * float(coefficients.abs().max().clamp_min(1e-300))
         shifts = step * torch.eye(size, dtype=coefficients.dtype, device=coefficients.device)
         both = torch.cat((coefficients[:, None] + shifts, coefficients[:, None] - shifts)).reshape(-1, size)
         with torch.no_grad():
@@ -115,7 +115,7 @@ class FeatureStandIn:
             found: Tensor = fitted(points)
             return found
         episodes = Trainings(values, _SEED)
-        theta = fitted.weights.detach().requires_grad_()
+        theta = self.learner.parameters(fitted).detach().requires_grad_()
         loss = self.learner.training_loss(theta, self.data, episodes).sum()
         (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
         step = _NewtonStep.apply(slope, self.learner, theta.detach(), self.data, episodes)  # type: ignore[no-untyped-call]

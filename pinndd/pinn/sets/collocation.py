@@ -22,7 +22,8 @@ def collocation_data(
     """Put points into a synthetic data set for the retrain protocol.
 
     The training loss is ``interior_weight · mean_i r(x_i)² + boundary_weight · mean_j (u(x_j) - g_j)²``, the second mean over
-    the points of all conditions together. Their ratio balances equation and conditions; a learner with a penalty also feels their
+    the points of all conditions together, and everything in units of its typical size (`pinndd.pinn.declare.sizes.Sizes`), so that
+    the loss is a pure number. The ratio of the weights balances equation and conditions; a learner with a penalty also feels their
     size.
 
     Args:
@@ -58,7 +59,20 @@ def point_counts(pde: PDE, data: SyntheticData) -> tuple[int, int]:
 
 
 def row_scales(pde: PDE, data: SyntheticData) -> dict[str, Tensor]:
-    """Return the square root of every row's weight in the training loss, for the interior and each condition, ``(n,)``."""
+    """Return the square root of every row's weight in the training loss, in the units of the user.
+
+    Returns:
+        ``(N, equations)`` for the interior, ``(n,)`` for each condition.
+    """
+    sizes = pde.sizes.to(data[INTERIOR])
+    return {
+        name: scale[:, None] / sizes.equations if name == INTERIOR else scale / sizes.conditions[name]
+        for name, scale in unit_scales(pde, data).items()
+    }
+
+
+def unit_scales(pde: PDE, data: SyntheticData) -> dict[str, Tensor]:
+    """Return the same in units of the sizes of the PDE: for the interior and each condition, ``(n,)``."""
     count, boundary_count = point_counts(pde, data)
     inner = data[INTERIOR_WEIGHT] if INTERIOR_WEIGHT in data else torch.ones_like(data[BOUNDARY_WEIGHT])
     scales: dict[str, Tensor] = {}

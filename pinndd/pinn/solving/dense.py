@@ -76,7 +76,7 @@ class DenseModel(RowsModel):
     Args:
         features: the model whose rows are scaled.
         weight: of the conditions against the equations.
-        size: typical size of u, at which the terms of a nonlinear equation are compared.
+        size: of u, relative to its typical size, at which the terms of a nonlinear equation are compared.
     """
 
     features: FeatureModel
@@ -113,8 +113,8 @@ class DenseModel(RowsModel):
         return self.features.fitted(weights, episodes)
 
     def weights(self, fitted: FittedFeatures) -> Tensor:
-        """Return the output weights of trained models."""
-        return fitted.weights
+        """Return the trained weights of models."""
+        return self.features.weights(fitted)
 
     def _equation_scales(self, rows: Rows) -> Tensor:
         """Return the scale of the rows of every equation, ``(1, equations)``, linearised at a random u of typical size."""
@@ -138,7 +138,7 @@ def solve_densely(
         values: the conditions, as functions of the local coordinates.
         settings: how densely.
         device: where.
-        size: typical size of u (None: that of the values).
+        size: of u, relative to its typical size (None: that of the values).
     """
     parts, fits = windows(pde, settings.windows), list[FittedFeatures]()
     size = typical_size(pde, values) if size is None else size
@@ -159,7 +159,7 @@ def _solve_at_once(pde: PDE, values: ConditionValues, settings: DenseSettings, d
                 _least_squares(*learner.model.system(data, trainings), learner.penalty), trainings
             )
             return solved
-        parts = [learner.fit(data, Trainings(part, settings.seed)).weights for part in batches(values, TOGETHER)]
+        parts = [learner.parameters(learner.fit(data, Trainings(part, settings.seed))) for part in batches(values, TOGETHER)]
     found: FittedFeatures = learner.model.fitted(torch.cat(parts), Trainings(values, settings.seed))
     return found
 
@@ -197,10 +197,11 @@ def _nearby_at_once(
     with torch.no_grad():
         here = model.prepare(data, Trainings(values, settings.seed))
         change = model.prepare(data, trainings).targets - here.targets
-        _, jacobian = model.linearise(here, fitted.weights)
+        weights = model.weights(fitted)
+        _, jacobian = model.linearise(here, weights)
         interior = change.new_zeros((len(change), jacobian.shape[1] - change.shape[1]))
         moved = _least_squares(jacobian[0], torch.cat((interior, change), -1), learner.penalty)
-    return model.fitted(fitted.weights + moved, trainings)
+    return model.fitted(weights + moved, trainings)
 
 
 def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | GaussNewton:
@@ -209,7 +210,7 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     Args:
         pde: the equation.
         settings: how densely.
-        size: typical size of u.
+        size: of u, relative to its typical size.
     """
     features = dense_features(pde, settings)
     model = DenseModel(features, settings.weight, size)
@@ -287,11 +288,11 @@ def batches(values: ConditionValues, count: int) -> Iterator[ConditionValues]:
 
 
 def typical_size(pde: PDE, values: ConditionValues) -> float:
-    """Return the root mean square of the given values of u, 1 where they are all zero or none is given."""
+    """Return the root mean square of the given values of u, relative to its typical size; 1 where all are zero or none is given."""
     generator, squares = torch.Generator().manual_seed(0), []
     for condition in pde.valued:
         if condition.gives_value:
             s = pde.patches[condition.name].drawn(64, generator)
-            squares.append(values[condition.name](s).square().mean())
+            squares.append((values[condition.name](s) / pde.sizes.values[condition.component_number]).square().mean())
     size = math.sqrt(float(torch.stack(squares).mean())) if squares else 0.0
     return size or 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -65,16 +65,21 @@ class IteratedFits:
         learner: fits them.
         data: the points.
         seed: of the features.
+        outputs: components of u.
     """
 
     features: Features
     learner: GaussNewton
     data: SyntheticData
     seed: int
+    outputs: int
 
     def weights(self, values: ConditionValues, start: Tensor | None = None) -> Tensor:
         """Return the weights ``(1, outputs · P)``."""
-        fitted: FittedFeatures = self.learner.fit(self.data, Trainings(values, self.seed), start)
+        model: Any = self.learner.model
+        episodes = Trainings(values, self.seed)
+        near = None if start is None else model.weights(FittedFeatures(self.features, start, episodes, self.outputs))
+        fitted: FittedFeatures = self.learner.fit(self.data, episodes, near)
         return fitted.weights
 
 
@@ -115,7 +120,7 @@ def fits_of(pde: PDE, learner: Ridge | GaussNewton, data: SyntheticData, seed: i
         any_point = next(iter(data.fields.values()))
         unfitted = any_point.new_zeros((1, learner.model.parameter_count))
         empty: FittedFeatures = learner.model.fitted(unfitted, Trainings(_UnitValues(starts, count), seed))
-        return IteratedFits(empty.features, learner, data, seed)
+        return IteratedFits(empty.features, learner, data, seed, pde.output_count)
     with torch.no_grad():
         fitted: FittedFeatures = learner.fit(data, Trainings(_UnitValues(starts, count), seed))
     return AffineFits(fitted.features, places, fitted.weights[0], fitted.weights[1:] - fitted.weights[0])

@@ -207,10 +207,11 @@ def open_frames(pde: PDE, data: SyntheticData | None = None) -> Frames:
     ensemble = pde.ensemble()
     drawn = BoundaryValues(ensemble, ensemble.sample(TRIALS, torch.Generator().manual_seed(0)))
     size = typical_size(pde, drawn)
+    whole = size * float(pde.sizes.values.max())
     if data is not None:
         seed = int(data.header.get("seed", 0))
         one, two = learners_of(pde, data)
-        return Frames(pde, fits_of(pde, one, data, seed), fits_of(pde, two, data, seed + 1), data, size)
+        return Frames(pde, fits_of(pde, one, data, seed), fits_of(pde, two, data, seed + 1), data, whole)
     linear = pointwise_residual(pde).is_linear()
     most = LINEAR_COLUMNS if linear else ITERATED_COLUMNS
     width = min(WIDTHS[pde.box.dimension][0], most // pde.output_count)
@@ -229,7 +230,7 @@ def _dense(pde: PDE, width: int, weight: float, size: float) -> Frames:
     """Two dense fits that differ as those of `pinndd.pinn.solving.solver.solve_with_estimate` do."""
     one = DenseSettings(width, seed=0, weight=weight)
     made = [fits_of(pde, dense_learner(pde, s, size), dense_points(pde, s), s.seed) for s in (one, one.second)]
-    return Frames(pde, made[0], made[1], None, size)
+    return Frames(pde, made[0], made[1], None, size * float(pde.sizes.values.max()))
 
 
 def _median_error(frames: Frames, values: BoundaryValues) -> float:

@@ -189,8 +189,8 @@ def test_the_residual_of_trained_models_agrees_with_finite_differences(kind, nam
 
     u_t, u_x = ((u(points + d) - u(points - d)) / (2 * h) for d in (t, x))
     u_xx = (u(points + x) - 2 * u(points) + u(points - x)) / h**2
-    expected = (u_t - 0.05 * u_xx + (u(points) * u_x if name == "burgers" else 0)).square()
-    residual = partial(squared_residual, fitted, model.residual)
+    expected = (u_t - 0.05 * u_xx + (u(points) * u_x if name == "burgers" else 0)).square() / pde.sizes.equations.square()
+    residual = partial(squared_residual, fitted, model.pde)
     assert torch.allclose(residual(points), expected, rtol=1e-4, atol=1e-6)
     own = torch.stack((points, points.flip(0))).requires_grad_()
     both = residual(own)

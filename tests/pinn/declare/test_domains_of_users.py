@@ -74,7 +74,7 @@ def test_a_ring_is_fit_and_trained(make: Any) -> None:
     assert [f for f in check_pde(pde) if f.level == "error"] == []
     generator = torch.Generator().manual_seed(0)
     ensemble = pde.ensemble()
-    data = collocation_data(pde, *sample_points(pde, "sobol", 300, 120, 0))
+    data = collocation_data(pde, *sample_points(pde, "sobol", 300, 120, 0), 10.0)
     asked = pde.box.scale(torch.rand((300, 2), generator=generator, dtype=torch.float64))
     episodes = boundary_episodes(pde, ensemble, ensemble.sample(3, generator), asked)
     model = FeatureModel(pde, width=300, scale=2.0)

@@ -201,17 +201,18 @@ def test_rows_of_a_network_are_those_of_automatic_differentiation(outputs: int) 
     for e in range(2):
 
         def net(x: Tensor, e: int = e) -> Tensor:
-            return model.network.jets(parameters[e : e + 1], x, [()])[0][0]
+            return pde.sizes.values * model.network.jets(parameters[e : e + 1], x, [()])[0][0]
 
         x = data["interior"].clone().requires_grad_()
         found = pde.residual(x, net(x))
-        parts = [(torch.cat(found, -1) if isinstance(found, list) else found).flatten() / 6**0.5]
+        found = torch.cat(found, -1) if isinstance(found, list) else found
+        parts = [(found / pde.sizes.equations).flatten() / 6**0.5]
         dde.gradients.clear()
         for name in model.equations.order:
             place = pde.patches[name].points(data[name]).clone().requires_grad_()
             gap = pde.operators[name](place, net(place))[:, 0] - values[name](data[name])[e]
             dde.gradients.clear()
-            parts.append((3.0 / 13) ** 0.5 * gap)
+            parts.append((3.0 / 13) ** 0.5 * gap / pde.sizes.conditions[name])
         wanted.append(torch.cat(parts))
     torch.testing.assert_close(rows, torch.stack(wanted))
     # the Jacobian that Levenberg-Marquardt uses, against automatic differentiation

@@ -33,7 +33,8 @@ def space(script, steps):
 dx, loop = (space(script, steps) for script, steps in zip(sys.argv[1::2], sys.argv[2::2]))
 net, last = dx["net"], float(np.sum(dx["history"].loss_train[-1]))
 trained = list(loop["history"])
-loop["net"], loop["inputs"] = net, lambda x: x  # the network of DeepXDE in the other loop
+loop["net"] = lambda x: net(x) / dx["pde"].sizes.values  # the network of DeepXDE in the other loop
+loop["inputs"] = lambda x: x
 rows = {name: dx["place"](name).tolist() for name in ("interior", *dx["VALUES"])}
 values = {name: np.asarray(f(dx["place"](name))).tolist() for name, f in dx["VALUES"].items()}
 other = {name: x.detach().tolist() for name, x in loop["X"].items()}
@@ -82,8 +83,7 @@ def test_scripts_run_on_the_points_of_the_set_and_minimise_its_loss(name, tmp_pa
     np.testing.assert_allclose(found["anchors"], data[INTERIOR].numpy(), rtol=1e-12)
     for history in ("deepxde", "torch"):
         assert found[history][-1] < 0.9 * found[history][0]
-    # the two losses are the same function, up to the factor by which the ratios of weights are what counts
-    assert found["last"] * 3.0 == pytest.approx(found["same"], rel=1e-8)
+    assert found["last"] == pytest.approx(found["same"], rel=1e-8), "the two losses are the same function"
     values = BoundaryValues(pde.ensemble(), torch.tensor([found["coefficients"]], dtype=torch.float64))
     for condition in pde.valued:
         wanted = values[condition.name](data[condition.name])[0].numpy()
@@ -142,7 +142,7 @@ def test_a_script_says_what_its_weights_and_operators_are(tmp_path):
 @pytest.mark.parametrize("name", ["heat", "wave", "schrodinger"])
 def test_scripts_are_short(tmp_path, name):
     _, scripts = scripts_of(load_pde(name), tmp_path)
-    for script, most in zip(scripts, (41, 54), strict=True):
+    for script, most in zip(scripts, (42, 54), strict=True):
         lines = [line for line in script.read_text().splitlines() if line.strip() and not line.strip().startswith("#")]
         assert len(lines) <= most
 
