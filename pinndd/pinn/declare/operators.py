@@ -75,6 +75,16 @@ class BoundaryOperator:
             blocks[component] = blocks[component] + factors[:, k, None] * features[self.axes.index(axes)]
         return torch.cat(blocks if sizes is None else [size * block for size, block in zip(sizes, blocks, strict=True)], -1)
 
+    def at_rest(self, points: Tensor, means: Tensor) -> Tensor:
+        """Return ``B u`` of a constant u, ``(N,)``.
+
+        Args:
+            points: ``(N, d)``.
+            means: that u, ``(outputs,)``.
+        """
+        given = torch.stack([means.new_zeros(()) if axes else means[component] for component, axes in self.terms])
+        return self.coefficients(points) @ given
+
     def rows_of(self, features: Features, points: Tensor, outputs: int, sizes: Tensor | None = None) -> Tensor:
         """Return `rows` of a model on ``features`` at points ``(N, d)``: ``(N, outputs · P)``."""
         return self.rows(points, features.jets(points, self.axes), outputs, sizes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.jets.probe import COUNT, Probe
+from pinndd.pinn.jets.probe import COUNT, Probe, Term
 from pinndd.pinn.jets.residual import PointwiseResidual
 
 if TYPE_CHECKING:
@@ -24,17 +24,28 @@ class Sizes:
 
     Attributes:
         values: by how much each component of u varies in the training family, ``(outputs,)``.
+        means: what it varies about, the mean of what the conditions give, ``(outputs,)``.
         equations: root sum of squares of the terms of each equation there, sources left out, ``(equations,)``.
         conditions: the same of what each condition says of u, by name.
     """
 
     values: Tensor
+    means: Tensor
     equations: Tensor
     conditions: Mapping[str, float]
 
     def to(self, like: Tensor) -> Sizes:
         """Return the sizes on the device and in the dtype of a tensor."""
-        return Sizes(self.values.to(like), self.equations.to(like), self.conditions)
+        return Sizes(self.values.to(like), self.means.to(like), self.equations.to(like), self.conditions)
+
+    @property
+    def has_means(self) -> bool:
+        """Whether any component varies about something else than 0."""
+        return bool(self.means.any())
+
+    def resting(self, terms: Sequence[Term]) -> Tensor:
+        """Return what terms are where u is its mean, ``(K,)``."""
+        return torch.stack([self.means.new_zeros(()) if axes else self.means[component] for component, axes in terms])
 
 
 def probe_of(pde: PDE, values: Tensor | None = None, means: Tensor | None = None) -> Probe:
@@ -66,7 +77,7 @@ def residual_and_sizes(pde: PDE) -> tuple[PointwiseResidual, Sizes]:
         terms = operator.coefficients(places).detach().double() * residual.probe.sizes(operator.terms)
         conditions[name] = _or_one(float(terms.square().sum(-1).mean().sqrt()))
     equations = torch.tensor([_or_one(float(size)) for size in felt], dtype=torch.float64)
-    return residual, Sizes(given, equations, conditions)
+    return residual, Sizes(given, means, equations, conditions)
 
 
 def _residual(pde: PDE, probe: Probe) -> PointwiseResidual:
@@ -77,13 +88,14 @@ def _values_given(pde: PDE) -> tuple[Tensor, Tensor]:
     """Return by how much the conditions let each component vary, 0 where they say nothing, and its mean, ``(outputs,)`` each.
 
     Conditions on derivatives count as the u that changes by its own size over the domain. One on several components counts for those
-    that no condition is about alone, as if each of them had to meet it alone.
+    that no condition is about alone, as if each of them had to meet it alone. Where nothing varies, what is fixed counts.
     """
     ensemble = pde.ensemble()
     coefficients, nothing = ensemble.sample(_DRAWS, _seeded(0))[:, None], torch.zeros((1, 1, 0), dtype=torch.float64)
     rest, unit = ensemble.rest(), probe_of(pde)
     alone: list[list[float]] = [[] for _ in pde.components]
     mixed: list[list[float]] = [[] for _ in pde.components]
+    still: list[list[float]] = [[] for _ in pde.components]
     means: list[list[Tensor]] = [[] for _ in pde.components]
     for condition in pde.valued:
         patch, operator = pde.patches[condition.name], pde.operators[condition.name]
@@ -92,17 +104,20 @@ def _values_given(pde: PDE) -> tuple[Tensor, Tensor]:
         if operator.component is not None:
             means[operator.component].append(known)
         spread, whole = (float(v.square().mean().sqrt()) for v in (drawn.std(0), drawn))
-        size = spread if spread > _NOTHING * whole else whole
+        varies = spread > _NOTHING * whole
         felt = operator.coefficients(patch.points(s)).detach().double().square().mean(0).sqrt() * unit.sizes(operator.terms)
         components = {component for component, _ in operator.terms}
         for component in components:
             own = max(float(share) for (of, _), share in zip(operator.terms, felt, strict=True) if of == component)
-            if own > 0 and size > 0:
-                (alone if len(components) == 1 else mixed)[component].append(size / own)
+            if own > 0 and whole > 0:
+                kinds = still if not varies else alone if len(components) == 1 else mixed
+                kinds[component].append((spread if varies else whole) / own)
     middle = torch.stack([torch.cat(values).mean() if values else unit.points.new_zeros(()) for values in means])
     apart = torch.stack([torch.cat(values).std() if values else unit.points.new_zeros(()) for values in means])
     found = [max(one) if one else min(several, default=0.0) for one, several in zip(alone, mixed, strict=True)]
-    return (torch.tensor(found, dtype=torch.float64).square() + apart.square()).sqrt(), middle
+    sizes = (torch.tensor(found, dtype=torch.float64).square() + apart.square()).sqrt()
+    fixed = torch.tensor([max(values, default=0.0) for values in still], dtype=torch.float64)
+    return torch.where(sizes > 0, sizes, fixed), middle
 
 
 def _completed(residual: PointwiseResidual, given: Tensor) -> Tensor:

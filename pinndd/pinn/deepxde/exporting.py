@@ -107,7 +107,7 @@ def equation_count(pde: PDE) -> int:
 
 
 def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32, 32)) -> Any:
-    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs, its outputs times the sizes of u.
+    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs, its outputs times the sizes of u about its means.
 
     Its weights are drawn by torch's global generator.
 
@@ -117,8 +117,8 @@ def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32,
     transform, inputs = feature_transform(pde, pde.ensemble().size if is_amortised(pde, data) else 0)
     network = import_deepxde().nn.FNN([inputs, *hidden, pde.output_count], "tanh", "Glorot normal")
     network.apply_feature_transform(transform)
-    sizes = pde.sizes.values
-    network.apply_output_transform(lambda x, u: u * sizes.to(u))
+    sizes = pde.sizes
+    network.apply_output_transform(lambda x, u: sizes.to(u).means + sizes.to(u).values * u)
     return network
 
 

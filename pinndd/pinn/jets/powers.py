@@ -92,6 +92,18 @@ class JoinedFeatures:
         return [torch.cat(jets, -1) for jets in zip(*(part.jets(points, axes) for part in self.parts), strict=True)]
 
 
+@dataclass(frozen=True)
+class Constant:
+    """One feature, which is 1 everywhere."""
+
+    width: int = 1
+
+    def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
+        """Differentiate the feature: points ``(..., d)`` to one tensor ``(..., 1)`` for each of ``axes``."""
+        one = torch.ones_like(points[..., :1])
+        return [torch.zeros_like(one) if wanted else one for wanted in axes]
+
+
 def _expanded(slopes: Sequence[complex]) -> list[complex]:
     """Return the coefficients of ``Π (s z + conj(s) w)`` by rising powers of z."""
     result = [1 + 0j]

@@ -151,7 +151,8 @@ class ConditionedModel(RowsModel):
         jets = RandomFeatures(inputs, weight, bias).jets(points, axes)
         if self.iterates:
             return jets, [inputs.iterate(tuple(sorted(a)))[0] for a in axes]
-        return jets, [torch.zeros_like(jet[..., :1]).expand(*jet.shape[:-1], self.pde.output_count) for jet in jets]
+        means = self.pde.sizes.to(points).means
+        return jets, [(0.0 if a else 1.0) * means.expand(*jet.shape[:-1], -1) for jet, a in zip(jets, axes, strict=True)]
 
     def fitted(self, weights: Tensor, episodes: Questions) -> FittedConditioned:
         """Return the model with output weights ``(1, outputs · P)``."""

@@ -37,15 +37,15 @@ class LinearConditionedModel:
         """Return the weighted rows of the tuples: place factors ``(R, outputs · P)``, codes ``(R, C + 1)``, targets ``(1, R)``."""
         d, scales, training = self.pde.box.dimension, row_scales(self.pde, data), self.pde.ensemble()
         residual, points = self.places.residual, data[INTERIOR][:, :d]
-        features, sizes = self.places.features(episodes.seed, points), self.pde.sizes.to(points).values
+        features, sizes = self.places.features(episodes.seed, points), self.pde.sizes.to(points)
         rows, targets = [], []
         codes = [self.code(data[INTERIOR][:, d:]).repeat_interleave(residual.equations, 0)]
         for name, operator in self.pde.operators.items():
             k = self.pde.patches[name].dimension
             s, coefficients = data[name][:, :k], data[name][:, k:]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count, sizes))
-            targets.append(scales[name] * training.value(name, coefficients, s))
+            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count, sizes.values))
+            targets.append(scales[name] * (training.value(name, coefficients, s) - operator.at_rest(place, sizes.means)))
             codes.append(self.code(coefficients))
         places, right = Rows(
             residual,
@@ -55,7 +55,8 @@ class LinearConditionedModel:
             scales[INTERIOR],
             torch.cat(rows),
             torch.cat(targets)[None],
-            sizes,
+            sizes.values,
+            sizes.resting(residual.terms).expand(len(points), -1),
         ).system()
         return places, torch.cat(codes), right
 
@@ -94,5 +95,6 @@ class FittedLinear:
         code = self.model.code(codes)
         weights = self.weights.reshape(self.model.pde.output_count, self.model.width, code.shape[-1])
         jets = self.model.places.features(self.episodes.seed, points).jets(points, axes)
-        sizes = self.model.pde.sizes.to(points).values
-        return torch.cat([sizes * (jet @ weights @ code.T).permute(2, 1, 0) for jet in jets], -1)
+        sizes = self.model.pde.sizes.to(points)
+        found = [sizes.values * (jet @ weights @ code.T).permute(2, 1, 0) for jet in jets]
+        return torch.cat([sizes.means + found[0], *found[1:]], -1)

@@ -40,12 +40,13 @@ class FittedConditionedMLP:
     def __call__(self, points: Tensor, codes: Tensor, derivatives: int = 0) -> Tensor:
         """Evaluate at ``(Q, d)`` for coefficients ``(B, C)``: ``(B, Q, outputs)``, and d partial derivatives if wanted."""
         axes = [(), *((a,) for a in range(points.shape[-1]))] if derivatives else [()]
-        like, sizes = self.parameters, self.model.pde.sizes.to(points).values
+        like, sizes = self.parameters, self.model.pde.sizes.to(points)
         chunks = []
         for part in torch.split(codes, max(1, _CHUNK // points.shape[0])):
             place = points.repeat(part.shape[0], 1).to(like)
             extra = self.model.inputs(part).repeat_interleave(points.shape[0], 0).to(like)
-            jets = [sizes * jet.to(points) for jet in self.model.network.jets(like, place, axes, extra)]
+            jets = [sizes.values * jet.to(points) for jet in self.model.network.jets(like, place, axes, extra)]
+            jets[0] = sizes.means + jets[0]
             chunks.append(torch.cat(jets, -1)[0].reshape(part.shape[0], points.shape[0], -1))
         return torch.cat(chunks)
 

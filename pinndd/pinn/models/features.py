@@ -14,7 +14,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.body import Body
 from pinndd.pinn.jets.features import Axes, Encoding, Features, draw_features
-from pinndd.pinn.jets.powers import CornerPowers, JoinedFeatures
+from pinndd.pinn.jets.powers import Constant, CornerPowers, JoinedFeatures
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.models.corners import corner_features
@@ -79,13 +79,13 @@ class HeadModel(RowsModel, ABC):
     def prepare(self, data: SyntheticData, episodes: Draws) -> Rows:
         """Evaluate the features and the boundary values at the points of ``data``."""
         points, scales = data[INTERIOR], row_scales(self.pde, data)
-        features, sizes = self.features(episodes.seed, points), self.pde.sizes.to(points).values
+        features, sizes = self.features(episodes.seed, points), self.pde.sizes.to(points)
         rows, targets = [], []
         for name, operator in self.pde.operators.items():
             s = data[name]
             place = self.pde.patches[name].points(s)
-            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count, sizes))
-            targets.append(scales[name] * episodes.values[name](s))
+            rows.append(scales[name][:, None] * operator.rows_of(features, place, self.pde.output_count, sizes.values))
+            targets.append(scales[name] * (episodes.values[name](s) - operator.at_rest(place, sizes.means)))
         return Rows(
             self.residual,
             self.pde.output_count,
@@ -94,7 +94,8 @@ class HeadModel(RowsModel, ABC):
             scales[INTERIOR],
             torch.cat(rows),
             torch.cat(targets, -1),
-            sizes,
+            sizes.values,
+            sizes.resting(self.residual.terms).expand(len(points), -1) if sizes.has_means else None,
         )
 
     def system(self, data: SyntheticData, episodes: Draws) -> tuple[Tensor, Tensor]:
@@ -103,17 +104,31 @@ class HeadModel(RowsModel, ABC):
 
     def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with trained weights ``(E, outputs · P)``, which are in units of the sizes of u."""
-        whole = weights * self.units(weights)
-        return FittedFeatures(self.features(episodes.seed, weights), whole, episodes, self.pde.output_count)
+        return FittedFeatures(self.whole_features(episodes.seed, weights), self.whole_weights(weights), episodes, self.pde.output_count)
 
     def weights(self, fitted: FittedFeatures) -> Tensor:
         """Return the trained weights of models, in units of the sizes of u."""
-        return fitted.weights / self.units(fitted.weights)
+        sizes = self.pde.sizes.to(fitted.weights)
+        blocks = fitted.weights.reshape(len(fitted.weights), self.pde.output_count, -1) / sizes.values[:, None]
+        return (blocks[..., :-1] if sizes.has_means else blocks).flatten(1)
 
-    def units(self, like: Tensor) -> Tensor:
-        """Return the size of u that every trained weight ``(..., outputs · P)`` is in units of, ``(outputs · P,)``."""
-        sizes = self.pde.sizes.to(like).values
-        return sizes.repeat_interleave(like.shape[-1] // len(sizes))
+    def whole_features(self, seed: int, like: Tensor) -> Features:
+        """Return the features that u is a combination of: those of a draw, and 1 where u varies about something else than 0."""
+        features = self.features(seed, like)
+        return JoinedFeatures((features, Constant())) if self.pde.sizes.has_means else features
+
+    def whole_weights(self, weights: Tensor) -> Tensor:
+        """Return the weights of `whole_features` ``(..., outputs · P')``, in the units of u, from trained ones."""
+        sizes = self.pde.sizes.to(weights)
+        blocks = weights.reshape(*weights.shape[:-1], self.pde.output_count, -1) * sizes.values[:, None]
+        if sizes.has_means:
+            blocks = torch.cat((blocks, sizes.means[:, None].expand(*blocks.shape[:-1], 1)), -1)
+        return blocks.flatten(-2)
+
+    @property
+    def whole_count(self) -> int:
+        """Number of weights of `whole_features`."""
+        return self.parameter_count + self.pde.output_count * self.pde.sizes.has_means
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.sizes import Sizes
 from pinndd.pinn.jets.features import Axes, Encoding
 from pinndd.pinn.jets.mlp import MLP, Streams, Tap
 from pinndd.pinn.jets.network_jacobian import LayerFactors, NetworkJacobian
@@ -29,13 +30,13 @@ class FittedMLP:
         network: their shape.
         parameters: ``(E, P)``.
         episodes: what they were trained for.
-        sizes: of the components of u, whose units the outputs of the network have, ``(outputs,)``, float64.
+        sizes: in whose units the outputs of the network are.
     """
 
     network: MLP
     parameters: Tensor
     episodes: BoundaryEpisodes
-    sizes: Tensor
+    sizes: Sizes
 
     def __call__(self, points: Tensor, derivatives: int = 0) -> Tensor:
         """Evaluate at ``(Q, d)``: ``(E, Q, outputs)``, followed by the d partial derivatives if ``derivatives`` is 1."""
@@ -45,7 +46,9 @@ class FittedMLP:
     def jets(self, points: Tensor, axes: Sequence[Axes]) -> list[Tensor]:
         """Differentiate u at ``(Q, d)`` or ``(E, Q, d)``: one tensor ``(E, Q, outputs)``, float64, for each of ``axes``."""
         found = self.network.jets(self.parameters, points.to(self.parameters), axes)
-        return [self.sizes.to(jet.device) * jet.double() for jet in found]
+        whole = [jet.double() for jet in found]
+        sizes = self.sizes.to(whole[0])
+        return [sizes.values * jet + (0.0 if a else 1.0) * sizes.means for jet, a in zip(whole, axes, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class MLPModel:
 
     def fitted(self, parameters: Tensor, episodes: BoundaryEpisodes) -> FittedMLP:
         """Return the networks with weights ``(E, P)``."""
-        return FittedMLP(self.network, parameters, episodes, self.pde.sizes.values)
+        return FittedMLP(self.network, parameters, episodes, self.pde.sizes)
 
 
 _SHARED_AXES = {"interior": 2, "inputs": 2, "slopes": 3, "targets": 1}

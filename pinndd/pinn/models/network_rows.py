@@ -23,7 +23,7 @@ encoded points of interior and boundary; ``factors`` (D, K), the operators of th
 
 @dataclass(frozen=True)
 class NetworkRows:
-    """Residuals and conditions of a PDE for a batch of networks, whose outputs are u in units of its sizes.
+    """Residuals and conditions of a PDE for a batch of networks, whose outputs are u less its mean, in units of its sizes.
 
     The points of conditions on derivatives, or on several components, follow those of the interior, since both go through the
     network in the same way; those of conditions on the value of one component come last.
@@ -76,7 +76,7 @@ class NetworkRows:
             interior_scale: the same of every interior row, ``(N,)``.
             extra: further inputs of the network, ``(n, C)`` for every condition and ``(N, C)`` under ``"interior"``.
         """
-        operators, sizes = self.pde.operators, self.pde.sizes
+        operators = self.pde.operators
         derived = [name for name in self.order if operators[name].component is None]
         plain = [name for name in self.order if operators[name].component is not None]
         at = torch.cat([interior, *(places[name] for name in derived)])
@@ -92,7 +92,7 @@ class NetworkRows:
             "factors": torch.cat(factors) if factors else interior.new_zeros((0, 0)),
             "components": torch.tensor(components, dtype=torch.long, device=interior.device),
             "boundary_scale": torch.cat([scales[name] for name in self.order]),
-            "targets": torch.cat([targets[name] / sizes.conditions[name] for name in self.order], -1),
+            "targets": torch.cat([self._deviation(name, places[name], targets[name]) for name in self.order], -1),
         }
 
     def __call__(self, network: MLP, prepared: Prepared, parameters: Tensor, taps: list[Tap] | None = None) -> Tensor:
@@ -130,7 +130,15 @@ class NetworkRows:
         wide = jets.double()
         sizes = self.pde.sizes.to(wide)
         units = sizes.values[[component for component, _ in self.residual.terms]]
-        return (self.residual(points.double(), wide * units) / sizes.equations).to(jets)
+        whole = sizes.resting(self.residual.terms) + wide * units
+        return (self.residual(points.double(), whole) / sizes.equations).to(jets)
+
+    def _deviation(self, name: str, places: Tensor, targets: Tensor) -> Tensor:
+        """Return values of a condition ``(..., n)`` less that of the mean of u, in units of the size of the condition."""
+        wide = places.double()
+        sizes = self.pde.sizes.to(wide)
+        rest = self.pde.operators[name].at_rest(wide, sizes.means)
+        return ((targets.double() - rest) / sizes.conditions[name]).to(targets)
 
     def _columns(self, values: Tensor, slopes: Tensor, terms: tuple[Term, ...]) -> Tensor:
         """Return u and its derivatives, in units of the sizes of u, in the order of ``terms``, ``(E, N, K)``."""

@@ -55,7 +55,7 @@ class PicardIterates:
 
     def basis(self, like: Tensor) -> Features:
         """Return the features that the iterates are combinations of."""
-        return self._model.features(_SEED, like)
+        return self._model.whole_features(_SEED, like)
 
     def weights(self, coefficients: Tensor) -> Tensor:
         """Return the weights of every iterate, in the units of u: coefficients ``(..., C)`` give ``(count, ..., outputs · width)``."""
@@ -68,7 +68,7 @@ class PicardIterates:
             for _ in range(self.between):
                 current = current + self.damping * (operator.correct(boundary, current) - current)
             iterates.append(current)
-        whole = torch.stack(iterates) * operator.rows.sizes.repeat_interleave(self.width)
+        whole = self._model.whole_weights(torch.stack(iterates))
         return whole.reshape(self.count, *coefficients.shape[:-1], -1)
 
     @cached_property
@@ -97,9 +97,8 @@ class PicardIterates:
         matrix, _ = rows.system(slopes)
         inverse = ridge_solve(matrix, torch.eye(matrix.shape[0], dtype=like.dtype, device=like.device), _PENALTY)
         split = matrix.shape[0] - rows.targets.shape[-1]
-        rest = -(
-            rows.interior_scale * rows.residual(rows.points, like.new_zeros(slopes.shape[0], slopes.shape[-1]))
-        )
+        resting = like.new_zeros(slopes.shape[0], slopes.shape[-1]) if rows.offset is None else rows.offset
+        rest = -(rows.interior_scale * rows.residual(rows.points, resting))
         means, targets = rows.targets[0], rows.targets[1:] - rows.targets[0]
         return _Operator(
             rows,
@@ -149,5 +148,6 @@ class _Operator:
     def correct(self, boundary: Tensor, weights: Tensor) -> Tensor:
         """Return the whole step from ``weights``, ``(E, outputs · width)`` each."""
         jets = self.rows.jet_values(weights)
-        source = torch.einsum("nqk,enk->enq", self.slopes, jets) - self.rows.residual(self.rows.points, jets)
+        moved = jets if self.rows.offset is None else jets - self.rows.offset
+        source = torch.einsum("nqk,enk->enq", self.slopes, moved) - self.rows.residual(self.rows.points, jets)
         return boundary + (self.rows.interior_scale * source).flatten(1) @ self.from_source

@@ -232,13 +232,13 @@ def dense_features(pde: PDE, settings: DenseSettings) -> FeatureModel:
 def with_weights(pde: PDE, settings: DenseSettings, weights: Tensor, episodes: Draws) -> FittedFeatures:
     """Return the dense solution that has output weights ``(B, outputs · P)``, such as those that were kept."""
     parts = windows(pde, settings.windows)
-    families = [dense_features(window.pde, settings).features(settings.seed, weights) for window in parts]
+    families = [dense_features(window.pde, settings).whole_features(settings.seed, weights) for window in parts]
     return FittedFeatures(joined(families, parts), weights, episodes, pde.output_count)
 
 
 def weight_count(pde: PDE, settings: DenseSettings) -> int:
     """Return the number of output weights of a dense solution."""
-    return settings.windows * dense_features(pde, settings).parameter_count
+    return settings.windows * dense_features(pde, settings).whole_count
 
 
 def condition_places(pde: PDE, settings: DenseSettings) -> dict[str, Tensor]:

@@ -201,7 +201,7 @@ def test_rows_of_a_network_are_those_of_automatic_differentiation(outputs: int) 
     for e in range(2):
 
         def net(x: Tensor, e: int = e) -> Tensor:
-            return pde.sizes.values * model.network.jets(parameters[e : e + 1], x, [()])[0][0]
+            return pde.sizes.means + pde.sizes.values * model.network.jets(parameters[e : e + 1], x, [()])[0][0]
 
         x = data["interior"].clone().requires_grad_()
         found = pde.residual(x, net(x))

@@ -33,7 +33,7 @@ def space(script, steps):
 dx, loop = (space(script, steps) for script, steps in zip(sys.argv[1::2], sys.argv[2::2]))
 net, last = dx["net"], float(np.sum(dx["history"].loss_train[-1]))
 trained = list(loop["history"])
-loop["net"] = lambda x: net(x) / dx["pde"].sizes.values  # the network of DeepXDE in the other loop
+loop["net"] = lambda x: (net(x) - dx["pde"].sizes.means) / dx["pde"].sizes.values  # the network of DeepXDE in the other loop
 loop["inputs"] = lambda x: x
 rows = {name: dx["place"](name).tolist() for name in ("interior", *dx["VALUES"])}
 values = {name: np.asarray(f(dx["place"](name))).tolist() for name, f in dx["VALUES"].items()}

@@ -16,7 +16,7 @@ from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.conditions import Condition
 from pinndd.pinn.declare.loading import list_pdes, load_pde
 from pinndd.pinn.declare.pde import BoundaryValues, pointwise_residual
-from pinndd.pinn.families import Family
+from pinndd.pinn.families import Family, Fixed
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
@@ -151,3 +151,26 @@ def test_fits_do_not_depend_on_units(name: str, drawn: list[float]) -> None:
     theirs = fitted(other, coefficients, {INTERIOR: interior * torch.tensor(lengths, dtype=torch.float64), **boundary})
     for mine, wanted in zip(theirs, ours, strict=True):
         torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-6 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["heat", "convection_diffusion", "wave"])
+def test_fits_do_not_depend_on_a_mean(name: str) -> None:
+    """That of linear equations without a source: 1e5 kelvin and what varies about them is what varies, and 1e5 kelvin."""
+    pde, given_there = load_pde(name), {"mean": 1e5}
+    conditions = [
+        replace(c, values=replace(c.values, **given_there)) if c.joins is None and _takes_a_mean(c) else c for c in pde.conditions
+    ]
+    if name == "wave":
+        conditions[:2] = [replace(c, values=Fixed(1e5)) for c in conditions[:2]]
+    warm = replace(pde, conditions=conditions, shifts={}, reference=None, stand_in=None)
+    assert warm.sizes.means.tolist() == [1e5]
+    coefficients = pde.ensemble().sample(2, torch.Generator().manual_seed(0))
+    interior, boundary = sample_points(pde, "sobol", 20, 12, 1)
+    points = {INTERIOR: interior, **boundary}
+    for mine, wanted in zip(fitted(warm, coefficients, points), fitted(pde, coefficients, points), strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
+
+
+def _takes_a_mean(condition: Condition) -> bool:
+    """Whether a mean of u is one of what the condition says, where it has a factor of 1."""
+    return hasattr(condition.values, "amplitude") and not (isinstance(condition, Initial) and condition.order)
