@@ -107,7 +107,7 @@ def equation_count(pde: PDE) -> int:
 
 
 def make_network(pde: PDE, data: SyntheticData, hidden: Sequence[int] = (32, 32, 32)) -> Any:
-    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs, its outputs times the sizes of u about its means.
+    """Return a fresh ``dde.nn.FNN`` for `to_deepxde`, tanh, Glorot normal, with our inputs; u is mean plus size times its outputs.
 
     Its weights are drawn by torch's global generator.
 

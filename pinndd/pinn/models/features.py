@@ -104,7 +104,8 @@ class HeadModel(RowsModel, ABC):
 
     def fitted(self, weights: Tensor, episodes: Draws) -> FittedFeatures:
         """Return the models with trained weights ``(E, outputs · P)``, which are in units of the sizes of u."""
-        return FittedFeatures(self.whole_features(episodes.seed, weights), self.whole_weights(weights), episodes, self.pde.output_count)
+        features = self.whole_features(episodes.seed, weights)
+        return FittedFeatures(features, self.whole_weights(weights), episodes, self.pde.output_count)
 
     def weights(self, fitted: FittedFeatures) -> Tensor:
         """Return the trained weights of models, in units of the sizes of u."""
