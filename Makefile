@@ -1,6 +1,7 @@
 # make study   a study of the heat equation, with its report
 # make test    the tests
 # make lint    linter and type checker
+# make siege   kills, damaged files, full disks, fuzzed command lines: the table of docs/trust.md, in under half an hour
 # make docs    the guides and the reference as a site, in site/
 # Needs Python >= 3.11 with venv; everything else goes into .venv. Another interpreter: make PYTHON=/path/to/python test
 
@@ -10,18 +11,21 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: study test lint docs clean
+.PHONY: study test lint siege docs clean
 
 study: $(VENV)/.ready
 	$(BIN)/pinndd study heat --out runs/heat --resume
 	@echo "The report is runs/heat/report.html: open it in a browser."
 
 test: $(VENV)/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --durations 25
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+siege: $(VENV)/.ready
+	$(BIN)/python benchmarks/siege
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -10,7 +10,6 @@ from typing import NoReturn, TextIO
 
 import typer
 
-from pinndd.collecting import collect_again
 from pinndd.stopping import INTERRUPTED, asked_to_stop, stoppable
 
 BAD_INPUT = 2
@@ -50,8 +49,7 @@ def unexpected(error: Exception) -> int:
 
 @contextmanager
 def checking_input() -> Iterator[None]:
-    """Everything that goes wrong in here is bad input; what a command imports before it has come."""
-    collect_again()
+    """Everything that goes wrong in here is bad input."""
     try:
         with _warnings_in_lines(), _answering(lambda: "nothing was written"):
             yield

@@ -53,7 +53,9 @@ def encode(training: Ensemble, ensemble: Ensemble, coefficients: Tensor, *, node
     basis, values = _weighted_values(training, identity, nodes), _weighted_values(ensemble, coefficients, nodes)
     means = _weighted_values(training, torch.zeros_like(identity[:1]), nodes)
     basis, deviations = basis - means, values - means
-    found = torch.linalg.lstsq(basis.T, deviations.T).solution.T
+    # torch's usual driver, gelsy, begins with pivots that nobody has set: its last digits differ from call to call
+    driver = "gelsd" if coefficients.device.type == "cpu" else None
+    found = torch.linalg.lstsq(basis.T, deviations.T, driver=driver).solution.T
     # a condition that is the mean itself deviates by rounding errors alone
     size = torch.maximum(deviations.norm(dim=1), 1e-9 * values.norm(dim=1)).clamp_min(torch.finfo(values.dtype).tiny)
     misfit = (found @ basis - deviations).norm(dim=1) / size

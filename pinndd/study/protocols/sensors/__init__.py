@@ -25,7 +25,6 @@ from pinndd.study.protocols.retrain import FreshStudy
 from pinndd.study.protocols.sensors.baselines import with_best_scale
 from pinndd.study.protocols.sensors.bench import SensorBench
 from pinndd.study.protocols.sensors.settings import SensorSettings, known_conditions, nonsense
-from pinndd.study.protocols.stored import points_needed
 from pinndd.study.protocols.words import ProtocolWords
 
 __all__ = ["PROTOCOL", "SensorBench", "SensorSettings", "SensorStudy"]
@@ -120,5 +119,4 @@ PROTOCOL = Protocol(
     nonsense=nonsense,
     export=write_sensors,
     placed=True,
-    fields=points_needed,
 )

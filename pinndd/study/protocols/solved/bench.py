@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import msgspec
 import torch
 from torch import Tensor
 
@@ -161,10 +160,5 @@ class SolvedBench(Bench[SolvedSettings]):
 
 
 def kernel_of(data: SyntheticData) -> Kernel:
-    """Return the kernel that a set was distilled for.
-
-    Raises:
-        ValueError: the set has none, or one whose settings are no numbers or out of range.
-    """
-    stored = data.header.get("settings")
-    return msgspec.convert(stored.get("kernel", {}) if isinstance(stored, Mapping) else stored, Kernel)
+    """Return the kernel that a set was distilled for."""
+    return Kernel(**data.header["settings"]["kernel"])
