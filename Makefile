@@ -18,7 +18,7 @@ study: $(VENV)/.ready
 	@echo "The report is runs/heat/report.html: open it in a browser."
 
 test: $(VENV)/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --durations 25
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

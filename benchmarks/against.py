@@ -58,9 +58,9 @@ class Published:
 WANG = "PI-DeepONet (Wang et al. 2021)"
 PROBLEMS = {
     "random_burgers": Published(1.42e-2, WANG, 0, 40),
-    "diffusion_reaction": Published(5.33e-3, WANG, 0, 40),
-    "variable_advection": Published(2.39e-2, WANG, 0, 8),
-    "front_burgers": Published(1.3e-2, "best of PINNacle (Hao et al. 2023)", 0, 12),
+    "diffusion_reaction": Published(5.33e-3, WANG, 0, 20),
+    "variable_advection": Published(2.39e-2, WANG, 0, 4),
+    "front_burgers": Published(1.3e-2, "best of PINNacle (Hao et al. 2023)", 0, 8),
 }
 
 

@@ -4,7 +4,8 @@ python benchmarks/report.py                    # the page; pictures that are the
 python benchmarks/report.py --runs runs/all    # the page, and the gallery drawn anew from these runs
 
 What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture.
-The table of sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes.
+The table of sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes; that of trained bodies comes
+from benchmarks/results/bodies, which `pinndd study --learner body --results benchmarks/results/bodies` fills.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
+from pinndd.study.report.worth import RATIOS, certain, means, worth
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, BenchmarkRun, load_benchmark
-from pinndd.study.results.intervals import geometric_mean
+from pinndd.study.results.intervals import Interval, geometric_mean
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.selection import of_size, one_set_each, own_learner, sizes_studied
@@ -56,10 +58,19 @@ shift* of the same size, and their ratio. `python benchmarks/report.py` wrote th
 ```
 
 fills; [reproduce.md](reproduce.md) says more. The rows of *retrain* are those of version 0.1.0, whose learner was random
-features (`--learner ridge`, `--learner gauss-newton`); what the present default, the learner `body`, gives stands in the README and
-in `benchmarks/results/bodies`. In the protocol *retrain* a fresh network is trained for every boundary condition, in
+features (`--learner ridge`, `--learner gauss-newton`); those of the present default, the learner `body`, come
+{bodies}. In the protocol *retrain* a fresh network is trained for every boundary condition, in
 *amortised* one network answers for all, in *solved* a model is fitted to the solutions of a few conditions that were chosen. Every row
 counts, those that lose among them.
+"""
+
+BODIES = """## PINNs whose hidden layers are trained
+
+The learner `body`, the default, from `benchmarks/results/bodies`; geometric means over shifts, in the first table over families as
+well, with their 95 % interval. *Ratio*: error of the best tuned design under each shift ÷ error of the distilled set, as many
+points, both judged by a body that no distillation saw. *Kept*: error of the dense set ÷ that of the distilled set. *Random
+features*: the error of sets of the same size distilled for 256 random features (version 0.1.0), and how many times smaller that
+with the body is.
 """
 
 SHORT = """## In short
@@ -79,6 +90,12 @@ Mean relative L2 error with its 95 % interval over seeds and conditions. Ratio: 
 paired. **Bold**: the distilled set certainly loses. ≈: the interval of the ratio holds 1.
 """
 
+MEANT = {
+    "ratio": "best design ÷ distilled",
+    "kept": "dense ÷ distilled",
+    "beside the other learner": "random features ÷ body",
+}
+
 SENSORS = """## Sensors
 
 The interior is plentiful, the samples of boundary and start are measured: error in distribution with a number of them, of the
@@ -92,7 +109,13 @@ One unseen boundary condition in distribution. Solution and predictions share a 
 """
 
 
-def page(runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES, sensors: DataFrame | None = None) -> str:
+def page(
+    runs: Sequence[BenchmarkRun],
+    docs: Path,
+    notes: Path = NOTES,
+    sensors: DataFrame | None = None,
+    bodies: Sequence[BenchmarkRun] = (),
+) -> str:
     """Return the page as Markdown.
 
     Args:
@@ -100,9 +123,14 @@ def page(runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES, sensors:
         docs: folder of the page; pictures are under ``benchmark/`` there.
         notes: folder of what was written by hand, one file per PDE, and ``sensors.md``.
         sensors: summary of the placements (None: there are none).
+        bodies: studies with the learner `body`, on their own page of results.
     """
     parts = [
-        HEAD.format(command="\n".join(dict.fromkeys(_general(r) for r in runs)) or "pinndd study --all"),
+        HEAD.format(
+            command="\n".join(dict.fromkeys(_general(r) for r in runs)) or "pinndd study --all",
+            bodies="next" if bodies else "from `benchmarks/results/bodies`",
+        ),
+        *_bodies(bodies, runs),
         SHORT,
         _table(DataFrame(_means(runs))),
         FAMILIES,
@@ -116,6 +144,40 @@ def page(runs: Sequence[BenchmarkRun], docs: Path, notes: Path = NOTES, sensors:
         _table(_settings(runs)),
     ]
     return "\n".join(parts)
+
+
+def _bodies(bodies: Sequence[BenchmarkRun], drawn: Sequence[BenchmarkRun]) -> Iterator[str]:
+    """What sets distilled for trained bodies are worth, beside those for random features."""
+    if not bodies:
+        return
+    found = worth(bodies, [run for run in drawn if run.protocol == "retrain"])
+    errors = {name: found[name].map(_percent) for name in ("distilled", "best design", "dense", "other learner")}
+    ratios = {name: found[name].map(_plain_ratio) for name in RATIOS}
+    shown = DataFrame({"PDE": found["pde"], "conditions": found["conditions"]} | errors | ratios)
+    yield BODIES
+    yield _table(
+        DataFrame(
+            [
+                {"conditions": conditions, "ratio of errors": MEANT[column], "geometric mean": _interval(mean)}
+                for (conditions, column), mean in means(found).items()
+            ]
+        )
+    )
+    count = certain(bodies)
+    yield f"{len(bodies)} families; {count.above} of {count.rows} rows are certainly above 1 against the best design.\n"
+    yield _table(shown.rename(columns={"other learner": "random features", "beside the other learner": "random features ÷ body"}))
+
+
+def _percent(error: float) -> str:
+    return words.percent(error) if error == error else "–"
+
+
+def _plain_ratio(ratio: float) -> str:
+    return words.significant(ratio) if ratio == ratio else "–"
+
+
+def _interval(found: Interval) -> str:
+    return f"{words.significant(found.value)} ({words.significant(found.low)}–{words.significant(found.high)})"
 
 
 def _table(frame: DataFrame) -> str:
@@ -313,10 +375,10 @@ def main() -> None:
     if options.runs is not None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
-    sensors = load_sensors(options.results / "sensors")
+    sensors, bodies = load_sensors(options.results / "sensors"), load_benchmark(options.results / "bodies" / FILE)
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
-        file.write(page(runs, options.docs, sensors=sensors).encode())
+        file.write(page(runs, options.docs, sensors=sensors, bodies=bodies).encode())
     print(f"wrote {options.docs / 'benchmark.md'}")
 
 

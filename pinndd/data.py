@@ -142,18 +142,19 @@ class SyntheticData:
         fields = {name.removeprefix("field."): array for name, array in arrays.items()}
         if _checksum(parsed, fields) != described.checksum:
             reading.fail("is damaged: its contents do not match its checksum")
+        constraints = {name: _constraint(reading, name, c) for name, c in described.constraints.items()}
+        tensors = {name: _tensor(reading, name, array) for name, array in fields.items()}
+        try:
+            found = cls(tensors, constraints, described.header)
+        except (ValueError, RuntimeError) as error:
+            reading.fail(f"holds no set that can be used ({error})", error)
         if described.version == 1:
             warnings.warn(
                 f"{path} was written by pinndd 0.2.0 or before: its checksum is that of the points alone, so nobody can tell whether "
                 "its header was changed",
                 stacklevel=2,
             )
-        constraints = {name: _constraint(reading, name, c) for name, c in described.constraints.items()}
-        tensors = {name: _tensor(reading, name, array) for name, array in fields.items()}
-        try:
-            return cls(tensors, constraints, described.header)
-        except (ValueError, RuntimeError) as error:
-            reading.fail(f"holds no set that can be used ({error})", error)
+        return found
 
 
 def _checksum(parsed: Mapping[str, Any], fields: Mapping[str, Array]) -> str:

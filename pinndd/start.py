@@ -1,5 +1,6 @@
 """Where the command ``pinndd`` starts: signals are heeded before anything that takes time is imported."""
 
+from pinndd.collecting import collect_later, collect_no_more
 from pinndd.stopping import end_if_asked, heed_signals
 from pinndd.surroundings import settle
 
@@ -8,6 +9,7 @@ def main() -> None:
     """Run the command line."""
     heed_signals()
     settle()
+    collect_later()
     try:
         from pinndd.cli import main as run
 
@@ -15,3 +17,5 @@ def main() -> None:
     except SystemExit as ended:
         end_if_asked(int(ended.code or 0))
         raise
+    finally:
+        collect_no_more()

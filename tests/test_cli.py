@@ -531,11 +531,8 @@ def distilled_file(run, fake_distiller):
 
 
 def save_points(path, **header):
-    import torch
-
-    from pinndd.constraints import Box
-
-    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, header).save(path)
+    pde = load_pde(header.get("pde", "heat"))
+    collocation_data(pde, *sample_points(pde, "sobol", 16, 9, 0)).with_header(**header).save(path)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "export"])

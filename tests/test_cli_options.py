@@ -7,9 +7,10 @@ import torch
 import typer
 
 from pinndd.cli import app, main
-from pinndd.constraints import Box
-from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde, remembered
+from pinndd.pinn.models.solved_conditions import condition_data
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.terminal import distilling, evaluating, studying, studying_many
 from pinndd.terminal.settings import Options, study_settings
 
@@ -123,8 +124,8 @@ def test_options_of_a_study_have_an_effect(call, option):
 
 
 def saved(name, **header):
-    own = {**header, **remembered(load_pde(header["pde"]))}
-    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, own).save(name)
+    pde = load_pde(header.get("pde", "heat"))
+    collocation_data(pde, *sample_points(pde, "sobol", 16, 9, 0)).with_header(**{**header, **remembered(pde)}).save(name)
 
 
 @pytest.mark.parametrize("option", OF_EVALUATIONS)
@@ -191,7 +192,11 @@ def test_what_does_not_fit_is_refused(call, tmp_path, command, words, parts):
 )
 def test_what_one_command_refuses(call, tmp_path, command, words, parts):
     saved(tmp_path / "heat.npz", pde="heat", protocol="retrain", learner="ridge")
-    saved(tmp_path / "burgers.npz", pde="burgers", protocol="solved", learner="ridge")
+    burgers = load_pde("burgers")
+    size = burgers.ensemble().size
+    conditions = condition_data(burgers, torch.zeros(2, size, dtype=torch.float64), torch.eye(size, dtype=torch.float64))
+    header = {"pde": "burgers", "protocol": "solved", **remembered(burgers)}
+    conditions.with_header(**header).save(tmp_path / "burgers.npz")
     code, given, said = call(command, words)
     assert (code, given) == (2, ""), said
     assert said.count("pinndd: ") == 1

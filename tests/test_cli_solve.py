@@ -12,10 +12,10 @@ import torch
 
 import pinndd
 from pinndd.cli import main
-from pinndd.constraints import Box
-from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.terminal import solving
 
 ZERO = ("--values", "left=0", "--values", "right=0", "--values", "start=0")
@@ -59,7 +59,8 @@ def refused(call, monkeypatch):
 
 
 def saved(name, **header):
-    SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, header).save(name)
+    pde = load_pde(header.get("pde", "heat"))
+    collocation_data(pde, *sample_points(pde, "sobol", 16, 9, 0)).with_header(**header).save(name)
 
 
 def test_a_solution_is_printed_drawn_and_written(call, tmp_path):

@@ -26,6 +26,8 @@ def _differences(stored: Any, wanted: Any, names: Sequence[str] = ()) -> Iterato
     if isinstance(stored, Mapping) and isinstance(wanted, Mapping):
         for name in dict.fromkeys((*wanted, *stored)):
             yield from _differences(stored.get(name), wanted.get(name), (*names, name))
+    elif stored is None and isinstance(wanted, Mapping):
+        yield f"{names[-1]} was not set"
     elif stored != wanted:
         group = f"{names[-2]}." if len(names) > 1 and names[-2] in _GROUPS else ""
         yield f"{group}{names[-1]} was {_said(stored)} and is now {_said(wanted)}"

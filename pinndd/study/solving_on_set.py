@@ -29,7 +29,9 @@ from pinndd.pinn.solving.solver import (
 )
 from pinndd.pinn.solving.telling import Progress
 from pinndd.pinn.tasks.episodes import Trainings
+from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.learners import ON_POINTS, recipe_of, train_bodies
+from pinndd.study.protocols.stored import require_fits
 
 
 def sensors_of(pde: PDE, data: SyntheticData) -> dict[str, Tensor] | None:
@@ -96,6 +98,7 @@ def learners_of(pde: PDE, data: SyntheticData) -> tuple[Ridge | GaussNewton, Rid
             f"the set is of the protocol {protocol}, which holds no points to train on for given values; distill one with "
             "--protocol retrain or sensors, or leave the set out"
         )
+    require_fits(protocol_named(protocol), pde, data)
     recipe = recipe_of(str(data.header.get("learner")), ON_POINTS)
     learner = recipe.build(pde, data.header.get("learner_settings", {}))
     if not isinstance(learner, Ridge | GaussNewton) or not isinstance(learner.model, HeadModel):

@@ -22,6 +22,7 @@ from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.sensors.settings import SensorSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.solved import SolvedSettings
+from pinndd.study.protocols.stored import require_fits
 from pinndd.study.run import run_study
 
 __all__ = ["distill_set", "evaluate", "run_study"]
@@ -138,7 +139,7 @@ def evaluate(
         A table of results, one row per boundary condition, see `pinndd.study.results.table.COLUMNS`.
 
     Raises:
-        DataFileError: the file is damaged.
+        DataFileError: the file is damaged, or the set is not what the protocol needs.
         UnknownNameError: there is no such protocol or learner.
         PDEModuleError: the set does not say which module, or that has moved or was edited.
         ValueError: the set was distilled for another PDE.
@@ -163,5 +164,6 @@ def evaluate(
         warnings.warn(said, stacklevel=2)
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
+    require_fits(chosen, equation, data, file)
     with telling(progress):
         return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)

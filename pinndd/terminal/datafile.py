@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from pinndd.data import SyntheticData
+from pinndd.data import DataFileError, SyntheticData
 from pinndd.outer_loop import divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
+from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.stored import require_fits
 from pinndd.terminal.errors import warn
 
 
@@ -35,7 +38,9 @@ def open_data(path: Path, module: str | None) -> DataFile:
         PDEModuleError: the PDE is not found, or its module has moved or was edited.
         ValueError: the set was distilled for another PDE, for classification, or does not say for which.
     """
-    data = SyntheticData.load(path)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        data = SyntheticData.load(path)
     protocol, name = data.header.get("protocol"), data.header.get("pde")
     if "evaluation" in data.header:
         raise ValueError(
@@ -44,11 +49,16 @@ def open_data(path: Path, module: str | None) -> DataFile:
         )
     if protocol is None or name is None:
         raise ValueError(f"{path} does not say for which PDE and protocol it was distilled: distill it again")
+    if protocol not in NAMES:
+        raise DataFileError(f"{path} has the header.protocol {protocol!r}, expected one of {', '.join(NAMES)}: distill it again")
     pde = load_remembered(data.header, path) if module is None else load_pde(module)
     if pde.name != name:
         raise ValueError(f"{path} was distilled for the PDE {name!r}, --pde gives {pde.name!r}: name the module of {name!r}")
+    require_fits(protocol_named(protocol), pde, data, path)
+    for each in told:
+        warn(each.message)
     if said := difference(pde, data.header, path, given=module is not None):
         warn(said)
     if said := divergence(data):
         warn(f"{path}: {said}")
-    return DataFile(data, pde, str(protocol))
+    return DataFile(data, pde, protocol)

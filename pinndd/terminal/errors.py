@@ -10,6 +10,7 @@ from typing import NoReturn, TextIO
 
 import typer
 
+from pinndd.collecting import collect_again
 from pinndd.stopping import INTERRUPTED, asked_to_stop, stoppable
 
 BAD_INPUT = 2
@@ -49,7 +50,8 @@ def unexpected(error: Exception) -> int:
 
 @contextmanager
 def checking_input() -> Iterator[None]:
-    """Everything that goes wrong in here is bad input."""
+    """Everything that goes wrong in here is bad input; what a command imports before it has come."""
+    collect_again()
     try:
         with _warnings_in_lines(), _answering(lambda: "nothing was written"):
             yield

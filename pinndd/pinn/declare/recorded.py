@@ -197,7 +197,7 @@ def _frame(path: Path, coordinates: Sequence[str]) -> pd.DataFrame:
     try:
         if path.suffix == ".npz":
             reading = Reading(path, "export it anew", RecordedSolutionsError)
-            arrays = {n: as_numbers(reading, n, array) for n, array in reading.arrays(compressed=True).items()}
+            arrays = {n: as_numbers(reading, n, array) for n, array in reading.arrays().items()}
             points = arrays.pop("points", np.zeros((0, len(coordinates))))
             return pd.DataFrame(dict(zip(coordinates, points.T, strict=True)) | {n: a.ravel() for n, a in arrays.items()})
         if path.suffix == ".nc":

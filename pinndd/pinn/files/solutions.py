@@ -127,7 +127,7 @@ def _write(path: Path, rows: Sequence[Sequence[object]]) -> Path:
 
 def _from_npz(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     reading = Reading(path, "export the fields anew", SolutionFileError)
-    arrays = reading.arrays(compressed=True)
+    arrays = reading.arrays()
     if lacking := [name for name in ("points", "solutions") if name not in arrays]:
         reading.fail(f"has no {lacking[0]!r}, expected the arrays 'points' and 'solutions'")
     points, fields = (as_numbers(reading, name, arrays[name]) for name in ("points", "solutions"))

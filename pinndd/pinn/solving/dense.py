@@ -17,7 +17,7 @@ from pinndd.pinn.jets.rows import Rows, RowsModel
 from pinndd.pinn.models.balanced import typical_equations
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import collocation_data
-from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.sets.samplers import allocate, sample_points
 from pinndd.pinn.solving.given import SomeValues
 from pinndd.pinn.solving.windows import apart, joined, together, windows
 from pinndd.pinn.tasks.episodes import ConditionValues, Draws, Trainings
@@ -266,10 +266,19 @@ def _least_squares(matrix: Tensor, targets: Tensor, penalty: float) -> Tensor:
 
 def dense_points(pde: PDE, settings: DenseSettings) -> SyntheticData:
     """Draw the Sobol points of the least-squares problem."""
+    return collocation_data(pde, *sample_points(pde, "sobol", *_asked_for(pde, settings), settings.seed + 1))
+
+
+def dense_counts(pde: PDE, settings: DenseSettings) -> tuple[int, int]:
+    """Return how many interior and boundary points a dense solution has, in all its windows together."""
+    interior, boundary = _asked_for(pde, settings)
+    return settings.windows * interior, settings.windows * sum(allocate(pde, boundary).values())
+
+
+def _asked_for(pde: PDE, settings: DenseSettings) -> tuple[int, int]:
+    """The numbers of interior and boundary points of one window."""
     weights = settings.width * pde.output_count
-    interior = round(INTERIOR_ROWS * weights / pde.equation_count)
-    boundary = max(len(pde.valued), round(BOUNDARY_ROWS * weights))
-    return collocation_data(pde, *sample_points(pde, "sobol", interior, boundary, settings.seed + 1))
+    return round(INTERIOR_ROWS * weights / pde.equation_count), max(len(pde.valued), round(BOUNDARY_ROWS * weights))
 
 
 def batches(values: ConditionValues, count: int) -> Iterator[ConditionValues]:

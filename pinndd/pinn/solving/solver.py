@@ -15,7 +15,7 @@ from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.models.features import FittedFeatures
-from pinndd.pinn.solving.dense import DenseSettings, condition_places, dense_points, solve_densely, solve_nearby
+from pinndd.pinn.solving.dense import DenseSettings, condition_places, dense_counts, solve_densely, solve_nearby
 from pinndd.pinn.solving.given import GivenValues, SomeValues
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.telling import Progress
@@ -46,6 +46,9 @@ PROBES = 1000
 
 MISSED = 0.3
 """Part of the given values by which a solution misses them where it was not found; beside a jump alone it misses less."""
+
+UNRESOLVED = 0.1
+"""Residual relative to its terms above which the estimate says little: on the packaged families it is .03 at most."""
 
 DRAWS = 16
 _MISSED_AT = 64
@@ -250,31 +253,30 @@ def solve_given(
     assert best is not None
     if not bool(best.error.isfinite().all()):
         raise ArithmeticError(f"PDE {pde.name!r}: the solution is not finite for these values; check their size")
-    data, count = dense_points(pde, best.settings), best.settings.windows
-    where = count * data["interior"].shape[0], count * sum(data[c.name].shape[0] for c in pde.valued)
     features = best.fitted.features.width
-    notes = corner_notes(pde, values)
+    jumps = corner_notes(pde, values)
+    notes = [*jumps, *sample_notes(values)]
     uncertainty = None
     if values.uncertain:
         places = condition_places(pde, best.settings)
         first = replace(best.fitted, weights=best.fitted.weights[:1])
         drawn = solve_nearby(pde, first, SomeValues(values, slice(1)), values.drawn(DRAWS, 0, places), best.settings)
         uncertainty = spread(pde, drawn, best.fitted)
-    notes += sample_notes(values)
     if tolerance is not None and float(best.error.max()) > tolerance:
         notes.append(
             f"The tolerance {tolerance:g} was not reached: the estimated error is {float(best.error.max()):.1e} with "
             f"{features} features; a corner or a jump in the values may be why."
         )
-    notes += not_found_notes(best.error)
+    residual = relative_residual(pde, best.fitted)
+    notes += not_found_notes(best.error) or ([] if jumps else unresolved_notes(residual))
     return Solution(
         pde,
         best.fitted.__call__,
         best.error.numpy(),
-        relative_residual(pde, best.fitted).numpy(),
+        residual.numpy(),
         uncertainty,
         features,
-        where,
+        dense_counts(pde, best.settings),
         time.perf_counter() - start,
         tuple(notes),
     )
@@ -338,6 +340,19 @@ def corner_notes(pde: PDE, values: ConditionValues) -> list[str]:
                 f"{coordinates(shared[worst].tolist())}: u jumps there, and the error is larger near it."
             )
     return notes
+
+
+def unresolved_notes(residual: Tensor) -> list[str]:
+    """Say for how many boundary conditions the equation is met so badly that the estimate of the error cannot be relied on."""
+    bad = residual > UNRESOLVED
+    if not bool(bad.any()):
+        return []
+    which = f" for {int(bad.sum())} of {len(residual)} boundary conditions" if len(residual) > 1 else ""
+    return [
+        f"At fresh points the equation is left with up to {float(residual.max()):.0%} of the size of its terms{which}: something in "
+        "the solution, a front or a layer, is thinner than the features resolve, and the error may be many times the estimate. "
+        "Compare with a solver that is made for it."
+    ]
 
 
 def not_found_notes(error: Tensor) -> list[str]:

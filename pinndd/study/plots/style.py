@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ _RC: Any = {
     "grid.linewidth": 0.6,
 }
 
+_NOT_OF_STYLE = ("backend", "backend_fallback", "interactive", "toolbar", "timezone", "date.epoch")
+"""Settings of matplotlib that say where pictures are shown, which a script may have chosen."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -93,8 +97,11 @@ def marks(methods: Iterable[str], ceilings: Iterable[str] = ()) -> dict[str, Mar
 def house_style() -> Iterator[None]:
     """Draw with the fonts and lines of this project, whatever the user's matplotlibrc says."""
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+        # not rcdefaults, which reads all styles to find the few settings that are not of style
+        known: dict[str, Any] = {name: value for name, value in matplotlib.rcParamsDefault.items() if name not in _NOT_OF_STYLE}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
+            matplotlib.rcParams.update(known | _RC)
         yield
 
 

@@ -28,6 +28,7 @@ from pinndd.study.protocols.conditions import BroadenedConditions, HeldOutCondit
 from pinndd.study.protocols.learners import ON_TUPLES, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
+from pinndd.study.protocols.stored import points_needed
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.table import DENSE, NO_SHIFT, as_table
 
@@ -278,4 +279,5 @@ PROTOCOL = Protocol(
     labelled=False,
     nonsense=nonsense,
     export=write_csv,
+    fields=lambda pde: points_needed(pde, pde.ensemble().size),
 )

@@ -17,6 +17,7 @@ from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_o
 from pinndd.study.protocols.memory import beyond_memory
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.protocols.stored import Needed
 from pinndd.study.protocols.words import ProtocolWords
 
 S = TypeVar("S")
@@ -41,6 +42,7 @@ class Protocol(Generic[S]):
         labelled: whether its sets are solved by somebody, whose solutions it takes back.
         nonsense: returns why it makes no sense for a PDE at a size, or an empty text.
         export: writes a set as CSV and returns the files.
+        fields: returns what it needs of a set for a PDE; nothing is looked at beforehand where it says nothing.
         placed: whether its sets are placements, whose pictures show where each point stands on the outline of the domain.
     """
 
@@ -59,6 +61,7 @@ class Protocol(Generic[S]):
     nonsense: Callable[[PDE, S], str]
     export: Callable[[PDE, SyntheticData, Path], Sequence[Path]]
     placed: bool = False
+    fields: Callable[[PDE], Mapping[str, Needed]] = lambda pde: {}
 
     @property
     def options(self) -> tuple[str, ...]:

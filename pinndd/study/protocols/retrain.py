@@ -46,6 +46,7 @@ from pinndd.study.protocols.learners import (
 )
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.sections import Section, section_of
+from pinndd.study.protocols.stored import points_needed
 from pinndd.study.protocols.weights import (
     on_random_features,
     scaled,
@@ -584,4 +585,5 @@ PROTOCOL = Protocol(
     labelled=False,
     nonsense=nonsense,
     export=write_csv,
+    fields=points_needed,
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pinndd import PDE, Dirichlet, Initial, families, load_pde
-from pinndd.pinn.solving.dense import DenseSettings, batches, dense_points, solve_densely, typical_size
+from pinndd.pinn.solving.dense import DenseSettings, batches, dense_counts, dense_points, solve_densely, typical_size
 from pinndd.pinn.solving.given import given_values
 
 VISCOSITY, STEADY = 0.05, 0.2
@@ -125,6 +125,8 @@ def test_points_grow_with_the_weights_and_batches_cover_all():
     data = dense_points(pde, DenseSettings(100, 0))
     assert data["interior"].shape == (300, 2)
     assert sum(len(data[c.name]) for c in pde.valued) == 100
+    assert dense_counts(pde, DenseSettings(100, 0)) == (300, 100)
+    assert dense_counts(pde, DenseSettings(100, 0, windows=4)) == (1200, 400)
     values = given_values(pde, {"left": np.zeros((5, 7)), "right": 0.0, "start": 0.0})
     assert [len(part) for part in batches(values, 2)] == [2, 2, 1]
     assert typical_size(pde, values) == 1.0

@@ -1,5 +1,7 @@
 """A solution asked anywhere: of some conditions, and inside the domain whatever its size."""
 
+from dataclasses import replace
+
 import deepxde as dde
 import numpy as np
 import pytest
@@ -41,3 +43,15 @@ def test_some_of_the_conditions_are_those_of_all():
     assert np.array_equal(axes, same)
     assert found(np.zeros((0, 2)), slice(2)).shape == (2, 0, 1)
     assert found(np.zeros((0, 2))).shape == (3, 0, 1)
+
+
+def test_the_usual_grid_of_one_condition_is_computed_once_and_nobody_can_spoil_it():
+    asked = []
+    found = solution(2.0, 1)
+    counted = replace(found, field=lambda points: asked.append(len(points)) or found.field(points))
+    axes, u = counted.on_grid()
+    u[:], axes[0][:] = 7.0, 7.0
+    again, same = counted.on_grid(which=slice(0, 1))
+    assert len(asked) == 1
+    assert np.array_equal(same, found.on_grid()[1])
+    assert again[0][-1] == 2.0

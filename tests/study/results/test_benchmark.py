@@ -203,6 +203,15 @@ def test_the_gallery_is_small_and_stands_in_the_page(report, folder, runs, tmp_p
     assert "](benchmark/heat.png)" in report.page(runs, tmp_path, tmp_path)
 
 
+def test_sets_for_bodies_stand_beside_those_for_random_features(report, runs, tmp_path):
+    page = report.page(runs, tmp_path, tmp_path, bodies=runs)
+    (section,) = [part for part in page.split("\n## ") if part.startswith("PINNs whose hidden layers are trained")]
+    assert "| in distribution | dense ÷ distilled | 0.59 (" in section
+    assert "families; " in section
+    assert "certainly above 1" in section
+    assert "hidden layers" not in report.page(runs, tmp_path, tmp_path)
+
+
 def test_the_script_writes_the_page(report, folder, tmp_path, monkeypatch, capsys):
     record(folder, tmp_path / FILE)
     monkeypatch.setattr("sys.argv", ["report.py", "--results", str(tmp_path), "--docs", str(tmp_path / "docs")])

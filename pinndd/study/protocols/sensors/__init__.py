@@ -25,6 +25,7 @@ from pinndd.study.protocols.retrain import FreshStudy
 from pinndd.study.protocols.sensors.baselines import with_best_scale
 from pinndd.study.protocols.sensors.bench import SensorBench
 from pinndd.study.protocols.sensors.settings import SensorSettings, known_conditions, nonsense
+from pinndd.study.protocols.stored import points_needed
 from pinndd.study.protocols.words import ProtocolWords
 
 __all__ = ["PROTOCOL", "SensorBench", "SensorSettings", "SensorStudy"]
@@ -119,4 +120,5 @@ PROTOCOL = Protocol(
     nonsense=nonsense,
     export=write_sensors,
     placed=True,
+    fields=points_needed,
 )

@@ -15,7 +15,7 @@ from pinndd.data import SyntheticData
 from pinndd.learners.kernel_ridge import Kernel, KernelRidge
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.files.solutions import Solutions, read_solutions, write_conditions
-from pinndd.pinn.models.solved_conditions import ConditionToField
+from pinndd.pinn.models.solved_conditions import CONDITIONS, METRIC, ConditionToField
 from pinndd.pinn.sets.condition_code import require_linear
 from pinndd.pinn.solving.truth import answer_scale, reference_of, superposes
 from pinndd.pinn.tasks.questions import Questions
@@ -35,6 +35,7 @@ from pinndd.study.protocols.solved.tuning import (
     Exam,
     solve,
 )
+from pinndd.study.protocols.stored import Needed
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.table import DISTILLED, as_table
 
@@ -190,6 +191,12 @@ def nonsense(pde: PDE, size: SolvedSettings) -> str:
     return ""
 
 
+def conditions_needed(pde: PDE) -> dict[str, Needed]:
+    """Return the fields of a set of conditions: their coefficients, and the metric of the learner's inputs."""
+    size = pde.ensemble().size
+    return {CONDITIONS: Needed((None, size)), METRIC: Needed((size, size))}
+
+
 PROTOCOL = Protocol(
     name="solved",
     about="m conditions",
@@ -210,4 +217,5 @@ PROTOCOL = Protocol(
     labelled=True,
     nonsense=nonsense,
     export=write_conditions,
+    fields=conditions_needed,
 )

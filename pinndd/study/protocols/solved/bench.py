@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -160,5 +161,10 @@ class SolvedBench(Bench[SolvedSettings]):
 
 
 def kernel_of(data: SyntheticData) -> Kernel:
-    """Return the kernel that a set was distilled for."""
-    return Kernel(**data.header["settings"]["kernel"])
+    """Return the kernel that a set was distilled for.
+
+    Raises:
+        ValueError: the set has none, or one whose settings are no numbers or out of range.
+    """
+    stored = data.header.get("settings")
+    return msgspec.convert(stored.get("kernel", {}) if isinstance(stored, Mapping) else stored, Kernel)

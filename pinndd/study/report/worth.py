@@ -1,0 +1,85 @@
+"""What sets of one learner are worth, family by family: beside designs, beside full data, and beside sets of another learner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas
+from pandas import DataFrame
+
+from pinndd.study.results.benchmark import BenchmarkRun
+from pinndd.study.results.intervals import Interval, geometric_mean
+from pinndd.study.results.selection import own_learner
+from pinndd.study.results.table import DISTILLED, NO_SHIFT
+
+CEILING = "dense"
+IN_DISTRIBUTION, SHIFTED = "in distribution", "under shifts"
+RATIOS = ("ratio", "kept", "beside the other learner")
+"""Columns that are ratios of errors: above 1 the distilled set is the better one."""
+
+
+class Count(NamedTuple):
+    """How many rows are certainly above 1, and how many there are."""
+
+    above: int
+    rows: int
+
+
+def worth(runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRun] = ()) -> DataFrame:
+    """Return one row per family in distribution and one under its shifts, with geometric means over them.
+
+    Args:
+        runs: of one learner.
+        before: of another one, with sets of the same sizes.
+
+    Returns:
+        A table with the columns ``pde``, ``conditions``, the errors ``distilled``, ``best design``, ``dense`` and ``other learner``,
+        and the ratios `RATIOS`: error of the best design, of the dense set and of the other learner's set ÷ that of the distilled set.
+        NaN where there is nothing to compare with.
+    """
+    others = {run.pde: _errors(run, DISTILLED) for run in before}
+    found = [row for run in runs for row in _rows(run, others.get(run.pde, {}))]
+    return DataFrame(found, columns=["pde", "conditions", "distilled", "best design", "dense", "other learner", *RATIOS])
+
+
+def means(table: DataFrame) -> dict[tuple[str, str], Interval]:
+    """Return the geometric means over families by conditions and column of `RATIOS`, with intervals over families."""
+    found = {}
+    for conditions, rows in table.groupby("conditions", sort=False):
+        for column in RATIOS:
+            known = rows[rows[column].notna()]
+            if len(known):
+                found[str(conditions), column] = geometric_mean(known[column].tolist(), known["pde"].tolist())
+    return found
+
+
+def certain(runs: Sequence[BenchmarkRun]) -> Count:
+    """Count the rows, one per family and shift, whose ratio to the best design is certainly above 1."""
+    compared = pandas.concat([run.compared for run in runs])
+    return Count(int(compared["wins"].fillna(False).sum()), len(compared))
+
+
+def _errors(run: BenchmarkRun, method: str) -> dict[str, float]:
+    """Return the mean error of a method by shift, of the learner that the set was distilled with."""
+    rows = run.rows[(run.rows["method"] == method) & (run.rows["learner"] == own_learner(run.rows))]
+    return dict(zip(rows["shift"], rows["mean"], strict=True))
+
+
+def _rows(run: BenchmarkRun, other: Mapping[str, float]) -> Sequence[dict[str, float | str]]:
+    mine, dense = _errors(run, DISTILLED), _errors(run, CEILING)
+    ratios = dict(zip(run.compared["shift"], run.compared["ratio"], strict=True))
+    table = DataFrame(
+        {
+            "distilled": [mine[s] for s in ratios],
+            "best design": [mine[s] * r for s, r in ratios.items()],
+            "dense": [dense.get(s, np.nan) for s in ratios],
+            "other learner": [other.get(s, np.nan) for s in ratios],
+        }
+    )
+    for column, error in zip(RATIOS, ("best design", "dense", "other learner"), strict=True):
+        table[column] = table[error] / table["distilled"]
+    kinds = np.where([s == NO_SHIFT for s in ratios], IN_DISTRIBUTION, SHIFTED)
+    logs = np.log(table).groupby(kinds, sort=False).mean()
+    return [{"pde": run.pde, "conditions": str(kind), **np.exp(row).to_dict()} for kind, row in logs.iterrows()]
