@@ -151,6 +151,7 @@ def test_what_is_no_bif_is_refused_with_its_line(text, message):
         (PLAIN.replace("yes", "jä").encode("latin-1"), "line 4: byte 0xe4 is not UTF-8"),
         (b"\x00\x01\xff" * 9, "line 1: byte 0xff is not UTF-8"),
     ],
+    ids=["gzip", "utf-16", "latin-1", "binary"],
 )
 def test_a_file_in_another_form_is_refused_by_name(content, message, tmp_path):
     (tmp_path / "net.bif").write_bytes(content)
