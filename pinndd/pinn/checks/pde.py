@@ -183,8 +183,9 @@ def _jump(ensemble: Ensemble, one: str, two: str, points: Tensor, generator: tor
 
 
 def _size(ensemble: Ensemble, name: str, coefficients: Tensor) -> float:
-    """Largest value of a condition, over a grid of its places."""
+    """Largest value of a condition over a grid of its places, less their mean where there are known ones, such as 300 K."""
     dimension = ensemble.patches[name].dimension
     line = torch.linspace(0, 1, _SIDE, dtype=torch.float64)
     s = torch.cartesian_prod(*(line,) * dimension).reshape(-1, dimension) if dimension else line[:1, None][:, :0]
-    return float(ensemble.value(name, coefficients, s).abs().max())
+    values = ensemble.value(name, coefficients, s)
+    return float((values - values.mean() if ensemble.has_mean else values).abs().max())

@@ -62,7 +62,7 @@ def check_reference(pde: PDE, residual: PointwiseResidual | None, generator: tor
             unsolved.setdefault(u, []).append(shift)
             continue
         answers = list(torch.split(u, [len(p) for p in pieces], 1))
-        sizes = _sizes(u, _given_size(pde, drawn[shift]))
+        sizes = _sizes(_varying(pde, u), _given_size(pde, drawn[shift]))
         gaps = [_condition_gap(pde, probe, drawn[shift], answer, sizes) for probe, answer in zip(probes, answers, strict=False)]
         gaps += _periodic_gaps(pde, answers[len(probes) :], sizes)
         wrong = [gap for gap in gaps if not gap.size <= gap.tolerance]
@@ -245,7 +245,12 @@ def _given_size(pde: PDE, values: BoundaryValues) -> float:
     """Return the root mean square of the largest of the conditions that give u, 0 where none does."""
     generator = torch.Generator().manual_seed(0)
     found = [values[c.name](pde.patches[c.name].drawn(_PROBES, generator)) for c in pde.valued if c.gives_value]
-    return max((float(each.square().mean().sqrt()) for each in found), default=0.0)
+    return max((float(_varying(pde, each).square().mean().sqrt()) for each in found), default=0.0)
+
+
+def _varying(pde: PDE, u: Tensor) -> Tensor:
+    """Return what u is beyond its mean over conditions and points, ``(B, Q, ...)``, where the families have means: 300 K, say."""
+    return u - u.mean((0, 1)) if pde.ensemble().has_mean else u
 
 
 def _condition_gap(pde: PDE, probe: _Probe, values: BoundaryValues, u: Tensor, sizes: Tensor) -> _Violation:
@@ -291,8 +296,9 @@ def _residual_finding(pde: PDE, residual: PointwiseResidual, stencil: Stencil, u
     derivatives = {c: stencil(u[..., c]) for c in range(pde.output_count)}
     jets = torch.stack([derivatives[c][..., residual.axes.index(axes)] for c, axes in residual.terms], -1)
     values, slopes = residual.linearise(points, jets)
-    source = residual(points, torch.zeros_like(jets))
-    terms = ((slopes * jets[..., None, :]).abs().sum(-1) + source.abs()).square().mean((0, 1)).sqrt()
+    # a known mean, such as 300 K, makes no term larger than what u varies by
+    rest = pde.sizes.resting(residual.terms).expand(jets.shape)
+    terms = ((slopes * (jets - rest)[..., None, :]).abs().sum(-1) + residual(points, rest).abs()).square().mean((0, 1)).sqrt()
     # where all terms vanish, as for a constant, what is left is roundoff: it is compared with what derivatives of u would give
     widths = [high - low for low, high in zip(pde.box.low, pde.box.high, strict=True)]
     usual = torch.stack([sizes[c] / math.prod(widths[a] for a in axes) for c, axes in residual.terms])

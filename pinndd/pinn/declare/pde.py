@@ -25,6 +25,9 @@ from pinndd.pinn.geometry.places import written_numbers
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.user_code import Guarded, UserCodeError, calling
 
+_GRID = 33
+"""Places along a condition at which its mean is looked at."""
+
 Reference = Callable[["BoundaryValues", Tensor], Tensor]
 """A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row per boundary condition. What a user writes
 may return a numpy array; as an attribute of a `PDE` it always returns a tensor in double precision."""
@@ -198,10 +201,11 @@ class PDE:
             raise ValueError(
                 f"{prefix}, but the one is about {ours} and the other about {theirs}: join a condition on the same component of u"
             )
-        place = torch.tensor([float(end)], dtype=torch.float64)
+        line = torch.linspace(0, 1, _GRID, dtype=torch.float64)[:, None]
         for shift in ("none", *self.shifts):
-            known = float(self.ensemble(shift).mean_of(condition.name).mean_values(place))
-            if abs(known) > 1e-9:
+            means = self.ensemble(shift).mean_of(condition.name).mean_values(line)
+            known = float(means[-end])
+            if not abs(known) <= 1e-9 * float(means.abs().max()):
                 raise ValueError(
                     f"{prefix} at s = {end}, where its own mean is {known:g}: the value of {joined.name!r} would be added to that; "
                     "give a mean that is zero there, since the line between the ends has their means already"

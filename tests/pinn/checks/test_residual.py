@@ -175,3 +175,34 @@ def test_a_term_without_effect_is_told() -> None:
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e23])
 def test_families_are_judged_at_their_size(size: float) -> None:
     assert errors(rod(heat, size=size)) == []
+
+
+@pytest.mark.parametrize("mean", [1e5, 3e-9])
+def test_references_are_judged_by_what_varies_about_a_known_mean(mean: float) -> None:
+    """Half of what u varies by is half, whether it varies about 0 or about 1e5 kelvin."""
+    size = 1e-5 * mean
+    end, start = replace(END, amplitude=size, mean=mean), replace(START, amplitude=size)
+    ends = [Dirichlet("left", at={"x": 0}, values=end), Dirichlet("right", at={"x": 1}, values=end)]
+    warm = {"conditions": [*ends, Initial("start", values=start, joins=("left", "right"))], "shifts": {}}
+    assert errors(rod(heat, **warm)) == []
+    good = rod(heat, **warm).reference
+    assert good is not None
+
+    def halved(values: BoundaryValues, points: Tensor) -> Tensor:
+        return mean + (good(values, points) - mean) / 2
+
+    assert "violates the condition 'left' by " in errors(rod(heat, reference=halved, **warm))[0].message
+
+
+def test_a_mean_that_vanishes_at_its_ends_but_for_rounding_can_join() -> None:
+    """sin π is 1e-16, and 1e23 times that is no number close to zero; a mean of 1e-10 among 1e-10 is not zero either."""
+    tall = replace(START, amplitude=1e23, mean=lambda s: 1e23 * np.sin(np.pi * s[..., 0]))
+    end = replace(END, amplitude=1e23)
+
+    def conditions(family: Any) -> list[Any]:
+        ends = [Dirichlet("left", at={"x": 0}, values=end), Dirichlet("right", at={"x": 1}, values=end)]
+        return [*ends, Initial("start", values=family, joins=("left", "right"))]
+
+    assert rod(heat, conditions=conditions(tall), shifts={}).sizes.values > 1e22
+    with pytest.raises(ValueError, match="its own mean is 1e-10"):
+        rod(heat, conditions=conditions(replace(START, amplitude=1e-10, mean=1e-10)), shifts={})
