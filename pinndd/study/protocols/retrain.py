@@ -236,7 +236,10 @@ class RetrainBench(Bench[RetrainSettings]):
         ratios, levels = (RATIOS[2:5], LEVELS[: 1 if self.hurried else 2]) if self.slow else (RATIOS[1:6], LEVELS)
         plain = self.conditions.plain
         episodes = plain[:8] if self.slow else plain
-        errors = [min(c.best("", weight_grid(data, levels, ratios), episodes).error for data in sets) for c in candidates]
+        errors: list[float] = []
+        for candidate in candidates:
+            errors.append(min(candidate.best("", weight_grid(data, levels, ratios), episodes).error for data in sets))
+            self.study.progress("retrain: choosing the scale of the features", len(errors), len(candidates), min(errors))
         return candidates[errors.index(min(errors))]
 
     @cached_property

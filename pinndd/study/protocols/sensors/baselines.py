@@ -184,5 +184,8 @@ def with_best_scale(bench: SensorBench, count: int) -> SensorBench:
     levels, ratios = (LEVELS[1:4], RATIOS[1::2]) if every else (LEVELS[2:3], RATIOS[1:5])
     learners = scaled(bench.learner)
     candidates = [bench.with_learner(learner) for learner in (learners if every else learners[1::2])]
-    errors = [min(tune(c, name, s, levels, ratios).error for name, s in sets.items()) for c in candidates]
+    errors: list[float] = []
+    for candidate in candidates:
+        errors.append(min(tune(candidate, name, s, levels, ratios).error for name, s in sets.items()))
+        bench.study.progress("sensors: choosing the scale of the features", len(errors), len(candidates), min(errors))
     return candidates[errors.index(min(errors))]
