@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import torch
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import OuterSettings
+from pinndd.storage.reading import Reading
 from pinndd.storage.writing import write_json
 from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
 from pinndd.study.classification.dataset import hard_labels, without_test
@@ -237,8 +238,11 @@ def save_comparison(
         comparison: to add.
         settings: of the distillation.
         device: that it ran on.
+
+    Raises:
+        FileError: there is a file that is damaged.
     """
-    known: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+    known = _known_runs(path) if path.exists() else []
     own = {"dataset": comparison.dataset, "per_class": settings.per_class, "method": settings.method}
     record = {
         **own,
@@ -251,8 +255,22 @@ def save_comparison(
         "label_robustness": asdict(comparison.robustness) if comparison.robustness else None,
         "rows": json_records(comparison.rows),
     }
-    kept = [each for each in known if any(each[name] != value for name, value in own.items())]
+    kept = [each for each in known if any(each.get(name) != value for name, value in own.items())]
     write_json(path, {"runs": [*kept, record]})
+
+
+class _Runs(msgspec.Struct):
+    runs: list[dict[str, Any]]
+
+
+def _known_runs(path: Path) -> list[dict[str, Any]]:
+    """Return the runs in a file of results.
+
+    Raises:
+        FileError: the file is damaged.
+    """
+    reading = Reading(path, "move it away, or name another file")
+    return reading.typed(reading.json(reading.content()), _Runs).runs
 
 
 def described(device: torch.device | str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -183,7 +184,7 @@ class EvaluationProtocol:
         """Return the protocol in the header of a set.
 
         Raises:
-            ValueError: there is none, or it has entries that this version does not know.
+            ValueError: there is none, or it has entries that this version does not know, or of another type, or out of range.
         """
         entries = data.header.get(HEADER)
         if not isinstance(entries, Mapping):
@@ -196,7 +197,10 @@ class EvaluationProtocol:
                 f"the protocol of the set has the entry {strange[0]!r}, which this version does not know: update pinndd, "
                 "or pass protocol="
             )
-        return cls(**entries)
+        try:
+            return msgspec.convert(dict(entries), cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"the header of the set has a {HEADER!r} that is none ({error}): pass protocol=") from error
 
     def check(self, data: SyntheticData, dataset: Dataset) -> None:
         """Raise an error if the set cannot be evaluated on a data set.

@@ -203,3 +203,10 @@ def test_tables_have_means_with_standard_errors_and_paired_differences():
     assert spread(pd.Series([0.25])) == "0.250"
     assert splits[0].to_json()["lines"][0]["scores"]["hospitals"] == {"here": 0.7, "there": None}
     assert TARGET == "disease"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"trials": 3}', '{"trials": [{}]}', "[" * 2000])
+def test_a_file_of_something_else_is_named(tmp_path, text):
+    (tmp_path / "odd.json").write_text(text)
+    with pytest.raises(ValueError, match=r"odd\.json .*: run benchmarks/heart\.py again"):
+        load(tmp_path / "odd.json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import sklearn
 import torch
 from torch import Tensor
 
+from pinndd.storage.reading import Reading
 from pinndd.storage.writing import write_json
 from pinndd.study.medical.heart.choice import CANDIDATES, Choice, TriedChoice, choose
 from pinndd.study.medical.heart.cohort import Cohort, Scores
@@ -167,12 +167,14 @@ def load(path: Path) -> tuple[Split, ...]:
     """Read what `save` wrote.
 
     Raises:
-        ValueError: the file holds no splits.
+        FileError: the file holds no splits.
     """
+    reading = Reading(path, "run benchmarks/heart.py again")
+    parsed = reading.json(reading.content())
     try:
-        return tuple(Split.of_json(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["trials"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} holds no splits of the heart study ({error}): run benchmarks/heart.py again") from error
+        return tuple(Split.of_json(entry) for entry in parsed["trials"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reading.fail(f"holds no splits of the heart study ({error})", error)
 
 
 def table(splits: Sequence[Split]) -> str:

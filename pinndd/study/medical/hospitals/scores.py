@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pinndd.bayesnet import BayesianNetwork, posterior
+from pinndd.storage.reading import FileError, Reading
 from pinndd.storage.writing import write_json
 from pinndd.study.medical.hospitals.methods import EM, Method, MethodInputs, MethodResult, label
 from pinndd.study.medical.hospitals.simulated import Trial
@@ -30,7 +30,7 @@ _STORED = {**dict(zip(SETTING, ("network", "missing", "hospitals", "rows", "chos
 """Names of the columns of a trial in files."""
 
 
-class ScoresFileError(ValueError):
+class ScoresFileError(FileError):
     """A file of scores that cannot be read."""
 
 
@@ -182,8 +182,10 @@ def read_scores(path: Path) -> pd.DataFrame:
     Raises:
         ScoresFileError: the file is missing or holds something else.
     """
+    reading = Reading(path, "run benchmarks/hospitals.py", ScoresFileError)
+    parsed = reading.json(reading.content())
     try:
-        outcomes: Any = json.loads(path.read_text(encoding="utf-8"))["outcomes"]
+        outcomes: Any = parsed["outcomes"]
         return scores_frame(
             {
                 **{name: each[stored] for name, stored in _STORED.items()},
@@ -193,7 +195,7 @@ def read_scores(path: Path) -> pd.DataFrame:
             for each in outcomes
             for score in each["scores"]
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ScoresFileError(
             f"{path}: no scores of hospitals can be read ({error}): run benchmarks/hospitals.py"
         ) from error
