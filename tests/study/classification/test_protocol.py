@@ -87,7 +87,7 @@ def test_headers_that_hold_no_protocol(shapes, generator):
         ValueError, match="the protocol of the set has the entry 'momentum', which this version does not know"
     ):
         EvaluationProtocol.stored(data.with_header(evaluation={"steps": 3, "momentum": 0.9}))
-    with pytest.raises(ValueError, match=r"header of the set has a 'evaluation' that is none \(Expected `int`, got `str` - at `\$.steps`"):
+    with pytest.raises(ValueError, match=r"'evaluation' that is none \(Expected `int`, got `str` - at `\$.steps`"):
         EvaluationProtocol.stored(data.with_header(evaluation={"steps": "x"}))
 
 
