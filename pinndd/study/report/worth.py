@@ -81,5 +81,5 @@ def _rows(run: BenchmarkRun, other: Mapping[str, float]) -> Sequence[dict[str, f
     for column, error in zip(RATIOS, ("best design", "dense", "other learner"), strict=True):
         table[column] = table[error] / table["distilled"]
     kinds = np.where([s == NO_SHIFT for s in ratios], IN_DISTRIBUTION, SHIFTED)
-    logs = np.log(table).groupby(kinds, sort=False).mean()
+    logs = table.transform(np.log).groupby(kinds, sort=False).mean()
     return [{"pde": run.pde, "conditions": str(kind), **np.exp(row).to_dict()} for kind, row in logs.iterrows()]
