@@ -56,6 +56,7 @@ class GaussNewton:
         halvings: most halvings of a step that does not lower the loss of an episode.
         tolerance: relative size of the step at which training stops.
         decrease: relative decrease of the loss of every episode, from step to step, below which training stops as well.
+        promise: part of the loss that the linearised problem must leave for that, or the step was only cut too short.
 
     Raises:
         ValueError: the penalty is not positive, or there are no iterations.
@@ -67,6 +68,7 @@ class GaussNewton:
     halvings: int = 10
     tolerance: float = 1e-7
     decrease: float = 0.0
+    promise: float = 0.0
 
     def __post_init__(self) -> None:
         if self.penalty <= 0 or self.iterations < 1:
@@ -95,10 +97,11 @@ class GaussNewton:
             theta = zeros if start is None else start
             loss = self._loss(prepared, theta)
             for _ in range(self.iterations):
-                proposal = self._step(prepared, theta)
+                proposal, promised = self._step(prepared, theta)
                 before = loss
                 theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)
-                if moved < self.tolerance or bool((before - loss < self.decrease * before).all()):
+                flat = (before - loss < self.decrease * before) & (promised >= self.promise * before)
+                if moved < self.tolerance or bool(flat.all()):
                     break
         return self.model.fitted(theta, episodes)
 
@@ -175,10 +178,16 @@ class GaussNewton:
         rows = self.model.residuals(prepared, theta)
         return 0.5 * rows.square().sum(-1) + 0.5 * self.penalty * theta.square().sum(-1)
 
-    def _step(self, prepared: Any, theta: Tensor) -> Tensor:
-        """Return the minimiser of the linearised problem, ``(E, P)``, through the smaller of the two Gram matrices."""
+    def _step(self, prepared: Any, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the minimiser of the linearised problem, ``(E, P)``, and its loss there, ``(E,)``."""
         rows, jacobian = self.model.linearise(prepared, theta)
         target = (jacobian @ theta[..., None])[..., 0] - rows
+        found = self._minimiser(jacobian, target)
+        left = (jacobian @ found[..., None])[..., 0] - target
+        return found, 0.5 * left.square().sum(-1) + 0.5 * self.penalty * found.square().sum(-1)
+
+    def _minimiser(self, jacobian: Tensor, target: Tensor) -> Tensor:
+        """Minimise ``‖J θ - target‖² + penalty ‖θ‖²`` through the smaller of the two Gram matrices, ``(E, P)``."""
         count, columns = jacobian.shape[-2:]
         if count < columns:
             gram = jacobian @ jacobian.mT

@@ -58,6 +58,18 @@ def test_it_stops_where_the_loss_has_become_flat(setting: Callable[..., Any]) ->
     assert losses[2] == losses[3] > losses[1]
 
 
+def test_it_goes_on_while_the_linearised_problem_promises_much(setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("burgers", 3, 9, 6)
+    model = FeatureModel(pde, width=24, scale=1.0)
+    last, first, promising = (
+        GaussNewton(model, penalty=1e-4, iterations=60, **settings)
+        for settings in ({}, {"decrease": 1.0}, {"decrease": 1.0, "promise": 0.5})
+    )
+    losses = [g.training_loss(g.parameters(g.fit(data, episodes)), data, episodes) for g in (last, first, promising)]
+    assert bool((losses[2] < 2 * losses[0]).all())
+    assert bool((losses[1] > 2 * losses[0]).any())
+
+
 def test_on_a_linear_pde_it_is_ridge(setting: Callable[..., Any]) -> None:
     pde, data, episodes = setting("heat", 2, 9, 6)
     model = FeatureModel(pde, width=30, scale=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -94,11 +95,12 @@ class Rows:
         blocks = []
         for component in range(self.outputs):
             # a sum over the few terms: a contraction would become a batch of N tiny products
-            total = torch.zeros((), dtype=slopes.dtype, device=slopes.device)
-            for k, (of, axes) in enumerate(self.residual.terms):
-                if of == component:
-                    total = total + scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
-            blocks.append(self.sizes[component] * total)
+            terms = (
+                (self.sizes[component] * scaled[..., k, None]) * self.jets[self.residual.axes.index(axes)][:, None, :]
+                for k, (of, axes) in enumerate(self.residual.terms)
+                if of == component
+            )
+            blocks.append(reduce(torch.add, terms))
         return torch.cat(blocks, -1).flatten(-3, -2)
 
 

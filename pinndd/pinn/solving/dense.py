@@ -28,8 +28,12 @@ INTERIOR_ROWS, BOUNDARY_ROWS = 3.0, 1.0
 FLUX_WEIGHT = 9.0
 """Weight of a condition on derivatives against one on u: a flux that is missed is felt everywhere."""
 
-_FLAT = 1e-8
-"""Relative decrease of the loss at which Gauss-Newton has arrived: what remains is rounding, amplified by the normal equations."""
+_FLAT = 1e-2
+"""Relative decrease of the loss at which Gauss-Newton has arrived: its last steps are quadratic, and what remains after them is the
+rounding of the normal equations, which moves the weights and not the field."""
+
+_PROMISE = 0.5
+"""Part of the loss that a further step leaves where it has arrived, by the linearised problem."""
 
 TOGETHER = 1
 """Conditions of a nonlinear PDE in one batch: two take longer than one after the other on a CPU, where they leave the cache."""
@@ -221,7 +225,7 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     penalty = settings.penalty * blocks
     if features.residual.is_linear():
         return Ridge(model, penalty)
-    return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT)
+    return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT, promise=_PROMISE)
 
 
 def dense_features(pde: PDE, settings: DenseSettings) -> FeatureModel:

@@ -8,8 +8,12 @@ import pytest
 import torch
 
 from pinndd import PDE, Dirichlet, Initial, families, load_pde
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.solving import dense
 from pinndd.pinn.solving.dense import DenseSettings, batches, dense_counts, dense_points, solve_densely, typical_size
 from pinndd.pinn.solving.given import given_values
+from pinndd.pinn.solving.solver import probes
 
 VISCOSITY, STEADY = 0.05, 0.2
 
@@ -118,6 +122,21 @@ def test_a_batch_is_solved_as_its_conditions_one_by_one():
         for k in range(3):
             one = solve_densely(pde, given_values(pde, {n: c[k] for n, c in split.items()}), settings)(points)
             assert torch.allclose(batch[k], one[0], atol=tolerance * float(batch.abs().max()))
+
+
+def test_gauss_newton_stops_where_rounding_alone_moves_the_weights(monkeypatch):
+    pde, settings = load_pde("burgers"), DenseSettings(100, 0, windows=2)
+    ensemble = pde.ensemble()
+    values, where = BoundaryValues(ensemble, ensemble.sample(1, torch.Generator().manual_seed(1))), probes(pde)
+    steps = []
+    step = GaussNewton._step
+    monkeypatch.setattr(GaussNewton, "_step", lambda self, *rest: steps.append(1) or step(self, *rest))
+    fit, other = (solve_densely(pde, values, each)(where) for each in (settings, settings.second))
+    taken = len(steps)
+    monkeypatch.setattr(dense, "_FLAT", 1e-8)
+    longer = solve_densely(pde, values, settings)(where)
+    assert len(steps) - taken > taken / 2
+    assert float((fit - longer).norm()) < 0.1 * float((fit - other).norm())
 
 
 def test_points_grow_with_the_weights_and_batches_cover_all():
