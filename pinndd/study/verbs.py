@@ -12,6 +12,7 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import older_weights
 from pinndd.pinn.solving.telling import Progress, quiet, telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
@@ -160,7 +161,7 @@ def evaluate(
         raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
     if pde is None and (said := difference(equation, data.header, file, given=False)):
         warnings.warn(said, stacklevel=2)
-    if said := divergence(data):
+    for said in filter(None, (divergence(data), older_weights(data))):
         warnings.warn(said, stacklevel=2)
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol

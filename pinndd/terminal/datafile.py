@@ -10,6 +10,7 @@ from pinndd.data import DataFileError, SyntheticData
 from pinndd.outer_loop import divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.sets.collocation import older_weights
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.stored import require_fits
 from pinndd.terminal.errors import warn
@@ -59,6 +60,6 @@ def open_data(path: Path, module: str | None) -> DataFile:
         warn(each.message)
     if said := difference(pde, data.header, path, given=module is not None):
         warn(said)
-    if said := divergence(data):
+    for said in filter(None, (divergence(data), older_weights(data))):
         warn(f"{path}: {said}")
     return DataFile(data, pde, protocol)

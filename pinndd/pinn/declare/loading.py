@@ -42,6 +42,9 @@ __all__ = [
 MODULE, SOURCE = "module", "source"
 """Header entries of a set: `ModuleSource.module` and `ModuleSource.checksum` of its PDE."""
 
+WEIGHTS_IN = {"weights_in": "sizes"}
+"""Header entry of a set whose weights are those of rows in units of `PDE.sizes`; older versions weighed rows as they were."""
+
 _beside: set[str] = set()
 """Modules that lay beside a PDE module and were imported by it."""
 
@@ -65,8 +68,8 @@ def load_pde(name_or_path: str | Path) -> PDE:
 
 
 def remembered(pde: PDE) -> dict[str, str]:
-    """Return the header entries by which a set finds its PDE again; none if it was made in another way than by a module."""
-    return {} if pde.source is None else {MODULE: pde.source.module, SOURCE: pde.source.checksum}
+    """Return the header entries by which a set finds its PDE again, if that was made by a module, and says what its weights are."""
+    return WEIGHTS_IN | ({} if pde.source is None else {MODULE: pde.source.module, SOURCE: pde.source.checksum})
 
 
 def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = "--pde") -> PDE:

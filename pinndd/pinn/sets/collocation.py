@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pinndd.constraints import Constraint, Positive
 from pinndd.data import SyntheticData
+from pinndd.pinn.declare.loading import WEIGHTS_IN
 from pinndd.pinn.declare.pde import PDE
 
 INTERIOR = "interior"
@@ -51,6 +52,16 @@ def collocation_data(
     for name in names:
         fields[name], constraints[name] = boundary[name], pde.patches[name].constraint()
     return SyntheticData(fields, constraints)
+
+
+def older_weights(data: SyntheticData) -> str:
+    """Say that the weights of a set are not those of rows in units of `PDE.sizes`; empty if they are, or there are none."""
+    if BOUNDARY_WEIGHT not in data or "protocol" not in data.header or WEIGHTS_IN.items() <= data.header.items():
+        return ""
+    return (
+        "it was distilled by a version of pinndd whose weights were those of rows in the units of the user; now they are those of "
+        "rows in units of their sizes, so that training on it balances equation and conditions in another way: distil it again"
+    )
 
 
 def point_counts(pde: PDE, data: SyntheticData) -> tuple[int, int]:

@@ -14,13 +14,13 @@ from pinndd import PDE, Dirichlet, Initial, Operator, Periodic
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.conditions import Condition
-from pinndd.pinn.declare.loading import list_pdes, load_pde
+from pinndd.pinn.declare.loading import list_pdes, load_pde, remembered
 from pinndd.pinn.declare.pde import BoundaryValues, pointwise_residual
 from pinndd.pinn.families import Family, Fixed
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
-from pinndd.pinn.sets.collocation import INTERIOR, collocation_data
+from pinndd.pinn.sets.collocation import INTERIOR, collocation_data, older_weights
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 
@@ -174,3 +174,11 @@ def test_fits_do_not_depend_on_a_mean(name: str) -> None:
 def _takes_a_mean(condition: Condition) -> bool:
     """Whether a mean of u is one of what the condition says, where it has a factor of 1."""
     return hasattr(condition.values, "amplitude") and not (isinstance(condition, Initial) and condition.order)
+
+
+def test_a_set_whose_weights_are_of_another_kind_is_told() -> None:
+    pde = load_pde("heat")
+    data = collocation_data(pde, *sample_points(pde, "sobol", 16, 9, 0))
+    assert older_weights(data) == ""
+    assert older_weights(data.with_header(protocol="retrain", **remembered(pde))) == ""
+    assert "weights were those of rows in the units of the user" in older_weights(data.with_header(protocol="retrain", pde="heat"))
