@@ -79,10 +79,11 @@ def main() -> None:
                 if process.poll() is not None:
                     del running[name]
                     rows.append(load(into) if into.exists() else Row(name, lost=[str(process.stderr and process.stderr.read())]))
-                    print(f"{time.monotonic() - since:6.0f} s  {name}", file=sys.stderr)
-    for row in rows:
-        for fault in row.faults:
-            print(fault, file=sys.stderr)
+                    ended = rows[-1]
+                    told = f"{ended.tried} tried, {len(ended.faults)} faults"
+                    print(f"{time.monotonic() - since:6.0f} s  {name}: {told}", file=sys.stderr)
+                    for fault in ended.faults:
+                        print(fault, file=sys.stderr, flush=True)
     print(table(rows))
     print(f"\n{time.monotonic() - since:.0f} seconds on {os.cpu_count()} processors")
     sys.exit(any(row.faults for row in rows))
