@@ -9,6 +9,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 TOOLS = {"docs", "lint"}
+BY_HAND = {"torch": Version("2.11")}
+"""Bounds of which there is no small build for Python 3.11: tried by hand, while `make lowest` takes the lowest that there is."""
 
 
 def pinned(file):
@@ -32,6 +34,7 @@ def test_every_lower_bound_is_tested():
     odd = [
         f"{name}>={bound} ({group})"
         for group, name, bound in bounds()
-        if (tools if group in TOOLS or name == "playwright" else lowest).get(name) != bound
+        if BY_HAND.get(name, (tools if group in TOOLS or name == "playwright" else lowest).get(name)) != bound
     ]
     assert odd == []
+    assert all(lowest[name] > bound for name, bound in BY_HAND.items())
