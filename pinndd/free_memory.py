@@ -12,7 +12,7 @@ def available_memory(device: torch.device | str = "cpu") -> int | None:
     """Return the bytes that are free on a device; None where nothing tells."""
     device = torch.device(device)
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        return int(torch.cuda.mem_get_info(device)[0]) if torch.cuda.is_available() else None
     if device.type != "cpu":
         return None
     try:

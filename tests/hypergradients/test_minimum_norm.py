@@ -185,7 +185,7 @@ def along(problem: DistillationProblem, data: SyntheticData, gradient: dict[str,
 
 
 def test_it_predicts_retraining_from_scratch_in_the_mean_over_many_networks() -> None:
-    problem, data, episodes = heat(96)
+    problem, data, episodes = heat(256)
     risk, gradient = MinimumNorm()(problem, data, episodes)
     there, fall = along(problem, data, gradient, 0.02)
     back, rise = along(problem, data, gradient, -0.02)

@@ -96,11 +96,11 @@ class Rows:
         for component in range(self.outputs):
             # a sum over the few terms: a contraction would become a batch of N tiny products
             terms = (
-                (self.sizes[component] * scaled[..., k, None]) * self.jets[self.residual.axes.index(axes)][:, None, :]
+                scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
                 for k, (of, axes) in enumerate(self.residual.terms)
                 if of == component
             )
-            blocks.append(reduce(torch.add, terms))
+            blocks.append(self.sizes[component] * reduce(torch.add, terms))
         return torch.cat(blocks, -1).flatten(-3, -2)
 
 

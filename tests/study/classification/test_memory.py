@@ -151,7 +151,7 @@ def test_free_memory_is_less_than_the_machine_has(monkeypatch):
     free = available_memory()
     assert free is None or 0 < free < 2**50
     assert available_memory("meta") is None
-    monkeypatch.setattr(free_memory.Path, "read_text", lambda path: "MemTotal: 5 kB")
+    monkeypatch.setattr(free_memory.Path, "read_text", lambda path, encoding: "MemTotal: 5 kB")
     assert available_memory() == free_memory._from_sysconf()
 
 
