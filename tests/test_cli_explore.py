@@ -1,6 +1,5 @@
 """``pinndd explore``: what it opens, and what it refuses before any work."""
 
-import importlib.util
 import sys
 
 import pytest
@@ -9,6 +8,7 @@ from pinndd.cli import main
 from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.sets.tuples import sample_tuples, tuple_data
 from pinndd.study.exploring import serving
 from pinndd.terminal import exploring
 
@@ -72,35 +72,17 @@ def test_a_module_that_has_moved_is_named(call, heat_set):
     assert served[0][0] == ("heat", 20)
 
 
-@pytest.mark.parametrize(
-    ("header", "message"),
-    [
-        ({"protocol": "amortised"}, "the set is of the protocol amortised, which holds no points to train on"),
-        ({"learner": "mlp-adam"}, "the set was distilled with mlp-adam, whose training takes seconds"),
-    ],
-)
-def test_a_set_that_cannot_be_explored_is_refused(call, heat_set, header, message):
-    code, served, _, err = call(heat_set(**header))
+def test_a_set_whose_learner_is_slow_cannot_be_explored(call, heat_set):
+    code, served, _, err = call(heat_set(learner="mlp-adam"))
     assert (code, served) == (2, [])
-    assert message in err
+    assert "the set was distilled with mlp-adam, whose training takes seconds" in err
 
 
-def test_pde_beside_a_pde_is_refused(call):
-    code, served, _, err = call("heat", "--pde", "poisson")
+def test_a_set_of_tuples_cannot_be_explored(call, tmp_path):
+    pde = load_pde("heat")
+    data = tuple_data(pde, *sample_tuples(pde, "sobol", 20, 9, 3, reach=3.0))
+    header = {"pde": "heat", "protocol": "amortised", "learner": "ridge", "learner_settings": {"width": 40}}
+    data.with_header(**header, **remembered(pde)).save(tmp_path / "tuples.npz")
+    code, served, _, err = call(tmp_path / "tuples.npz")
     assert (code, served) == (2, [])
-    assert "--pde poisson: it names the module of a set, and heat is a PDE; leave one of the two out" in err
-
-
-def test_a_file_that_is_not_there_and_a_wrong_port_are_refused(call):
-    assert call("nothing.npz")[0] == 2
-    code, _, _, err = call("heat", "--port", 0)
-    assert code == 2
-    assert "--port 0: expected a number between 1 and 65535" in err
-
-
-def test_without_bokeh_the_extra_is_named(call, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "bokeh" else find(name, *rest))
-    code, served, _, err = call("heat")
-    assert (code, served) == (2, [])
-    assert "pinndd explore needs bokeh, which is not installed: pip install 'pinndd[explore]'" in err
+    assert "the set is of the protocol amortised, which holds no points to train on" in err
