@@ -159,8 +159,11 @@ class PointwiseResidual:
         try:
             with _answer(jet), calling(f"PDE {self.name!r}: residual", self.residual, ResidualError):
                 result = self.residual(jet.points, u)
-        except ResidualError as error:
-            raise ResidualError(f"{error}{_advice(error)}") from error
+        except UserCodeError as error:
+            advice = _advice(error)
+            if not advice:
+                raise
+            raise ResidualError(f"{error}{advice}") from error
         if any(tensor._version != version for tensor, version in (*before, *jet.made)):
             raise ResidualError(
                 f"PDE {self.name!r}: residual changes x, u or a derivative in place, which derivatives do not survive; make a new "
@@ -192,7 +195,7 @@ _ROUNDING = 1e-11
 _SHAPE_ADVICE = "; u[:, 0:1] is a column, u[:, 0] is not"
 
 
-def _advice(error: ResidualError) -> str:
+def _advice(error: UserCodeError) -> str:
     """Say what usually helps against an error of torch's."""
     said = str(error)
     for sign, advice in _ADVICE.items():

@@ -125,6 +125,15 @@ def test_faults_are_seen_at_every_size_of_u(residual: Any, said: str, size: floa
     assert "test_residual.py, line " in message
 
 
+def test_what_helps_against_words_of_torch_is_said() -> None:
+    matrix = torch.tensor([[1.0], [2.0]])
+    said = the_fault(lambda x, u: heat(x, u) + 0 * (x @ matrix))
+    assert "the same dtype" in said
+    assert "make tensors of your own with dtype=x.dtype, or convert them by .to(x)" in said
+    said = the_fault(lambda x, u: heat(x, u) + u * torch.from_numpy(np.sin(u.numpy())))
+    assert "it must stay in torch to be differentiated in x" in said
+
+
 def test_trainable_coefficients_are_refused() -> None:
     coefficient = dde.Variable(0.05)
     said = the_fault(lambda x, u: dde.grad.jacobian(u, x, i=0, j=1) - coefficient * dde.grad.hessian(u, x, i=0, j=0))
