@@ -28,7 +28,7 @@ from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.solving.given import GivenValues
 from pinndd.pinn.solving.solver import solve_given
-from pinndd.storage.writing import write_atomically
+from pinndd.storage.writing import write_json
 from pinndd.study.results.writing import markdown_table
 
 MODULES = Path(__file__).parent / "against"
@@ -127,8 +127,7 @@ def main() -> None:
     for name in [] if options.print else options.problems:
         shifts = (IN_DISTRIBUTION, *load_pde(str(MODULES / f"{name}.py")).shifts)
         result[name] = {shift: measure(name, shift, PROBLEMS[name]) for shift in shifts}
-        with write_atomically(RESULT) as file:
-            file.write((json.dumps(result, indent=1) + "\n").encode())
+        write_json(RESULT, result)
     print(table(result))
 
 

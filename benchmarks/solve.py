@@ -42,7 +42,7 @@ from pinndd.pinn.solving.given import GivenValues
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.solver import probes, relative_gap, solve_given
 from pinndd.pinn.solving.truth import solutions
-from pinndd.storage.writing import write_atomically
+from pinndd.storage.writing import write_json
 from pinndd.study.results.writing import markdown_table
 
 RESULT = Path(__file__).parent / "results" / "solve.json"
@@ -253,9 +253,7 @@ def main() -> None:
 
     def keep() -> None:
         result["versions"] = versions()
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(options.out) as file:
-            file.write((json.dumps(result, indent=1) + "\n").encode())
+        write_json(options.out, result)
 
     if not options.print:
         for name in options.families if options.deepxde is None else []:

@@ -32,6 +32,7 @@ ROOM = 2**24
 
 _SHOWN = 60
 
+
 class FileError(ValueError):
     """A file that is damaged or holds something else than it should; the message names file, field and remedy."""
 

@@ -43,6 +43,10 @@ class Sizes:
         """Whether any component varies about something else than 0."""
         return bool(self.means.any())
 
+    def of_u(self, jets: Sequence[Tensor], axes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+        """Return u or its derivatives ``(..., outputs)``, one for each of ``axes``, from those of a network in these units."""
+        return [self.values * jet if a else self.means + self.values * jet for jet, a in zip(jets, axes, strict=True)]
+
     def resting(self, terms: Sequence[Term]) -> Tensor:
         """Return what terms are where u is its mean, ``(K,)``."""
         return torch.stack([self.means.new_zeros(()) if axes else self.means[component] for component, axes in terms])

@@ -95,6 +95,5 @@ class FittedLinear:
         code = self.model.code(codes)
         weights = self.weights.reshape(self.model.pde.output_count, self.model.width, code.shape[-1])
         jets = self.model.places.features(self.episodes.seed, points).jets(points, axes)
-        sizes = self.model.pde.sizes.to(points)
-        found = [sizes.values * (jet @ weights @ code.T).permute(2, 1, 0) for jet in jets]
-        return torch.cat([sizes.means + found[0], *found[1:]], -1)
+        found = [(jet @ weights @ code.T).permute(2, 1, 0) for jet in jets]
+        return torch.cat(self.model.pde.sizes.to(points).of_u(found, axes), -1)

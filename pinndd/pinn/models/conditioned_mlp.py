@@ -45,8 +45,8 @@ class FittedConditionedMLP:
         for part in torch.split(codes, max(1, _CHUNK // points.shape[0])):
             place = points.repeat(part.shape[0], 1).to(like)
             extra = self.model.inputs(part).repeat_interleave(points.shape[0], 0).to(like)
-            jets = [sizes.values * jet.to(points) for jet in self.model.network.jets(like, place, axes, extra)]
-            jets[0] = sizes.means + jets[0]
+            found = [jet.to(points) for jet in self.model.network.jets(like, place, axes, extra)]
+            jets = sizes.of_u(found, axes)
             chunks.append(torch.cat(jets, -1)[0].reshape(part.shape[0], points.shape[0], -1))
         return torch.cat(chunks)
 

@@ -47,8 +47,7 @@ class FittedMLP:
         """Differentiate u at ``(Q, d)`` or ``(E, Q, d)``: one tensor ``(E, Q, outputs)``, float64, for each of ``axes``."""
         found = self.network.jets(self.parameters, points.to(self.parameters), axes)
         whole = [jet.double() for jet in found]
-        sizes = self.sizes.to(whole[0])
-        return [sizes.values * jet + (0.0 if a else 1.0) * sizes.means for jet, a in zip(whole, axes, strict=True)]
+        return self.sizes.to(whole[0]).of_u(whole, axes)
 
 
 @dataclass(frozen=True)
