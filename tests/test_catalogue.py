@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from pinndd.pinn.declare.modules import module_files
 from pinndd.terminal.catalogue import FILE, line_of, loaded_line, write_index
 
@@ -41,5 +43,11 @@ def test_a_module_that_changed_is_loaded(tmp_path):
     assert line_of(path)[0] == "of old"
     path.write_text(MODULE + "\n")
     assert line_of(path)[0] == "linear, order 1, (x, y)"
-    (tmp_path / FILE).write_text("damaged")
+
+
+@pytest.mark.parametrize("text", ["damaged", "[]", '{"mine": 1}', '{"mine": {"sha256": 3}}', "[" * 9999, "\xff"])
+def test_a_damaged_file_says_nothing(tmp_path, text):
+    path = tmp_path / "mine.py"
+    path.write_text(MODULE)
+    (tmp_path / FILE).write_text(text, encoding="latin-1")
     assert line_of(path)[0] == "linear, order 1, (x, y)"

@@ -210,7 +210,7 @@ class TestAModule:
         assert message in said
         assert str(module) in said
 
-    @pytest.mark.parametrize("name", ["../evil", "", "a\\nb", "a/b", ".hidden", "a b", "x" * 101])
+    @pytest.mark.parametrize("name", ["../evil", "", "a\\nb", "a/b", ".hidden", " a", "a ", "a  b", "a .b", "x" * 101])
     @pytest.mark.parametrize("what", ["PDE", "condition", "shift"])
     def test_names_are_plain_file_names(self, module, what, name):
         old = {"PDE": 'name="ring"', "condition": 'Initial("start"', "shift": '"sparse":'}[what]
@@ -219,6 +219,18 @@ class TestAModule:
         assert code == 2
         assert f"{what} name" in said
         assert "is no plain file name; expected 1 to 100 letters" in said
+
+    def test_names_of_conditions_and_shifts_may_be_several_words(self, module, tmp_path):
+        module.write_text(MODULE.replace('"start"', '"the start"').replace('"sparse"', '"one mode"'))
+        assert invoke("check", module)[0] == 0
+        size = pinndd.RetrainSettings(points=9, boundary_points=6)
+        found = pinndd.distill_set(load_pde(module), "retrain", size, settings=pinndd.StudySettings(effort=0.02))
+        found.data.save(tmp_path / "set.npz")
+        assert invoke("export", tmp_path / "set.npz")[0] == 0
+        assert "the start" in (tmp_path / "set.csv").read_text()
+        assert load_remembered(found.data.header, None).shifts.keys() == {"one mode"}
+        module.write_text(MODULE.replace('name="ring"', 'name="my ring"'))
+        assert invoke("check", module)[0] == 2
 
     @pytest.mark.parametrize(("old", "new"), [("start", "interior"), ("sparse", "none")])
     def test_names_that_mean_something_else(self, module, old, new):

@@ -1,23 +1,35 @@
 """Kind and conditions of the packaged PDEs, kept in a file beside their modules: to load them all takes seconds.
 
-``python -m pinndd.terminal.catalogue`` writes the file anew. A module that is not in it, or has changed since, is loaded.
+``python -m pinndd.terminal.catalogue`` writes the file anew. A module that is not in it, or has changed since, is loaded; so are all
+where the file is damaged.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import msgspec
+
 from pinndd.pinn.declare.modules import PDEModuleError, checksum_of, module_files
+from pinndd.storage.reading import FileError, Reading
+from pinndd.storage.writing import write_json
 
 FILE = "index.json"
 
 
+class _Line(msgspec.Struct):
+    """What is known of a module whose text has this checksum."""
+
+    sha256: str
+    kind: str
+    conditions: str
+
+
 def line_of(path: Path) -> tuple[str, str]:
     """Return kind and conditions of a PDE in a few words, from the file beside its module or from the module itself."""
-    known = _index(path.parent).get(path.stem, {})
-    if known.get("sha256") == checksum_of(path.read_bytes()):
-        return known["kind"], known["conditions"]
+    known = _index(path.parent).get(path.stem)
+    if known is not None and known.sha256 == checksum_of(path.read_bytes()):
+        return known.kind, known.conditions
     return loaded_line(path)
 
 
@@ -45,15 +57,15 @@ def write_index(folder: Path) -> None:
         if kind == "does not load":
             raise PDEModuleError(f"PDE module {path} does not load: {conditions}")
         found[path.stem] = {"sha256": checksum_of(path.read_bytes()), "kind": kind, "conditions": conditions}
-    (folder / FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / FILE, found)
 
 
-def _index(folder: Path) -> dict[str, dict[str, str]]:
+def _index(folder: Path) -> dict[str, _Line]:
+    reading = Reading(folder / FILE, "write it anew: python -m pinndd.terminal.catalogue")
     try:
-        found: dict[str, dict[str, str]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return reading.typed(reading.json(reading.content()), dict[str, _Line])
+    except FileError:
         return {}
-    return found
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How good is the truth of a PDE without a reference?"""
+"""What the fast solver says of the truth of a PDE: of its own solutions where no reference is declared, and of a reference."""
 
 from __future__ import annotations
 
@@ -9,13 +9,56 @@ import torch
 
 from pinndd.pinn.declare.finding import Finding, where
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, pointwise_residual
-from pinndd.pinn.solving.truth import own_settings, truth_errors
+from pinndd.pinn.solving.dense import DenseSettings, solve_densely
+from pinndd.pinn.solving.solver import WIDTHS, estimated_error, probes
+from pinndd.pinn.solving.truth import answer_scale, own_settings, reference_of, truth_errors
 
 TOLERABLE = 0.03
 """Estimated error above which the fast solver is a poor truth."""
 
 _DRAWS = {True: 4, False: 2}
 """Conditions of every family, for linear equations and for others, where each costs a solution."""
+
+APART = 10.0
+"""How many times the estimated error of our own solution a reference may differ from it: 4.5 at most on 25 families, packaged and of users
+(median over conditions)."""
+
+NOTICEABLE, WRONG = 1e-3, 1e-2
+"""Relative difference from our own solution that is told, and that makes a reference of a linear PDE a wrong one."""
+
+_MOST_WEIGHTS = 600
+"""Output weights of our own solution: more take longer than a check may, and are less exact for it."""
+
+_COMPARED = {True: 4, False: 1}
+
+
+def compare_with_own(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:
+    """Solve a few conditions of the training family by two dense fits, and say so where the reference differs by far more than they do.
+
+    That shows what is too small for the residual of the reference, such as a coefficient that is wrong by one per cent. An equation
+    with so many weights that it takes long is left out.
+    """
+    linear = pointwise_residual(pde).is_linear()
+    width = WIDTHS[pde.box.dimension][0]
+    if width * pde.output_count > _MOST_WEIGHTS:
+        return
+    ensemble, settings, where_asked = pde.ensemble(), DenseSettings(width, seed=0), probes(pde)
+    values = BoundaryValues(ensemble, ensemble.sample(_COMPARED[linear], generator))
+    ours, second = (solve_densely(pde, values, each) for each in (settings, settings.second))
+    estimate = float(estimated_error(pde, values, ours, second).median())
+    truth = reference_of(pde)(values, where_asked).reshape(len(values), len(where_asked), pde.output_count)
+    u, scale = ours(where_asked), answer_scale(pde, where_asked)
+    if scale is not None:
+        truth, u = scale.of(truth), scale.of(u)
+    distance = float(((truth - u).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1).clamp_min(1e-300)).median())
+    if distance > max(NOTICEABLE, APART * estimate):
+        yield Finding(
+            "error" if linear and distance > WRONG else "warning",
+            "reference",
+            f"differs by {distance:.1e} from our own solution of `residual` and the conditions, whose estimated error is {estimate:.1e}: "
+            "compare constants and signs, and refine its grid" + ("" if linear else ", or the equation has several solutions") + ". "
+            f"Errors below {distance:.1e} say nothing when they are judged by it",
+        )
 
 
 def check_own_reference(pde: PDE, generator: torch.Generator) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.checks.families import check_families
-from pinndd.pinn.checks.own import check_own_reference
+from pinndd.pinn.checks.own import check_own_reference, compare_with_own
 from pinndd.pinn.checks.residual import residual_faults, without_effect
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.finding import Finding, coordinates, where
@@ -45,6 +45,7 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     residual = _residual(pde, findings, torch.Generator().manual_seed(seed) if drawable else None)
     findings += _operators(pde)
     findings += families
+    findings += _units(pde)
     unusable = any(f.level == "error" and f.subject != "residual" for f in findings)
     findings += _shifts(pde, residual is not None and residual.is_linear())
     if unusable:
@@ -53,6 +54,9 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     findings += check_reference(pde, residual, generator) if pde.reference is not None else check_own_reference(pde, generator)
     if pde.stand_in is not None:
         findings.append(check_stand_in(pde, pde.stand_in, generator))
+    if pde.reference is not None and all(f.level != "error" for f in findings):
+        if apart := list(compare_with_own(pde, generator)):  # the same cause as a warning of its residual, with the number that counts
+            findings = [f for f in findings if f.subject != "reference" or f.level == "ok"] + apart
     return findings
 
 
@@ -104,6 +108,18 @@ def _usable(pde: PDE) -> bool:
 
 def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:
     return pde.components[component] + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
+
+
+def _units(pde: PDE) -> Iterator[Finding]:
+    """One unit for all of several components that nobody named is most likely that of the first."""
+    unit = pde.units.get(pde.components[0])
+    if pde.outputs == pde.output_count > 1 and unit not in (None, "1") and {pde.units.get(c) for c in pde.components} == {unit}:
+        yield Finding(
+            "warning",
+            "units",
+            f"{', '.join(pde.components)} are all in {unit}; where that is not so, name the components with outputs=(...), and give "
+            "each its unit",
+        )
 
 
 def _operators(pde: PDE) -> Iterator[Finding]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+WHOLE = "u"
+"""What all components together are called where they have no names of their own."""
+
 
 def component_names(outputs: int | Sequence[str]) -> tuple[str, ...]:
     """Return the names of the components: those given, or ``u`` for one and ``u0``, ``u1``, … for several.
@@ -46,6 +49,19 @@ def component_index(names: Sequence[str], component: int | str) -> int:
         f"is about component {component!r}; u has {', '.join(names)}: give one of these names, or a number from 0 to "
         f"{len(names) - 1}"
     )
+
+
+def units_of_all(names: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:
+    """Return the units with that of ``u`` given to each of ``u0``, ``u1``, … that has none of its own.
+
+    Examples:
+        >>> units_of_all(("u0", "u1"), {"u": "m", "u1": "K", "x": "m"})
+        {'u0': 'm', 'u1': 'K', 'x': 'm'}
+    """
+    numbered = names == component_names(len(names)) and WHOLE not in names
+    if WHOLE not in units or not numbered:
+        return dict(units)
+    return dict.fromkeys(names, units[WHOLE]) | {name: unit for name, unit in units.items() if name != WHOLE}
 
 
 def require_known(names: Sequence[str], coordinates: Sequence[str], units: Mapping[str, str], free: Sequence[str]) -> None:

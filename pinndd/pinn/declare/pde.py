@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinndd.pinn.declare.components import component_index, component_names, require_known
+from pinndd.pinn.declare.components import component_index, component_names, require_known, units_of_all
 from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.naming import require_names
 from pinndd.pinn.declare.operators import BoundaryOperator
@@ -68,7 +68,8 @@ class PDE:
         equations: number of equations that the residual returns (None: as many as outputs).
         up_to_constant: components that the equation and the conditions give up to a constant, such as a pressure: they are judged
             less their mean over the points asked.
-        units: unit of each component and coordinate, for plots and tables, such as ``{"u": "K", "x": "m"}``.
+        units: unit of each component and coordinate, for plots and tables, such as ``{"u": "K", "x": "m"}``. Of components without
+            names, ``u`` stands for all.
         title: one line for people.
         budget: interior and boundary points of a study where the user names no number.
         coordinates: what the coordinates are called, time last, such as ``("r", "t")`` (None: x, y, z, and t).
@@ -78,7 +79,7 @@ class PDE:
             another way.
 
     Raises:
-        ValueError: names that are no plain file names, or parts that do not fit together.
+        ValueError: names that are no plain file names (of conditions and shifts: several such words), or parts that do not fit together.
         UserCodeError: only when `residual`, `reference`, `stand_in`, an operator or a family is called: it failed; the message says
             in which line.
     """
@@ -110,6 +111,7 @@ class PDE:
         for shift in ("none", *self.shifts):
             self.ensemble(shift)  # a misspelt condition shows here
         _ = self.patches, self.periodic_axes
+        object.__setattr__(self, "units", units_of_all(self.components, self.units))
         try:
             require_known(self.components, self.box.names, self.units, self.up_to_constant)
         except ValueError as error:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
-from pandas import DataFrame
+import msgspec
+from pandas import DataFrame, concat
 
+from pinndd.storage.reading import Reading
 from pinndd.study.results.summary import comparisons, summary_from_json
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, rows_of
 from pinndd.study.results.writing import markdown_table
 
 
+class _Stored(msgspec.Struct):
+    rows: list[dict[str, Any]]
+
+
 def load_sensors(folder: Path) -> DataFrame:
-    """Return the summary of the files ``PDE.json`` of a folder, by name; without files it is empty."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    return summary_from_json(row for record in records for row in record["rows"])
+    """Return the summary of the files ``PDE.json`` of a folder, by name; without files it is empty.
+
+    Raises:
+        FileError: one of them is damaged.
+    """
+    tables = [_load(path) for path in sorted(folder.glob("*.json"))]
+    return concat(tables, ignore_index=True) if tables else summary_from_json([])
+
+
+def _load(path: Path) -> DataFrame:
+    reading = Reading(path, "measure it again: python benchmarks/sensors.py")
+    rows = reading.typed(reading.json(reading.content()), _Stored).rows
+    try:
+        return summary_from_json(rows)
+    except (KeyError, TypeError, ValueError) as error:
+        reading.fail(f"is damaged ({type(error).__name__}: {error})", error)
 
 
 def sensor_table(summary: DataFrame, shift: str = NO_SHIFT) -> str:

@@ -36,6 +36,14 @@ def test_names_and_numbers():
     assert (single.components, single.output_count) == (("T",), 1)
 
 
+def test_the_unit_of_u_is_that_of_all_components_without_names():
+    conditions = [Dirichlet("left side", at={"x": 0}, values=SINE, component=1)]
+    found = declare(outputs=2, conditions=conditions, units={"u": "m", "u1": "K", "x": "s"})
+    assert found.units == {"u0": "m", "u1": "K", "x": "s"}
+    with pytest.raises(ValueError, match="'u' is neither a component"):
+        declare(units={"u": "m"})
+
+
 def test_a_declaration_that_is_changed_keeps_the_names():
     assert replace(declare(), title="two").components == ("v", "p")
 

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from pinndd.storage.reading import FileError
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
 from pinndd.study.results.summary import SUMMARY_COLUMNS
 
@@ -23,3 +26,10 @@ def test_the_table_of_sensors(tmp_path):
 
 def test_a_folder_without_files_has_no_rows(tmp_path):
     assert load_sensors(tmp_path).empty
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', '{"rows": [{"pde": "heat"}]}', '{"rows": [{"mean": "x"}]}'])
+def test_a_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "heat.json").write_text(text)
+    with pytest.raises(FileError, match=r"heat\.json .*: measure it again"):
+        load_sensors(tmp_path)
