@@ -11,7 +11,9 @@ from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.models.solved_conditions import condition_data
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
-from pinndd.terminal import distilling, evaluating, studying, studying_many
+from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols.settings import StudySettings
+from pinndd.terminal import devices, distilling, evaluating, settings, studying, studying_many
 from pinndd.terminal.settings import Options, study_settings
 
 OF_POINTS = {
@@ -81,6 +83,7 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         distilling, "distill_first", lambda study, file, resume: keep(study.name, study.size, study.settings, file, resume)
     )
+    monkeypatch.setattr(settings, "require_device", lambda name: name == "meta" or devices.require_device(name))
     monkeypatch.setattr(evaluating, "judge", lambda study, protocol, data, learner: keep(study.settings, learner))
 
     def invoke(command, words):
@@ -156,6 +159,7 @@ def test_options_of_an_evaluation_have_an_effect(call, tmp_path, option):
         ("heat --distance relative-l3", ["distance 'relative-l3'", "expected relative-l2, "]),
         ("heat --risk worstcase", ["risk 'worstcase'", "expected worst-case, "]),
         ("heat --device cuda:7", ["--device cuda:7", "expected one of cpu"]),
+        ("burgers --protocol solved --device meta", ["--device meta", "solved works on the processor alone"]),
         ("heat --seed -1", ["--seed -1"]),
         ("heat --points 0", ["--points 0"]),
         ("heat --boundary-points 2", ["2 boundary points for 3 conditions"]),
@@ -186,6 +190,7 @@ def test_what_does_not_fit_is_refused(call, tmp_path, command, words, parts):
         ("evaluate", "heat.npz --judge magic", ["learner 'magic'"]),
         ("evaluate", "heat.npz --distance relative-l3", ["distance 'relative-l3'", "relative-l2"]),
         ("evaluate", "heat.npz --seed 3", ["--seed"]),
+        ("evaluate", "burgers.npz --device meta", ["--device meta", "solved works on the processor alone"]),
         ("evaluate", "burgers.npz --solutions none.npz", ["--solutions none.npz", "no such file"]),
         ("evaluate", "heat.npz --out heat.npz", ["--out heat.npz exists"]),
     ],
@@ -202,6 +207,14 @@ def test_what_one_command_refuses(call, tmp_path, command, words, parts):
     assert said.count("pinndd: ") == 1
     for part in parts:
         assert part in said
+
+
+def test_a_device_that_one_of_several_protocols_leaves_unused_is_told():
+    solved, pde = protocol_named("solved"), load_pde("burgers")
+    with pytest.warns(UserWarning, match=r"the protocol solved works on the processor \(cpu\), and not on meta"):
+        study = solved.open(pde, settings=StudySettings(device="meta"))
+    assert study.settings.device == "cpu"
+    assert solved.open(pde, settings=StudySettings(device="cpu")).settings == study.settings  # without a word
 
 
 def test_options_go_to_every_study_of_several(call, monkeypatch):

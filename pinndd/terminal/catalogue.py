@@ -11,8 +11,6 @@ from pathlib import Path
 import msgspec
 
 from pinndd.pinn.declare.modules import PDEModuleError, checksum_of, module_files
-from pinndd.storage.reading import FileError, Reading
-from pinndd.storage.writing import write_json
 
 FILE = "index.json"
 
@@ -57,14 +55,15 @@ def write_index(folder: Path) -> None:
         if kind == "does not load":
             raise PDEModuleError(f"PDE module {path} does not load: {conditions}")
         found[path.stem] = {"sha256": checksum_of(path.read_bytes()), "kind": kind, "conditions": conditions}
+    from pinndd.storage.writing import write_json
+
     write_json(folder / FILE, found)
 
 
 def _index(folder: Path) -> dict[str, _Line]:
-    reading = Reading(folder / FILE, "write it anew: python -m pinndd.terminal.catalogue")
     try:
-        return reading.typed(reading.json(reading.content()), dict[str, _Line])
-    except FileError:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=dict[str, _Line])
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

@@ -26,7 +26,7 @@ from pinndd.study.results.table import NO_SHIFT
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
+from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_use_of_device, study_settings
 from pinndd.terminal.tables import plain_table
 
 USUAL = "retrain"
@@ -44,6 +44,7 @@ def distill_one(
         (name,) = named_protocols(protocol, options, [USUAL])
         chosen = protocol_named(name)
         settings = study_settings(pde, options)
+        require_use_of_device(options, [name])
         study = chosen.open(pde, protocol_settings(pde, [name], options)[name], settings)
         if len(study.sizes) > 1:
             raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")

@@ -21,7 +21,7 @@ from pinndd.terminal.datafile import open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, study_settings
+from pinndd.terminal.settings import Options, require_use_of_device, study_settings
 from pinndd.terminal.tables import component_table, error_table
 
 DEEPXDE_CONDITIONS = 4
@@ -42,6 +42,7 @@ def evaluate(
         file = open_data(path, module)
         protocol = protocol_named(file.protocol)
         settings = study_settings(file.pde, options)
+        require_use_of_device(options, [file.protocol])
         wanted = list(shifts) or [NO_SHIFT, *file.pde.shifts]
         for shift in wanted:
             file.pde.ensemble(shift)

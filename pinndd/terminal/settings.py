@@ -10,6 +10,7 @@ from typing import Any
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.learners import drawn_learner
+from pinndd.study.protocols.protocol import PROCESSOR
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.terminal.devices import require_device
 
@@ -112,6 +113,18 @@ def require_effect(options: Options, chosen: Sequence[str], skipped: Mapping[str
         if not any(option in protocol_named(name).options for name in chosen):
             reasons = [why for name, why in skipped.items() if option in protocol_named(name).options]
             raise ValueError(f"--{option.replace('_', '-')}: {'; '.join(reasons)}")
+
+
+def require_use_of_device(options: Options, chosen: Sequence[str]) -> None:
+    """Make sure that one of the protocols that are run works on the device.
+
+    Raises:
+        ValueError: they all work on the processor, and another device was named.
+    """
+    if options.device not in (None, PROCESSOR) and all(protocol_named(name).processor for name in chosen):
+        raise ValueError(
+            f"--device {options.device}: the protocol {' or '.join(chosen)} works on the processor alone; leave --device out"
+        )
 
 
 def study_settings(pde: PDE, options: Options) -> StudySettings:

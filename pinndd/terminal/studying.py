@@ -19,7 +19,14 @@ from pinndd.study.run import choose_protocols, publish, run_study, usual_protoco
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_folder, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_effect, study_settings
+from pinndd.terminal.settings import (
+    Options,
+    named_protocols,
+    protocol_settings,
+    require_effect,
+    require_use_of_device,
+    study_settings,
+)
 from pinndd.terminal.tables import comparison_table, component_table
 
 KEPT_MEANS = "of dense: error of the dense set ÷ error of the distilled set, the share of its performance that is kept"
@@ -51,6 +58,7 @@ def study(
         require_effect(options, chosen, skipped)
         if not chosen:
             raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose another one")
+        require_use_of_device(options, chosen)
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
     resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
     file = None if results is None else results / FILE

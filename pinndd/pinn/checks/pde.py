@@ -54,9 +54,10 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     findings += check_reference(pde, residual, generator) if pde.reference is not None else check_own_reference(pde, generator)
     if pde.stand_in is not None:
         findings.append(check_stand_in(pde, pde.stand_in, generator))
-    if pde.reference is not None and all(f.level != "error" for f in findings):
-        if apart := list(compare_with_own(pde, generator)):  # the same cause as a warning of its residual, with the number that counts
-            findings = [f for f in findings if f.subject != "reference" or f.level == "ok"] + apart
+    if pde.reference is None or any(f.level == "error" for f in findings):
+        return findings
+    if apart := list(compare_with_own(pde, generator)):  # the same cause as a warning of its residual, with the number that counts
+        return [f for f in findings if f.subject != "reference" or f.level == "ok"] + apart
     return findings
 
 

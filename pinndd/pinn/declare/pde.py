@@ -79,7 +79,8 @@ class PDE:
             another way.
 
     Raises:
-        ValueError: names that are no plain file names (of conditions and shifts: several such words), or parts that do not fit together.
+        ValueError: names that are no plain file names (of conditions and shifts: several such words), or parts that do not fit
+            together.
         UserCodeError: only when `residual`, `reference`, `stand_in`, an operator or a family is called: it failed; the message says
             in which line.
     """

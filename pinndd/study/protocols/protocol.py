@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +22,9 @@ from pinndd.study.protocols.stored import Needed
 from pinndd.study.protocols.words import ProtocolWords
 
 S = TypeVar("S")
+
+PROCESSOR = "cpu"
+"""The device that every machine has."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Protocol(Generic[S]):
         nonsense: returns why it makes no sense for a PDE at a size, or an empty text.
         export: writes a set as CSV and returns the files.
         fields: returns what it needs of a set for a PDE; nothing is looked at beforehand where it says nothing.
+        processor: whether it works on the processor alone: solvers do, and what is fitted to their small tables.
         placed: whether its sets are placements, whose pictures show where each point stands on the outline of the domain.
     """
 
@@ -61,6 +66,7 @@ class Protocol(Generic[S]):
     nonsense: Callable[[PDE, S], str]
     export: Callable[[PDE, SyntheticData, Path], Sequence[Path]]
     placed: bool = False
+    processor: bool = False
     fields: Callable[[PDE], Mapping[str, Needed]] = lambda pde: {}
 
     @property
@@ -100,6 +106,9 @@ class Protocol(Generic[S]):
             TypeError: the settings are those of another protocol.
             UnknownNameError: there is no such learner, distance, risk or shift.
             ValueError: see `refusal`.
+
+        Warns:
+            UserWarning: the settings name another device than the processor, on which alone the protocol works.
         """
         size = self.default_size(pde) if size is None else size
         if not isinstance(size, self.size):
@@ -112,6 +121,12 @@ class Protocol(Generic[S]):
         refused = self.refusal(pde, size, settings)
         if refused:
             raise ValueError(f"protocol {self.name!r}: {refused}")
+        if self.processor and settings.device != PROCESSOR:
+            warnings.warn(
+                f"the protocol {self.name} works on the processor ({PROCESSOR}), and not on {settings.device}: its solvers do",
+                stacklevel=2,
+            )
+            settings = replace(settings, device=PROCESSOR)
         return self.study(pde, size, settings, progress, allowance or Allowance(), self.recipes)
 
     def refusal(self, pde: PDE, size: S, settings: StudySettings) -> str:

@@ -68,10 +68,6 @@ class SolvedStudy(Study[SolvedSettings]):
 
     brought: Materials | None = None
 
-    def __post_init__(self) -> None:
-        # solvers work on the processor, and so does everything that is fitted to their small tables, whatever the device
-        object.__setattr__(self, "settings", replace(self.settings, device="cpu"))
-
     @cached_property
     def materials(self) -> Materials:
         """What all sizes and seeds share."""
@@ -218,4 +214,5 @@ PROTOCOL = Protocol(
     nonsense=nonsense,
     export=write_conditions,
     fields=conditions_needed,
+    processor=True,
 )
