@@ -18,6 +18,7 @@ CORE := tests/test_lowest.py tests/test_data.py tests/test_checkpoint.py tests/t
 	tests/test_cli.py::test_list tests/test_cli.py::test_the_version_and_the_module_entry_point \
 	tests/test_cli.py::test_export_writes_a_csv_once tests/test_cli.py::test_check_exits_with_2_for_an_unfit_module \
 	tests/study/results/test_run_folder.py tests/study/results/test_summary.py \
+	tests/study/test_workers.py::test_an_exception_that_no_cell_foresees_is_told \
 	tests/study/results/test_run_folder_under_siege.py::test_the_second_writer_is_refused \
 	tests/study/report/test_report.py tests/study/exploring/test_page.py::test_a_page_builds \
 	tests/learners/test_ridge.py tests/learners/test_gauss_newton.py tests/learners/test_black_box.py tests/test_cma_es.py \

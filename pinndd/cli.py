@@ -199,7 +199,14 @@ def study(
             "checkout, the folder of the runs elsewhere and with --quick.",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(metavar="N", help="Of several PDEs: studies at the same time.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Of several PDEs: studies at the same time. Default: one.", show_default=False)
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler, such as tcp://10.0.0.1:8786.")
+    ] = None,
+    cell: Annotated[int | None, typer.Option(metavar="K", help="Of several PDEs: the K-th share of --of M, in this process.")] = None,
+    of: Annotated[int | None, typer.Option(metavar="M", help="Shares that the studies fall into, as for a job array.")] = None,
     quick: Quick = False,
     full: Annotated[bool, typer.Option("--full", help="Five seeds and every judge, DeepXDE included.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Repeat at other numbers of points.")] = False,
@@ -208,7 +215,7 @@ def study(
 ) -> None:
     """Distill, train on the result and on every baseline, and write tables, pictures and a report.
 
-    Several PDEs are studied each in a process of its own; one that fails is reported, and the others go on.
+    Several PDEs are studied in processes of their own, here or on a cluster; one that fails is reported, and the others go on.
     """
     named = list(pdes or ())
     if every == bool(named):
@@ -238,16 +245,16 @@ def study(
         quick=quick,
         full=full,
     )
-    if len(named) == 1:
-        if jobs != 1:
+    if len(named) == 1 and scheduler is None and cell is None and of is None:
+        if jobs is not None:
             raise _USAGE_ERROR(f"--jobs {jobs}: one PDE is one study; name several, or give --all")
         from pinndd.terminal.studying import study as run
 
         run(named[0], protocol, out, options, resume, overwrite, sys.argv[1:], results)
     else:
-        from pinndd.terminal.studying_many import study_many
+        from pinndd.terminal.studying_many import Place, study_many
 
-        study_many(named, protocol, out, options, resume, overwrite, jobs, results)
+        study_many(named, protocol, out, options, resume, overwrite, Place(jobs, scheduler, cell, of), results)
 
 
 @app.command(epilog="Example: pinndd evaluate heat-retrain.npz --judge deepxde --test-conditions 4")

@@ -107,6 +107,19 @@ def end_if_asked(code: int = INTERRUPTED) -> None:
         _end(code)
 
 
+@contextmanager
+def ctrl_c_is_for_this_process() -> Iterator[None]:
+    """Processes that are started in here do not see Ctrl-C, which a terminal sends to all; this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
     if _stop.asked:
         return  # whatever is being saved is saved

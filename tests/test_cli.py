@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -27,8 +26,8 @@ from pinndd.storage.locks import writing_alone
 from pinndd.study.results.benchmark import load_benchmark
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.table import as_table
-from pinndd.study.run_many import Finished
 from pinndd.terminal import distilling, evaluating, exporting, studying_many
+from pinndd.terminal.cells import Answer, run_cell
 from pinndd.terminal.settings import Options, study_settings
 
 COMMANDS = ["list", "check", "body", "distill", "study", "evaluate", "solve", "plot", "export", "cache"]
@@ -305,21 +304,17 @@ def test_ctrl_c_says_how_to_go_on(run, quick_protocols, monkeypatch):
 @pytest.fixture
 def in_process(monkeypatch, quick_protocols):
     """Studies of several PDEs one after the other in this process; those named in ``fail`` end with the code 1."""
-    done = {"fail": [], "commands": [], "at once": 0}
+    done = {"fail": [], "cells": [], "at once": 0}
 
-    def run_many(jobs, at_once, started, finished):
-        done["at once"] = at_once
-        for job in jobs:
-            started(job)
-            job.log.parent.mkdir(parents=True, exist_ok=True)
-            job.log.write_text("it went\npinndd: the reference is singular\n")
-            done["commands"].append(list(job.command[3:]))
-            monkeypatch.setattr(sys, "argv", ["pinndd", *job.command[3:]])
-            with pytest.raises(SystemExit) as ended:
-                main()
-            finished(Finished(job, 1 if job.name in done["fail"] else ended.value.code, 1.0))
+    def run_on_workers(cells, place, options, out, say, begin, end):
+        done["at once"] = place.jobs
+        for cell in cells:
+            begin(cell)
+            done["cells"].append(cell)
+            answer = run_cell(cell)
+            end(cell, Answer("the reference is singular", 1.0) if cell.pde in done["fail"] else answer)
 
-    monkeypatch.setattr(studying_many, "run_many", run_many)
+    monkeypatch.setattr(studying_many, "run_on_workers", run_on_workers)
     return done
 
 
@@ -328,8 +323,8 @@ def test_several_studies_have_a_folder_each_and_one_results_file(run, in_process
     done = run(*asked, "--jobs", "2")
     assert done.code == 0, done
     assert in_process["at once"] == 2
-    assert in_process["commands"][0] == shlex.split(
-        "study heat --seeds 2 --seed 0 --device cpu --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
+    assert in_process["cells"][0].command == (
+        "pinndd study heat --seeds 2 --seed 0 --device cpu --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
     )
     assert "heat: finished" in done.err
     assert "mean ratio retrain 2.0 and amortised 2.0" in done.err
@@ -338,14 +333,14 @@ def test_several_studies_have_a_folder_each_and_one_results_file(run, in_process
     assert (tmp_path / "runs" / "all" / "burgers" / "report.html").exists()
     refused(run("study", "heat", "burgers", "--quick"), "runs/all/heat", "--resume")
     assert run(*asked, "--resume").code == 0
-    assert in_process["commands"][-1][-1] == "--resume"
+    assert in_process["cells"][-1].resume
 
 
 def test_a_failing_study_does_not_stop_the_others(run, in_process, tmp_path):
     in_process["fail"] = ["heat"]
     done = run("study", "heat", "poisson", "--results", "found")
     refused(done, "1 of 2 studies failed", "--resume", code=1)
-    assert "heat: FAILED (pinndd: the reference is singular; see runs/all/heat.log)" in done.err
+    assert "heat: FAILED (the reference is singular; see runs/all/heat.log)" in done.err
     assert "poisson: finished" in done.err
     assert load_benchmark(tmp_path / "found" / "benchmark.json")
 
@@ -355,7 +350,7 @@ def test_a_module_that_does_not_load_is_reported(run, in_process, tmp_path):
     done = run("study", "heat", "./broken.py")
     assert done.code == 1
     assert "nothing_of_this_name" in done.err
-    assert [c[1] for c in in_process["commands"]] == ["heat"]
+    assert [cell.pde for cell in in_process["cells"]] == ["heat"]
     refused(run("study", "./broken.py", "./broken.py"), "nothing_of_this_name")
 
 
@@ -364,7 +359,7 @@ def test_all_means_every_packaged_module(run, in_process, tmp_path, monkeypatch)
         (tmp_path / f"{name}.py").write_text(module_text(name))
     monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda: [tmp_path])
     assert run("study", "--all", "--protocol", "retrain", "--boundary-points", "4").code == 0
-    assert [c[1] for c in in_process["commands"]] == ["one", "two"]
+    assert [cell.pde for cell in in_process["cells"]] == ["one", "two"]
     refused(run("study", "--all", "--protocol", "solved"), "linear")
 
 
@@ -373,13 +368,18 @@ def test_all_means_every_packaged_module(run, in_process, tmp_path, monkeypatch)
     [
         (["--all", "heat"], ["names or --all"]),
         (["heat", "poisson", "--jobs", "0"], ["--jobs 0", "from 1"]),
+        (["heat", "poisson", "--cell", "1"], ["--cell 1", "--of M is missing"]),
+        (["heat", "poisson", "--cell", "3", "--of", "2"], ["--cell 3", "from 1 to 2"]),
+        (["heat", "poisson", "--cell", "1", "--of", "3"], ["--of 3", "at most 2"]),
+        (["heat", "poisson", "--cell", "1", "--of", "2", "--jobs", "2"], ["--cell", "excludes --jobs"]),
+        (["heat", "--scheduler", "tcp://127.0.0.1:1", "--jobs", "2"], ["--jobs 2", "excludes --scheduler"]),
         (["heat", "burger"], ["'burger'", "did you mean burgers"]),
         (["heat", "heat"], ["named 'heat'"]),
     ],
 )
 def test_bad_lists_are_refused_before_any_work(run, in_process, arguments, parts):
     refused(run("study", *arguments), *parts)
-    assert not in_process["commands"]
+    assert not in_process["cells"]
 
 
 def test_one_study_is_put_into_a_results_file_when_asked(run, quick_protocols, tmp_path):
@@ -399,15 +399,15 @@ def test_the_results_file_of_a_checkout(tmp_path, monkeypatch):
     assert studying_many.results_file(None, Path("r"), Options()) == Path("r/benchmark.json")
 
 
-def test_real_processes_fail_one_by_one(run, tmp_path, monkeypatch):
-    """Two modules whose reference raises: both are tried, in processes of their own, and both are reported."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(pinndd.__file__).parent.parent))
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.py").write_text(module_text(name, "1 / 0"))
-    done = run("study", "./one.py", "./two.py", "--quick", "--jobs", "2", "--protocol", "retrain", "--boundary-points", "4")
-    refused(done, "2 of 2 studies failed", code=1)
-    assert done.err.count("division by zero") == 2
-    assert "division by zero" in (tmp_path / "runs" / "all" / "one.log").read_text()
+def test_shares_of_several_studies_write_into_one_results_file(run, quick_protocols, tmp_path):
+    asked = ["study", "burgers", "heat", "poisson", "--quick", "--of", "2"]
+    assert run(*asked, "--cell", "1").code == 0
+    assert {r.pde for r in load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")} == {"burgers", "poisson"}
+    assert run(*asked, "--cell", "2").code == 0
+    found = load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")
+    assert {r.pde for r in found} == {"burgers", "heat", "poisson"}
+    assert {r.command for r in found if r.pde == "heat"} == {"pinndd study heat --seed 0 --device cpu --quick"}
+    refused(run(*asked, "--cell", "2"), "runs/all/heat", "--resume")
 
 
 def test_a_failed_run_exits_with_1(run, monkeypatch, tmp_path):

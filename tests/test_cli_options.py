@@ -58,7 +58,7 @@ OF_EVALUATIONS = {
 ELSEWHERE = {
     "body": {"--points", "--boundary-points"},
     "distill": {"--device", "--resume", "--overwrite"},
-    "study": {"--device", "--all", "--results", "--jobs"},
+    "study": {"--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
     "export": {"--pde", "--to", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
@@ -219,12 +219,16 @@ def test_a_device_that_one_of_several_protocols_leaves_unused_is_told():
 
 def test_options_go_to_every_study_of_several(call, monkeypatch):
     begun = []
-    monkeypatch.setattr(studying_many, "run_many", lambda jobs, at_once, started, finished: begun.extend(jobs))
+    monkeypatch.setattr(studying_many, "run_on_workers", lambda cells, *rest: begun.extend(cells))
     words = "--points 20 --boundary-points 9 --distance relative-h1 --risk worst-case --no-judges --curve --protocol retrain"
     code, _, said = call("study", f"heat poisson {words}")
     assert code == 0, said
-    for job in begun:
-        assert {*words.split()} <= {*job.command}
+    assert len(begun) == 2
+    for cell in begun:
+        assert {*words.split()} <= {*cell.command.split()}
+        given = {"points": 20, "boundary_points": 9, "distance": "relative-h1", "risk": "worst-case", "no_judges": True, "curve": True}
+        assert given.items() <= cell.options.items()
+        assert cell.protocols == ["retrain"]
 
 
 @pytest.mark.parametrize(("name", "features"), [("heat", "ridge"), ("burgers", "gauss-newton")])

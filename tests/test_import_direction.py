@@ -28,7 +28,7 @@ STUDY_ROOMS = (
     {"plots"},
     {"report"},
     {"solving_on_set"},
-    {"run", "run_many", "verbs", "solving", "cross_table"},
+    {"run", "workers", "verbs", "solving", "cross_table"},
     {"exploring"},
 )
 
@@ -58,6 +58,7 @@ WHEN_CALLED = {
     "pinn/solving/measured.py": {"sklearn"},
     "pinn/solving/writing.py": {"meshio", "scipy", "xarray"},
     "terminal/solving.py": {"pinndd"},
+    "terminal/studying_many.py": {"pinndd"},
     "pinn/reference/cavity.py": {"scipy"},
     "terminal/exploring.py": {"pinndd"},
     "pinn/sets/samplers.py": {"scipy"},

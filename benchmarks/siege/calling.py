@@ -51,7 +51,7 @@ def nothing_long() -> Iterator[None]:
     places = (
         (studying, "run_study"),
         (studying, "publish"),
-        (studying_many, "run_many"),
+        (studying_many, "run_on_workers"),
         (distilling, "distill_first"),
         (evaluating, "judge"),
         (bodies, "train_bodies"),

@@ -17,7 +17,7 @@ ODD_NUMBERS = ("-1", "many", "", "1e3", "nan", "1" + "0" * 23, "3.5", "0x10", "-
 GOOD_NUMBERS = ("6", "12", "40")
 NUMBERS = {
     *("--points", "--boundary-points", "--tuples", "--boundary-tuples", "--conditions", "--seeds", "--test-conditions"),
-    *("--seed", "--jobs", "--port", "--sensors"),
+    *("--seed", "--jobs", "--port", "--sensors", "--cell", "--of"),
 }
 NAMES = {
     "--protocol": ("retrain", "amortised", "solved", "sensors", "all"),

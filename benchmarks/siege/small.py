@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from dataclasses import replace
-from typing import Any
 
 QUICK = {"seeds": 1, "test_conditions": 2, "effort": 0.02, "seconds": None, "judges": ()}
 
 
 def make_small() -> None:
-    """Change this process, and those that are forked from it."""
-    from pinndd.study import run_many
+    """Change this process, those that are forked from it, and the workers that they start."""
     from pinndd.study.protocols import amortised, retrain
     from pinndd.study.protocols.sensors import baselines
     from pinndd.study.protocols.solved import label_free, stand_in, tuning
@@ -28,15 +26,13 @@ def make_small() -> None:
     label_free.STEPS = 40
     tuning.WIDTHS, tuning.LENGTHS, tuning.TRENDS = (0.5, 1.0), (2.0, 4.0), (0.3,)
 
-    started = run_many._start
-    if not hasattr(started, "small"):
+    # workers of a cluster execute this file before they compute
+    os.environ["DASK_DISTRIBUTED__WORKER__PRELOAD"] = repr([__file__])
 
-        def start(job: run_many.Job, at_once: int) -> Any:
-            """Begin a study of several with this file in place of the package."""
-            return started(replace(job, command=[sys.executable, __file__, *job.command[3:]]), at_once)
 
-        start.small = True  # type: ignore[attr-defined]
-        run_many._start = start
+def dask_setup(worker: object) -> None:
+    """Make studies small in a worker of a cluster."""
+    make_small()
 
 
 if __name__ == "__main__":

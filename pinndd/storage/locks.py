@@ -18,7 +18,11 @@ _NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS)
 
 
 class LockedError(ValueError):
-    """A file or folder that another process is writing to, or that cannot be locked."""
+    """A file or folder that may not be written to: another process does, or it cannot be locked."""
+
+
+class InUseError(LockedError):
+    """A file or folder that another process is writing to."""
 
 
 def lock_of(path: Path) -> Path:
@@ -27,7 +31,7 @@ def lock_of(path: Path) -> Path:
 
 
 @contextmanager
-def writing_alone(what: str, path: Path | None) -> Iterator[None]:
+def writing_alone(what: str, path: Path | None, patience: float = 0.0) -> Iterator[None]:
     """Lock a file or an existing folder; the operating system drops the lock of a process that was killed.
 
     Where the file system has no locks, the lock file itself is the lock; that of a process which is gone is not heeded.
@@ -35,9 +39,11 @@ def writing_alone(what: str, path: Path | None) -> Iterator[None]:
     Args:
         what: it is, for the message, such as ``run folder`` or ``--out``.
         path: of the file, whose folder is made if need be, or of the folder; None locks nothing.
+        patience: seconds to wait for a process that holds the lock.
 
     Raises:
-        LockedError: another process holds the lock, which is named with its host; or no lock file can be written.
+        InUseError: another process holds the lock, which is named with its host.
+        LockedError: no lock file can be written.
     """
     if path is None:
         yield
@@ -48,11 +54,11 @@ def writing_alone(what: str, path: Path | None) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="flock not supported")
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=patience)
     except Timeout as error:
         if not file.exists():
             raise LockedError(f"{what} {path} may not be written to; choose another place") from error
-        raise LockedError(
+        raise InUseError(
             f"{what} {path} is in use by {_holder(file)}: wait until it has ended, or choose another place"
         ) from error
     except (OSError, NotImplementedError) as error:

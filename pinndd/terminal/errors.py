@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,9 @@ from pinndd.stopping import INTERRUPTED, asked_to_stop, stoppable
 
 BAD_INPUT = 2
 FAILED = 1
+
+FORESEEN = (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError)
+"""Errors that say by themselves what is wrong."""
 
 TRACEBACK = "PINNDD_TRACEBACK"
 """Environment variable: set to 1 to see the whole traceback of an error."""
@@ -41,11 +45,24 @@ def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
 def unexpected(error: Exception) -> int:
     """Print one line about an error that no command foresees, and return the exit code; the traceback, if a user wants it."""
     _reraise_if_asked()
-    report(
+    report(in_words(error))
+    return FAILED
+
+
+def show_traceback_if_asked() -> None:
+    """Inside an except block: print the traceback if the user wants to see all of the error."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exc()
+
+
+def in_words(error: Exception) -> str:
+    """Say what went wrong, and of an error that nobody foresees whose fault it is."""
+    if isinstance(error, FORESEEN):
+        return str(error)
+    return (
         f"unexpected {type(error).__name__}: {error}. This is a fault of pinndd, not of what was given to it; "
         f"set {TRACEBACK}=1 to see where, and report that"
     )
-    return FAILED
 
 
 @contextmanager
@@ -53,11 +70,11 @@ def checking_input() -> Iterator[None]:
     """Everything that goes wrong in here is bad input; what a command imports before it has come."""
     collect_again()
     try:
-        with _warnings_in_lines(), _answering(lambda: "nothing was written"):
+        with warnings_in_lines(), _answering(lambda: "nothing was written"):
             yield
     except typer.Exit:
         raise
-    except (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
+    except FORESEEN as error:
         _reraise_if_asked()
         fail(error)
 
@@ -70,11 +87,11 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
         resume: what to tell somebody who pressed Ctrl-C, or a function that finds out what is true by then.
     """
     try:
-        with _warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume):
+        with warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume):
             yield
     except typer.Exit:
         raise
-    except (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError) as error:
+    except FORESEEN as error:
         _reraise_if_asked()
         if isinstance(error, _errors_of_files()):
             fail(error)
@@ -107,7 +124,7 @@ def _answering(what_is_kept: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_in_lines() -> Iterator[None]:
+def warnings_in_lines() -> Iterator[None]:
     """Show the warnings of pinndd as `warn` does, and those of others as Python does."""
     shown = warnings.showwarning
 

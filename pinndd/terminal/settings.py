@@ -127,8 +127,13 @@ def require_use_of_device(options: Options, chosen: Sequence[str]) -> None:
         )
 
 
-def study_settings(pde: PDE, options: Options) -> StudySettings:
+def study_settings(pde: PDE, options: Options, *, here: bool = True) -> StudySettings:
     """Return the settings that all protocols have.
+
+    Args:
+        pde: the equation.
+        options: that were typed.
+        here: whether the study runs on this machine, which must have the device then.
 
     Raises:
         ValueError: options that exclude each other, or that do not fit this machine.
@@ -151,7 +156,8 @@ def study_settings(pde: PDE, options: Options) -> StudySettings:
     if options.judges or options.no_judges:
         settings = replace(settings, judges=tuple(dict.fromkeys(options.judges)))
     settings.measure, settings.risk_or(settings.measure)  # type: ignore[arg-type]
-    require_device(settings.device)
+    if here:
+        require_device(settings.device)
     return settings
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
 
+from pinndd.pinn.solving.telling import tell
+from pinndd.storage.locks import InUseError, LockedError, writing_alone
 from pinndd.storage.reading import FileError, Reading
 from pinndd.storage.writing import write_arrays
 
@@ -20,6 +23,9 @@ CACHE = "PINNDD_CACHE"
 
 LEAST_SECONDS = 1.0
 """What took less to compute is not kept."""
+
+PATIENCE = 3600.0
+"""Seconds to wait for a process that computes the same."""
 
 _KEY = "__key__"
 _OURS = re.compile(r"[0-9a-f]{64}\.npz|\.[0-9a-f]{64}\.npz\..*\.tmp")
@@ -57,7 +63,8 @@ def remembered(
     """Return what was computed before under a key, or compute it and keep it.
 
     What is read is bit for bit what was computed. A file that is damaged or holds something else is computed anew and replaced.
-    That nothing can be kept is no error. Two processes may compute the same at the same time; the later file replaces the other.
+    That nothing can be kept is no error. Of several processes that need the same one computes it, and the others wait for its file;
+    where files cannot be locked, each computes it, and the later file replaces the other.
 
     Args:
         key: SHA-256 of all that the result depends on, in hexadecimal digits.
@@ -70,11 +77,32 @@ def remembered(
     found = None if file is None else _read(file, key, shapes)
     if found is not None and possible(found):
         return found
-    start = time.perf_counter()
-    computed = compute()
-    if file is not None and time.perf_counter() - start >= LEAST_SECONDS:
-        _write(file, key, computed)
+    if file is None:
+        return compute()
+    with _computing_alone(file) as waited:
+        found = _read(file, key, shapes) if waited else None
+        if found is not None and possible(found):
+            return found
+        start = time.perf_counter()
+        computed = compute()
+        if time.perf_counter() - start >= LEAST_SECONDS:
+            _write(file, key, computed)
     return computed
+
+
+@contextmanager
+def _computing_alone(file: Path) -> Iterator[bool]:
+    """Be the one process that computes what belongs into a file, and tell whether another one did before."""
+    with ExitStack() as held:
+        waited = False
+        with suppress(LockedError):  # where nothing can be locked, nothing can be kept
+            try:
+                held.enter_context(writing_alone("cache", file))
+            except InUseError:
+                waited = True
+                tell("another process computes the same: waiting", 0, 1)
+                held.enter_context(writing_alone("cache", file, PATIENCE))
+        yield waited
 
 
 def _read(file: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Arrays | None:

@@ -12,7 +12,6 @@ alone. One thread computes a solution, here and there, so that the numbers are t
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -28,7 +27,7 @@ from torch import Tensor
 from pinndd.pinn.declare.loading import MODULE, SOURCE, PDEModuleError, load_remembered
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, ModuleSource
 from pinndd.pinn.solving.telling import tell
-from pinndd.stopping import when_stopped
+from pinndd.stopping import ctrl_c_is_for_this_process, when_stopped
 
 PROCESSES = "PINNDD_PROCESSES"
 """Environment variable: how many processes compute true solutions. Default: the processors that this process may use."""
@@ -144,7 +143,7 @@ def _elsewhere(pde: PDE, solve: Solve, values: BoundaryValues, first: int, proce
         sent = [cloudpickle.dumps((solve, _one(values, k))) for k in range(first, count)]
     except Exception:  # whatever a user's family raises that cannot be sent
         return None
-    with _ctrl_c_is_for_this_process():
+    with ctrl_c_is_for_this_process():
         executor = get_reusable_executor(
             min(processes, len(sent)), timeout=_IDLE, env=dict.fromkeys(_THREADS, "1"), kill_workers=True
         )
@@ -175,19 +174,6 @@ def _kill(executor: Any) -> None:
     """End the processes of an executor at once."""
     for process in list((executor._processes or {}).values()):
         process.kill()
-
-
-@contextmanager
-def _ctrl_c_is_for_this_process() -> Iterator[None]:
-    """Processes that are started in here do not see Ctrl-C, which a terminal sends to all; this one ends them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _solve_here(source: ModuleSource, folder: str, sent: bytes) -> Array | None:

@@ -28,7 +28,10 @@ FORMAT = 1
 _DIGITS = 5
 _SIZES = ["learner", "method", "points", "shift", "distilled_with"]
 _STORED = [name for name in SUMMARY_COLUMNS if name not in ("pde", "protocol", *UNSTORED)]
-_LOCAL = {"--out": 1, "--results": 1, "--jobs": 1, "--resume": 0, "--overwrite": 0}
+_LOCAL = {
+    **dict.fromkeys(("--out", "--results", "--jobs", "--scheduler", "--cell", "--of"), 1),
+    **dict.fromkeys(("--resume", "--overwrite"), 0),
+}
 """Options that say where a run was kept, not what it computed, with the number of their values."""
 
 
@@ -148,14 +151,19 @@ def load_benchmark(path: Path) -> list[BenchmarkRun]:
         reading.fail(f"is damaged ({type(error).__name__}: {error})", error)
 
 
-def record(folder: RunFolder, path: Path) -> list[BenchmarkRun]:
+def record(folder: RunFolder, path: Path, machine: Mapping[str, Any] | None = None) -> list[BenchmarkRun]:
     """Put all finished protocols of a run into the results file ``path``, in place of what it held of them.
+
+    Args:
+        folder: of the run.
+        path: of the results file.
+        machine: that ran them, as `hardware` describes it (None: this one).
 
     Raises:
         BenchmarkFileError: the file is damaged.
     """
     config = folder.config
-    machine = hardware(str(config.settings.get("device", "cpu")))
+    machine = machine or hardware(str(config.settings.get("device", "cpu")))
     new = [BenchmarkRun.of(config, outcome, machine) for outcome in folder.outcomes()]
     names = {(r.pde, r.protocol) for r in new}
     runs = [r for r in load_benchmark(path) if (r.pde, r.protocol) not in names] + new

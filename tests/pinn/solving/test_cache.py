@@ -96,6 +96,32 @@ def test_what_is_read_is_bit_for_bit_what_was_computed(folder):
     assert [p.name for p in folder.iterdir()] == [f"{KEY}.npz"]
 
 
+TWICE = f"""
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from pinndd.pinn.solving import cache
+cache.LEAST_SECONDS = 0.0
+here = Path(sys.argv[1])
+def compute():
+    (here / f"computing-{{os.getpid()}}").touch()
+    while len(list(here.glob("up-*"))) < 2:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    return {{"u": np.full((2, 3), 1 / 3)}}
+(here / f"up-{{os.getpid()}}").touch()
+print(cache.remembered("{KEY}", compute, {SHAPES})["u"].tobytes().hex())
+"""
+
+
+def test_two_processes_that_need_the_same_compute_it_once(folder, tmp_path):
+    """The second has begun while the first computes."""
+    both = [subprocess.Popen([sys.executable, "-c", TWICE, str(tmp_path)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert {process.communicate(timeout=30)[0].strip() for process in both} == {np.full((2, 3), 1 / 3).tobytes().hex()}
+    assert len(list(tmp_path.glob("computing-*"))) == 1
+    assert [path.name for path in folder.iterdir()] == [f"{KEY}.npz"]
+
+
 def test_another_key_is_computed(folder):
     compute = Counted()
     for key in (KEY, KEY[::-1]):
@@ -108,7 +134,7 @@ def test_what_took_less_than_a_second_is_not_kept(folder, monkeypatch):
     monkeypatch.setenv(CACHE, str(folder))
     assert cache.LEAST_SECONDS == 1
     remembered(KEY, Counted(), SHAPES)
-    assert not folder.exists()
+    assert not list(folder.iterdir())
 
 
 def test_a_file_with_any_byte_damaged_or_cut_anywhere_is_never_believed(folder):

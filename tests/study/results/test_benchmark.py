@@ -88,6 +88,8 @@ def test_the_file_names_no_machine_and_no_folder(folder, tmp_path):
         ("pinndd study heat --out 'my runs/heat' --seeds 5 --resume", "pinndd study heat --seeds 5"),
         ("pinndd study /home/me/fin.py --results=r --quick --overwrite", "pinndd study fin.py --quick"),
         ("pinndd study heat burgers --jobs 2", "pinndd study heat burgers"),
+        ("pinndd study heat burgers --scheduler tcp://10.0.0.1:8786", "pinndd study heat burgers"),
+        ("pinndd study heat burgers --cell 1 --of 2", "pinndd study heat burgers"),
     ],
 )
 def test_commands_without_folders(typed, kept):

@@ -1,0 +1,143 @@
+"""A cell: the study of one PDE, as a function from a plain specification to a run folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pinndd import __version__
+from pinndd.collecting import collect_no_more
+from pinndd.pinn.declare.loading import MODULE, SOURCE, load_remembered
+from pinndd.pinn.solving.parts import PROCESSES
+from pinndd.study.results.run_config import hardware
+from pinndd.study.results.run_folder import RunFolder
+from pinndd.study.run import run_study
+from pinndd.surroundings import settle
+from pinndd.terminal.errors import in_words, report, show_traceback_if_asked, warnings_in_lines
+from pinndd.terminal.progress import ProgressBars
+from pinndd.terminal.settings import Options, protocol_settings, study_settings
+from pinndd.terminal.studying import show
+
+
+class StudyCell(msgspec.Struct, frozen=True):
+    """All that the study of one PDE depends on, as plain values.
+
+    Attributes:
+        pde: its name.
+        module, checksum: where it is declared, see `pinndd.pinn.declare.pde.ModuleSource`.
+        protocols: that were asked for.
+        options: that were given, by name.
+        folder: of the run.
+        log: file for what it prints.
+        resume, overwrite: what becomes of a run that is there.
+        command: how to repeat it.
+        asked: who asked for it and when. What was asked for at the same time is the same cell, begun again.
+        version: of the package that asks.
+    """
+
+    pde: str
+    module: str
+    checksum: str
+    protocols: list[str]
+    options: dict[str, Any]
+    folder: str
+    log: str
+    resume: bool
+    overwrite: bool
+    command: str
+    asked: str
+    version: str = __version__
+
+    @property
+    def json(self) -> str:
+        """The cell as a text."""
+        return msgspec.json.encode(self).decode()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How a cell ended.
+
+    Attributes:
+        failure: empty if it did not fail.
+        seconds: that it took.
+        machine: see `pinndd.study.results.run_config.hardware`.
+    """
+
+    failure: str
+    seconds: float
+    machine: dict[str, Any] = {}
+
+    @property
+    def json(self) -> str:
+        """The answer as a text."""
+        return msgspec.json.encode(self).decode()
+
+
+def run_on_worker(specification: str) -> str:
+    """Run a cell in a process that computes cells, and keep what it prints in its log.
+
+    Args:
+        specification: of a `StudyCell`.
+
+    Returns:
+        An `Answer`.
+    """
+    cell = msgspec.json.decode(specification, type=StudyCell)
+    settle()
+    collect_no_more()  # among all that was imported
+    # workers are started for every processor
+    os.environ.setdefault(PROCESSES, "1")
+    log = Path(cell.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # the worker that had begun is dead
+    again = log.exists() and log.read_text(encoding="utf-8", errors="replace").startswith(f"{cell.asked}\n")
+    with log.open("a" if again else "w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+        print("begun again" if again else cell.asked)
+        with warnings_in_lines():
+            return run_cell(cell, again=again).json
+
+
+def run_cell(cell: StudyCell, *, again: bool = False) -> Answer:
+    """Run a cell in this process.
+
+    Args:
+        cell: which one.
+        again: go on with what it has begun.
+    """
+    since = time.monotonic()
+    try:
+        machine = _study(cell, again)
+    except Exception as error:
+        failure = in_words(error)
+        show_traceback_if_asked()
+        report(failure)
+        return Answer(failure, time.monotonic() - since)
+    return Answer("", time.monotonic() - since, machine)
+
+
+def _study(cell: StudyCell, again: bool) -> dict[str, Any]:
+    if cell.version != __version__:
+        raise ValueError(f"this process has pinndd {__version__}, who asks has {cell.version}: install the same")
+    pde = load_remembered({"pde": cell.pde, MODULE: cell.module, SOURCE: cell.checksum}, None)
+    options = Options(**cell.options)
+    folder = RunFolder(Path(cell.folder))
+    go_on = folder.holds_run and (cell.resume or again)
+    with ProgressBars() as bars:
+        run_study(
+            pde,
+            folder.path,
+            protocols=cell.protocols,
+            sizes=protocol_settings(pde, cell.protocols, options),
+            settings=study_settings(pde, options),
+            progress=bars,
+            resume=go_on,
+            overwrite=cell.overwrite and not go_on,
+            command=cell.command,
+        )
+    show(folder.outcomes(), dict(folder.config.skipped), folder.path)
+    return hardware(options.device or "cpu")

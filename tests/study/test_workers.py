@@ -1,0 +1,218 @@
+"""Cells on the workers of a real cluster: killed, failing, too heavy; equal to a serial run; and clusters that will not do."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import cloudpickle
+import psutil
+import pytest
+import torch
+
+import pinndd
+import pinndd.study.run
+from pinndd.pinn.solving.parts import PROCESSES
+from pinndd.study import workers
+from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.table import as_table
+from pinndd.study.workers import GPU, Cell, ClusterError, local_workers, run_cells, workers_of
+from pinndd.terminal import studying_many
+from pinndd.terminal.cells import run_on_worker
+from pinndd.terminal.settings import Options
+from pinndd.terminal.studying_many import Place, study_many
+
+ROOT = str(Path(pinndd.__file__).parent.parent)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers, which get functions of this file by value."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    with local_workers(2, {}, {"PYTHONPATH": ROOT, PROCESSES: "3"}, dashboard=False) as client:
+        yield client
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+def module(folder, name):
+    path = folder / f"{name}.py"
+    path.write_text(
+        textwrap.dedent(
+            f"""
+            import deepxde as dde
+            import torch
+            from pinndd import PDE, Dirichlet, families
+
+            pde = PDE(
+                name="{name}",
+                domain=dde.geometry.Rectangle([0, 0], [1, 1]),
+                residual=lambda x, u: dde.grad.jacobian(u, x, i=0, j=0),
+                conditions=[Dirichlet("left", at={{"x": 0}}, values=families.Sine())],
+                reference=lambda values, points: torch.zeros((len(values), points.shape[0])),
+            )
+            """
+        )
+    )
+    return str(path)
+
+
+def protocol(pde, name, size, settings, progress, allowance, marker=None):
+    """A protocol whose numbers come from a decomposition; with a ``marker``, the worker dies once in the middle of the PDE ``two``."""
+    if pde.name == "broken":
+        raise ArithmeticError("the iteration of the reference does not converge")
+    if marker and pde.name == "two" and name == "retrain" and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    generator = torch.Generator().manual_seed(len(pde.name + name))
+    errors = torch.linalg.svdvals(torch.randn(60, 60, generator=generator, dtype=torch.float64)) + 1
+    common = {"pde": pde.name, "protocol": name, "learner": "ridge", "points": 64, "boundary_points": 30, "shift": "none"}
+    rows = [
+        {**common, "method": m, "seed": 0, "episode": e, "error": float(errors[e + k]), "seconds": 0.01, "distilled_with": "ridge" * k}
+        for k, m in enumerate(("sobol", "distilled"))
+        for e in range(3)
+    ]
+    return Outcome(name, as_table(rows), [], "sobol", None, [], [1.0], [])
+
+
+def no_picture(*arguments):
+    return []
+
+
+def small_run(specification, marker):
+    """What a worker does, with that protocol and without pictures."""
+    pinndd.study.run.run_protocol = partial(protocol, marker=marker)
+    pinndd.study.run.draw_gallery = pinndd.study.run.draw_together = no_picture
+    return run_on_worker(specification)
+
+
+def study(modules, out, place, **options):
+    study_many(modules, None, out, Options(seed=0, device="cpu", **options), False, False, place, out)
+
+
+def test_a_killed_worker_and_a_failing_cell_change_nothing_for_the_others(cluster, tmp_path, monkeypatch, capsys):
+    """The benchmark file is that of a serial run, bit for bit."""
+    monkeypatch.chdir(tmp_path)
+    modules = [module(tmp_path, name) for name in ("one", "broken", "two")]
+    monkeypatch.setattr(pinndd.study.run, "run_protocol", protocol)
+    monkeypatch.setattr(pinndd.study.run, "draw_gallery", no_picture)
+    monkeypatch.setattr(pinndd.study.run, "draw_together", no_picture)
+    with pytest.raises(studying_many.typer.Exit):
+        study(modules, tmp_path / "serial", Place(cell=1, of=1))
+    assert "broken: FAILED (the iteration of the reference does not converge) after" in capsys.readouterr().err
+
+    marker, before = tmp_path / "killed", cluster.run(os.getpid)
+    monkeypatch.setattr(studying_many, "run_on_worker", partial(small_run, marker=marker))
+    with pytest.raises(studying_many.typer.Exit) as ended:
+        study(modules, tmp_path / "parallel", Place(scheduler=cluster.scheduler.address))
+    said = capsys.readouterr().err
+    assert ended.value.exit_code == 1
+    assert marker.exists()
+    assert set(before.values()) != set(cluster.run(os.getpid).values())
+    assert f"broken: FAILED (the iteration of the reference does not converge; see {tmp_path}/parallel/broken.log)" in said
+    assert "1 of 3 studies failed" in said
+    assert "begun again" in (tmp_path / "parallel" / "two.log").read_text()
+    serial, parallel = (tmp_path / which / "benchmark.json" for which in ("serial", "parallel"))
+    assert serial.read_bytes() == parallel.read_bytes()
+    tables = [(tmp_path / which / "two" / "results.csv").read_bytes() for which in ("serial", "parallel")]
+    assert tables[0] == tables[1]
+
+
+def deadly(specification):
+    if specification == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ",".join(os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", PROCESSES))
+
+
+def test_what_dies_three_times_is_given_up_and_the_others_go_on(cluster):
+    begun, ended = [], {}
+    cells = [Cell(name, name) for name in ("deadly", "good", "better")]
+    run_cells(cluster, deadly, cells, {}, lambda cell: begun.append(cell.name), lambda how: ended.update({how.cell.name: how}))
+    assert begun == ["deadly", "good", "better"]
+    assert ended["deadly"].failure == "its worker died 3 times, as one does where memory is short"
+    assert {(ended[n].failure, ended[n].answer) for n in ("good", "better")} == {("", "1,1,3")}
+
+
+def test_an_exception_that_no_cell_foresees_is_told(cluster):
+    ended = []
+    run_cells(cluster, int, [Cell("odd", "odd"), Cell("even", "4")], {}, lambda cell: None, ended.append)
+    found = {how.cell.name: (how.failure, how.answer) for how in ended}
+    assert found["odd"][0].startswith("ValueError: invalid literal")
+    assert found["even"] == ("", "4")
+
+
+@contextmanager
+def connected(cluster, folder, resources=None):
+    with workers_of(cluster.scheduler.address, resources or {}, folder) as client:
+        yield client
+
+
+def test_workers_that_will_not_do_are_refused_before_any_work(cluster, tmp_path, monkeypatch):
+    with connected(cluster, tmp_path) as client:
+        assert client.nthreads()
+    with pytest.raises(ClusterError, match=r"does not see the folder .*nowhere"), connected(cluster, tmp_path / "nowhere"):
+        pass
+    with pytest.raises(ClusterError, match=r"no worker has a GPU=1: start .* GPU=1"), connected(cluster, tmp_path, GPU):
+        pass
+    monkeypatch.setattr(workers, "__version__", "9.9.9")
+    with pytest.raises(ClusterError, match=rf"has pinndd {pinndd.__version__}, this is 9\.9\.9"), connected(cluster, tmp_path):
+        pass
+    many = SimpleNamespace(nthreads=lambda: {"tcp://10.0.0.1:4": 4})
+    with pytest.raises(ClusterError, match=r"tcp://10\.0\.0\.1:4 has 4 threads.*--nthreads 1"):
+        workers._require_able(many, "tcp://10.0.0.1:8786", {}, tmp_path)
+
+
+def test_a_cell_of_another_version_fails():
+    cell = studying_many.StudyCell("heat", "heat", "", [], {}, "x", "x.log", False, False, "pinndd study heat", "me", "9.9.9")
+    assert "who asks has 9.9.9" in studying_many.run_cell(cell).failure
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("tcp://127.0.0.1:1", "no scheduler answers there within 0.2 seconds"), ("here", "expected an address such as")],
+)
+def test_a_scheduler_that_does_not_answer(address, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "ANSWER", 0.2)
+    with pytest.raises(ClusterError, match=f"--scheduler {address}: {said}"), workers_of(address, {}, tmp_path):
+        pass
+
+
+STOPPED = """
+import time
+from pinndd.stopping import end_if_asked, heed_signals
+from pinndd.study import workers
+from pinndd.terminal.errors import working
+heed_signals()
+def sleep(text):
+    time.sleep(60)
+try:
+    with working("the rest is kept"), workers.local_workers(2, {}, {}, dashboard=False) as client:
+        cells = [workers.Cell(name, name) for name in ("one", "two")]
+        workers.run_cells(client, sleep, cells, {}, lambda cell: print("begun", cell.name, flush=True), print)
+except BaseException:
+    end_if_asked()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent another way there")
+def test_ctrl_c_leaves_no_process():
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while (line := process.stdout.readline()) != "begun two\n":
+        assert line
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    since = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - since < 1.5
+    assert process.returncode == 130
+    assert said == "pinndd: stopped; the rest is kept\n"
+    _, alive = psutil.wait_procs(children, timeout=2)
+    assert alive == []
