@@ -399,14 +399,16 @@ def test_the_results_file_of_a_checkout(tmp_path, monkeypatch):
     assert studying_many.results_file(None, Path("r"), Options()) == Path("r/benchmark.json")
 
 
-def test_shares_of_several_studies_write_into_one_results_file(run, quick_protocols, tmp_path):
-    asked = ["study", "burgers", "heat", "poisson", "--quick", "--of", "2"]
+def test_shares_of_several_studies_write_into_one_results_file(run, quick_protocols, tmp_path, monkeypatch):
+    for draw in ("draw_gallery", "draw_together"):
+        monkeypatch.setattr(pinndd.study.run, draw, lambda *arguments: [])
+    asked = ["study", "advection", "heat", "poisson", "--quick", "--protocol", "retrain", "--of", "2"]
     assert run(*asked, "--cell", "1").code == 0
-    assert {r.pde for r in load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")} == {"burgers", "poisson"}
+    assert {r.pde for r in load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")} == {"advection", "poisson"}
     assert run(*asked, "--cell", "2").code == 0
     found = load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")
-    assert {r.pde for r in found} == {"burgers", "heat", "poisson"}
-    assert {r.command for r in found if r.pde == "heat"} == {"pinndd study heat --seed 0 --device cpu --quick"}
+    assert {r.pde for r in found} == {"advection", "heat", "poisson"}
+    assert {r.command for r in found if r.pde == "heat"} == {"pinndd study heat --protocol retrain --seed 0 --device cpu --quick"}
     refused(run(*asked, "--cell", "2"), "runs/all/heat", "--resume")
 
 
