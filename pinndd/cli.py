@@ -73,9 +73,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    pass
+    if os.environ.get("TORCHELASTIC_RUN_ID") and context.invoked_subcommand != "distill":
+        raise _USAGE_ERROR(f"torchrun splits one distillation: start 'pinndd {context.invoked_subcommand}' without it")
 
 
 @app.command("list", epilog="Example: pinndd list heat")

@@ -17,6 +17,7 @@ from pinndd.checkpoint import Checkpoint, CheckpointError, require_checkpoint
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
+from pinndd.processes import processes, same_everywhere, split
 from pinndd.projected_adam import AdamStep, adam_step
 from pinndd.schedules import half_cosine
 from pinndd.stopping import at_forced_stop
@@ -108,6 +109,9 @@ def distill(
     Every step draws a batch of episodes, asks ``hypergradient`` for the gradient, takes an Adam step in the free parameters and
     projects. The set with the lowest risk on ``validation`` is kept.
 
+    Where `torch.distributed` is initialised, as by `torchrun`, every process calls this with the same arguments and takes its share of
+    the episodes; all return the result of one process, up to rounding, and the first alone writes the checkpoint.
+
     Args:
         problem: learner, task, distance and risk.
         data: where to start.
@@ -122,6 +126,9 @@ def distill(
         DivergedError: the risk, its gradient or a step is not finite, or no validation risk was; the best set is on the exception.
         CheckpointError: the checkpoint is damaged or was written under other settings.
         LockedError: another process writes to the checkpoint.
+        LostProcessError: of several processes one has ended; the first keeps the last whole step.
+        TypeError: the estimator, the risk or the episodes cannot be split over several processes.
+        ValueError: there are more processes than episodes.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
 
     Examples:
@@ -150,7 +157,7 @@ def distill(
         True
     """
     loop = _Loop(problem, data, hypergradient, validation, settings or OuterSettings(), checkpoint)
-    with writing_alone("checkpoint", checkpoint):
+    with writing_alone("checkpoint", checkpoint if loop.writes else None):
         if resume and checkpoint is not None and checkpoint.exists():
             loop.restore()
         return loop.run(progress)
@@ -213,11 +220,13 @@ class _Loop:
         settings: OuterSettings,
         checkpoint: Path | None,
     ) -> None:
-        self.problem, self.data, self.hypergradient = problem, data, hypergradient
-        self.validation, self.settings, self.checkpoint = validation, settings, checkpoint
+        self.problem, self.hypergradient, self.validation = split(problem, hypergradient, validation, settings.batch)
+        self.data, self.settings, self.checkpoint = data, settings, checkpoint
+        self.writes = processes()[0] == 0
         free = {n: data.constraints[n].to_free(data[n]).detach().clone() for n in data.learnable}
         if not free:
             raise ValueError("the data has no learnable field: nothing to distill")
+        same_everywhere(list(free.values()))
         zero = {n: torch.zeros_like(v) for n, v in free.items()}
         self.state = _State(0, free, zero, zero, free, torch.Generator().manual_seed(settings.seed).get_state())
         self.elapsed = 0.0
@@ -307,7 +316,7 @@ class _Loop:
         return {"settings": settings, "shapes": shapes, "header": header}
 
     def _save(self) -> None:
-        if self.checkpoint is None:
+        if self.checkpoint is None or not self.writes:
             return
         state = self.state
         history = [_Look(**row) for row in state.history]  # type: ignore[arg-type]
@@ -342,6 +351,8 @@ class _Loop:
         except (ValueError, RuntimeError) as error:
             said = f"checkpoint {self.checkpoint} holds no state of this run ({error}): delete it to start anew"
             raise CheckpointError(said) from error
+        # a process may not see the file that the first wrote a moment ago
+        same_everywhere([*state.free.values(), *state.first.values(), *state.second.values()])
         self.state = state
         self.elapsed = state.history[-1]["seconds"] if state.history else 0.0
 

@@ -19,6 +19,16 @@ Fitted = Any
 """A batch of trained models; each learner defines its own, and the task knows how to ask it."""
 
 
+def place_in_batch(episodes: Episodes) -> tuple[int, int]:
+    """Return the number of the first of some episodes in the batch that was drawn, and how many that has, as their initial weights
+    depend on both.
+
+    Where several processes share a batch, episodes say so by attributes ``place`` and ``drawn``; without, they are the whole of it.
+    """
+    place = getattr(episodes, "place", 0)
+    return place, getattr(episodes, "drawn", None) or place + len(episodes)
+
+
 class Learner(Protocol):
     """Training: ``fit`` trains a batch of models, one per episode, from scratch.
 

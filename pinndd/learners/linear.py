@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.learners.ridge import ridge_solve
-from pinndd.problem import Episodes
+from pinndd.problem import Episodes, place_in_batch
 
 Features = Callable[[Tensor], Tensor]
 """Maps inputs ``(..., d)`` to features ``(..., F)``, differentiably."""
@@ -77,8 +77,9 @@ class LinearLearner(ABC):
         """Draw parameters of standard normal entries, ``(E, P)``, from ``episodes.seed``."""
         matrix, targets, _ = self.examples(data)
         generator = torch.Generator().manual_seed(episodes.seed)
-        shape = (len(episodes), matrix.shape[1] * targets.shape[1])
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(matrix)
+        place, drawn = place_in_batch(episodes)
+        whole = torch.randn((drawn, matrix.shape[1] * targets.shape[1]), generator=generator, dtype=torch.float64)
+        return whole[place : place + len(episodes)].to(matrix)
 
     def parameters(self, fitted: LinearModels) -> Tensor:
         """Return the trained parameters ``(E, P)``."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from pinndd.data import SyntheticData
-from pinndd.problem import Episodes
+from pinndd.problem import Episodes, place_in_batch
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Maps outputs ``(n, K)`` and targets ``(n, K)`` to the training loss of each example, ``(n,)``."""
@@ -74,7 +74,8 @@ class NetworkModel:
 
     def initial(self, episodes: Episodes, like: Tensor) -> Tensor:
         """Draw initial weights ``(E, P)``, on the device and in the dtype of ``like``, from the seed of the episodes."""
-        return self.draw(len(episodes), episodes.seed, like)
+        place, _ = place_in_batch(episodes)
+        return self.draw(place + len(episodes), episodes.seed, like)[place:]
 
     def draw(self, count: int, seed: int, like: Tensor) -> Tensor:
         """Draw initial weights of ``count`` networks, ``(count, P)``, on the device and in the dtype of ``like``."""

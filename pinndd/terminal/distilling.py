@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError, require_resumable
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
+from pinndd.processes import LostProcessError
 from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
@@ -27,6 +29,7 @@ from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_use_of_device, study_settings
+from pinndd.terminal.several import joined
 from pinndd.terminal.tables import plain_table
 
 USUAL = "retrain"
@@ -37,32 +40,38 @@ def distill_one(
     module: str, protocol: str | None, out: Path | None, options: Options, resume: bool, overwrite: bool
 ) -> None:
     """Distill one set, save it, and say how good it is on validation conditions."""
-    with checking_input():
-        pde = load_pde(module)
-        if protocol == "all":
-            raise ValueError(f"--protocol all: a set belongs to one protocol; expected {', '.join(NAMES)}")
-        (name,) = named_protocols(protocol, options, [USUAL])
-        chosen = protocol_named(name)
-        settings = study_settings(pde, options)
-        require_use_of_device(options, [name])
-        study = chosen.open(pde, protocol_settings(pde, [name], options)[name], settings)
-        if len(study.sizes) > 1:
-            raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")
-        path = out or Path(f"{pde.name}-{name}.npz")
-        checkpoint = path.with_suffix(".checkpoint.npz")
-        require_free(path, checkpoint, resume=resume, overwrite=overwrite)
-
-    with writing_to("--out", path):
+    with ExitStack() as held:
         with checking_input():
-            require_free(path, checkpoint, resume=resume, overwrite=overwrite)
-            if overwrite:
-                checkpoint.unlink(missing_ok=True)
-            if checkpoint.exists():
-                require_resumable(checkpoint, study.header(settings.seed))
-        _distill(chosen, study, path, checkpoint, resume)
+            options, writes = held.enter_context(joined(options))
+            pde = load_pde(module)
+            if protocol == "all":
+                raise ValueError(f"--protocol all: a set belongs to one protocol; expected {', '.join(NAMES)}")
+            (name,) = named_protocols(protocol, options, [USUAL])
+            chosen = protocol_named(name)
+            settings = study_settings(pde, options)
+            require_use_of_device(options, [name])
+            study = chosen.open(pde, protocol_settings(pde, [name], options)[name], settings)
+            if len(study.sizes) > 1:
+                raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")
+            path = out or Path(f"{pde.name}-{name}.npz")
+            checkpoint = path.with_suffix(".checkpoint.npz")
+            if writes:
+                require_free(path, checkpoint, resume=resume, overwrite=overwrite)
+
+        held.enter_context(writing_to("--out", path if writes else None))
+        if writes:
+            with checking_input():
+                require_free(path, checkpoint, resume=resume, overwrite=overwrite)
+                if overwrite:
+                    checkpoint.unlink(missing_ok=True)
+                if checkpoint.exists():
+                    require_resumable(checkpoint, study.header(settings.seed))
+        _distill(chosen, study, path, checkpoint, resume, writes)
 
 
-def _distill(chosen: Protocol[Any], study: Study[Any], path: Path, checkpoint: Path, resume: bool) -> None:
+def _distill(
+    chosen: Protocol[Any], study: Study[Any], path: Path, checkpoint: Path, resume: bool, writes: bool = True
+) -> None:
     pde, settings = study.pde, study.settings
 
     def hint() -> str:
@@ -73,9 +82,15 @@ def _distill(chosen: Protocol[Any], study: Study[Any], path: Path, checkpoint: P
     with working(hint), ProgressBars() as bars:
         try:
             bench, found = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
+        except LostProcessError as error:
+            raise RuntimeError(f"{error}; {hint()}") from error
         except DivergedError as error:
+            if not writes:
+                raise
             error.best.save(path)
             raise RuntimeError(f"{error} (it is saved as {path}, which says that it diverged)") from error
+        if not writes:
+            return
         data = found.data
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []

@@ -87,7 +87,7 @@ class MLPModel:
 
     def initial(self, episodes: BoundaryEpisodes, like: Tensor) -> Tensor:
         """Draw initial weights ``(E, P)``, independent for every episode, from the seed of the batch and its place in it."""
-        seeds = [episodes.seed * _SEED_STRIDE + k for k in range(len(episodes))]
+        seeds = [episodes.seed * _SEED_STRIDE + episodes.place + k for k in range(len(episodes))]
         return self.network.initial(seeds, device=like.device, dtype=like.dtype)
 
     def prepare(self, data: SyntheticData, episodes: BoundaryEpisodes) -> Prepared:

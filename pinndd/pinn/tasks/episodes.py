@@ -33,6 +33,10 @@ class Draws(Protocol):
     def seed(self) -> int:
         """Of the network's initial weights or random features, shared by the batch."""
 
+    @property
+    def place(self) -> int:
+        """Number of the first in the batch that was drawn: every episode has initial weights of its own."""
+
     def __len__(self) -> int: ...
 
 
@@ -43,10 +47,12 @@ class Trainings:
     Attributes:
         values: the boundary conditions.
         seed: of the network.
+        place: see `Draws`.
     """
 
     values: ConditionValues
     seed: int
+    place: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,6 +70,7 @@ class BoundaryEpisodes:
         slope: the gradient of the solution, ``(B, Q, outputs, d)``, where the distance needs it.
         truth_error: estimated relative error of the solution, ``(B,)``, where it is not that of a reference.
         scale: in which units answers are compared with the truth (None: as they are).
+        place: number of the first in the batch that was drawn, of which these are a part.
     """
 
     values: BoundaryValues
@@ -73,9 +80,14 @@ class BoundaryEpisodes:
     slope: Tensor | None = None
     scale: AnswerScale | None = None
     truth_error: Tensor | None = None
+    place: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def part(self, first: int, count: int) -> BoundaryEpisodes:
+        """Return ``count`` episodes from number ``first`` on, with the initial weights that they have in the whole batch."""
+        return replace(self[first : first + count], place=self.place + first)
 
     def __getitem__(self, index: Tensor | slice) -> BoundaryEpisodes:
         return replace(

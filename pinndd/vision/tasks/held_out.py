@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,14 +17,29 @@ class Queries:
         inputs: ``(E, Q, *shape)``.
         targets: the true answers, ``(E, Q, K)``.
         seed: of what a learner or a criterion draws for itself, such as initial weights.
+        place: number of the first in the batch that was drawn, of which these are a part.
+        drawn: episodes of that batch (None: these).
     """
 
     inputs: Tensor
     targets: Tensor
     seed: int = 0
+    place: int = 0
+    drawn: int | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def part(self, first: int, count: int) -> Queries:
+        """Return ``count`` episodes from number ``first`` on, with the initial weights that they have in the whole batch."""
+        mine = slice(first, first + count)
+        return replace(
+            self,
+            inputs=self.inputs[mine],
+            targets=self.targets[mine],
+            place=self.place + first,
+            drawn=len(self) if self.drawn is None else self.drawn,
+        )
 
 
 @dataclass(frozen=True)
