@@ -143,7 +143,7 @@ class SummedGradient:
         flat = torch.cat([value.to(widest).flatten() for value in gradient.values()])
         with _together():
             dist.all_reduce(flat)
-        parts = flat.split([value.numel() for value in gradient.values()])
+        parts = torch.split(flat, [value.numel() for value in gradient.values()])
         return risk, {n: part.to(v.dtype).view_as(v) for (n, v), part in zip(gradient.items(), parts, strict=True)}
 
 
