@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pinndd.cli import main
+from pinndd.processes import processes
+from pinndd.terminal.settings import Options
+from pinndd.terminal.several import TORCHRUN, joined
+
 SCRIPT = Path(__file__).parent / "two_processes.py"
 
 
@@ -44,3 +49,22 @@ def test_what_cannot_be_split_is_refused(said):
 def test_the_first_alone_writes_and_hears_of_a_process_that_is_lost(said):
     assert said["written"] == [f"{name}-0.npz" for name in ("classification", "gauss-newton", "mlp-lm", "ridge")]
     assert "process 1 of 2 no longer hears from another one" in said["lost"]
+
+
+def test_torchrun_with_another_command_or_a_first_look_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setattr(sys, "argv", ["pinndd", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "torchrun splits one distillation: start 'pinndd list' without it" in capsys.readouterr().err
+    for name in TORCHRUN:
+        monkeypatch.setenv(name, "2" if name.endswith("SIZE") else "0")
+    with pytest.raises(ValueError, match="--quick stops by the clock"), joined(Options(quick=True)):
+        pass
+
+
+def test_without_torchrun_a_process_is_alone():
+    options = Options(quick=True)
+    with joined(options) as (mine, writes):
+        assert (mine, writes, processes()) == (options, True, (0, 1))
