@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from pinndd.pinn.solving.measured import Samples
     from pinndd.pinn.solving.solution import Solution
     from pinndd.problem import DistillationProblem
+    from pinndd.stated.parts import Parts
+    from pinndd.stated.task import StatedTask
     from pinndd.study.protocols.amortised import AmortisedSettings
     from pinndd.study.protocols.retrain import RetrainSettings
     from pinndd.study.protocols.sensors.settings import SensorSettings
     from pinndd.study.protocols.settings import StudySettings
     from pinndd.study.protocols.solved import SolvedSettings
     from pinndd.study.results.summary import summarise
+    from pinndd.study.run_task import run_task
     from pinndd.study.solving import solve
+    from pinndd.study.stated.engine import StatedSettings, distill_task
     from pinndd.study.verbs import distill_set, evaluate, run_study
 
 __all__ = [
@@ -47,6 +51,7 @@ __all__ = [
     "Neumann",
     "Operator",
     "OuterSettings",
+    "Parts",
     "Periodic",
     "Positive",
     "RetrainSettings",
@@ -56,15 +61,19 @@ __all__ = [
     "Simplex",
     "Solution",
     "SolvedSettings",
+    "StatedSettings",
+    "StatedTask",
     "StudySettings",
     "SyntheticData",
     "distill",
     "distill_set",
+    "distill_task",
     "evaluate",
     "families",
     "load_pde",
     "optimality",
     "run_study",
+    "run_task",
     "solutions_from",
     "solve",
     "summarise",
@@ -103,6 +112,11 @@ __getattr__ = importer(
         "AmortisedSettings": "pinndd.study.protocols.amortised",
         "SolvedSettings": "pinndd.study.protocols.solved",
         "SensorSettings": "pinndd.study.protocols.sensors.settings",
+        "Parts": "pinndd.stated.parts",
+        "StatedTask": "pinndd.stated.task",
+        "StatedSettings": "pinndd.study.stated.engine",
+        "distill_task": "pinndd.study.stated.engine",
+        "run_task": "pinndd.study.run_task",
         "Samples": "pinndd.pinn.solving.measured",
         "Solution": "pinndd.pinn.solving.solution",
         "solutions_from": "pinndd.pinn.declare.recorded",

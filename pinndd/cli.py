@@ -27,6 +27,8 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="A distilled set, an .npz file.")]
 PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packaged PDE, or path of your own module.")]
+Subject = Annotated[str, typer.Argument(metavar="PDE|TASK", help="Name of a packaged PDE or stated task, or path of your own module.")]
+Size = Annotated[int | None, typer.Option(metavar="N", help="Examples of the set of a stated task. Default: as its module says.")]
 ProtocolName = Annotated[
     str | None, typer.Option("--protocol", metavar="NAME", help=f"How a PINN meets a new condition: {', '.join(NAMES)}.")
 ]
@@ -84,7 +86,7 @@ def _root(
 def list_command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one in detail; a path works too.")] = None,
 ) -> None:
-    """List the packaged PDEs, or show one: its domain, conditions, families and shifts."""
+    """List the packaged PDEs and stated tasks, or show one: of a PDE its domain, conditions, families and shifts."""
     if name is None:
         from pinndd.terminal.listing import list_all
 
@@ -96,8 +98,8 @@ def list_command(
 
 
 @app.command(epilog="Example: pinndd check ./my_pde.py")
-def check(pde: PDEArgument) -> None:
-    """Tell what is wrong with a PDE module before any training."""
+def check(pde: Subject) -> None:
+    """Tell what is wrong with a module of a PDE, or of a stated task, before any training."""
     from pinndd.terminal.describing import check as run
 
     run(pde)
@@ -113,7 +115,7 @@ def body(pde: PDEArgument, points: Points = None, boundary_points: BoundaryPoint
 
 @app.command(epilog="Example: pinndd distill heat --points 64 --boundary-points 30 --out heat.npz")
 def distill(
-    pde: PDEArgument,
+    pde: Subject,
     protocol: ProtocolName = None,
     points: Points = None,
     boundary_points: BoundaryPoints = None,
@@ -124,6 +126,7 @@ def distill(
         str | None,
         typer.Option(metavar="M", help="Where to measure: M sensors on all conditions together (sensors: 18)."),
     ] = None,
+    size: Size = None,
     learner: Learner = None,
     distance: Distance = None,
     risk: Risk = None,
@@ -147,6 +150,7 @@ def distill(
         boundary_tuples=boundary_tuples,
         conditions=conditions,
         sensors=sensors,
+        size=size,
         distance=distance,
         risk=risk,
         seed=seed,
@@ -161,7 +165,11 @@ def distill(
 def study(
     pdes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PDE...", help="Names of packaged PDEs, or paths of your own modules.", show_default=False),
+        typer.Argument(
+            metavar="PDE|TASK...",
+            help="Names of packaged PDEs, or paths of your own modules; or one stated task.",
+            show_default=False,
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every packaged PDE: the benchmark.")] = False,
     protocol: ProtocolName = None,
@@ -174,6 +182,7 @@ def study(
         str | None,
         typer.Option(metavar="M,M,...", help="Study the placement of sensors instead, at these numbers of them (sensors: 18)."),
     ] = None,
+    size: Size = None,
     learner: Learner = None,
     distance: Distance = None,
     risk: Risk = None,
@@ -212,6 +221,9 @@ def study(
     quick: Quick = False,
     full: Annotated[bool, typer.Option("--full", help="Five seeds and every judge, DeepXDE included.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Repeat at other numbers of points.")] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Of a stated task: distill for the other tasks, distances and risks it names, too.")
+    ] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -236,6 +248,7 @@ def study(
         boundary_tuples=boundary_tuples,
         conditions=conditions,
         sensors=sensors,
+        size=size,
         distance=distance,
         risk=risk,
         seed=seed,
@@ -246,6 +259,7 @@ def study(
         curve=curve,
         quick=quick,
         full=full,
+        sensitivity=sensitivity,
     )
     if len(named) == 1 and scheduler is None and cell is None and of is None:
         if jobs is not None:

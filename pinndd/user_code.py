@@ -102,12 +102,12 @@ def user_line(trace: TracebackType | None) -> tuple[str, int, CodeType] | None:
 
 @lru_cache(maxsize=1024)
 def is_users(name: str) -> bool:
-    """Whether a source file is neither of this package (but for its PDE modules) nor installed nor Python's own."""
+    """Whether a source file is neither of this package (but for its modules of PDEs and tasks) nor installed nor Python's own."""
     if name.startswith("<"):
         return False
     path = Path(os.path.abspath(name))
     if path.is_relative_to(_PACKAGE):
-        return path.is_relative_to(_PACKAGE / "_pdes")
+        return any(path.is_relative_to(_PACKAGE / folder) for folder in ("_pdes", "_tasks"))
     return not any(path.is_relative_to(folder) for folder in _installed())
 
 

@@ -13,6 +13,7 @@ from pinndd.categorical import categorical_fields, draw_rows, most_likely, singl
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
+from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import Exact, LeaveOneOut, StraightThrough
 from pinndd.hypergradients.draws import generator_of
 from pinndd.integer_programme import NoSolutionError, integer_counts
@@ -20,7 +21,6 @@ from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 ROWS, CATEGORIES = 4, 3
 

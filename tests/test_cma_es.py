@@ -15,11 +15,11 @@ from pinndd.cma_es import cma_es
 from pinndd.constraints import Box, Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
+from pinndd.held_out import HeldOutPrediction
 from pinndd.learners.linear import LinearModels, LinearRidge
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 
 @dataclass

@@ -21,12 +21,12 @@ from pinndd.diagnostics import (
     vacuity,
 )
 from pinndd.distances import RelativeL2
+from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import Exact, Implicit
 from pinndd.learners.linear import LinearRidge, SoftmaxRegression, affine
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import CVaR, Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 GENERATOR = torch.Generator().manual_seed(2)
 POOL = torch.randn((60, 2), generator=GENERATOR, dtype=torch.float64)

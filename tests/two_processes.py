@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
+from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 from pinndd.constraints import Box, Fixed
 from pinndd.data import SyntheticData
@@ -30,7 +31,6 @@ from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import DistillationProblem
 from pinndd.processes import DistributedRisk, LostProcessError, SharedTask, SummedGradient, everyones, share_of
 from pinndd.risks import CVaR, GeometricMean, Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 RISKS = {"mean": Mean(), "cvar": CVaR(0.3), "geometric mean": GeometricMean()}
 BATCH = 5

@@ -148,6 +148,6 @@ def _chosen(pool_data: SyntheticData, index: Tensor) -> SyntheticData:
 
 
 def _training_loss(learner: Any, fitted: Any, pool_data: SyntheticData, episodes: Episodes) -> float | None:
-    if not hasattr(learner, "training_loss"):
+    if not (hasattr(learner, "training_loss") and hasattr(learner, "parameters")):
         return None
     return float(learner.training_loss(learner.parameters(fitted), pool_data, episodes).mean())

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.declare.pde import PDE, ModuleSource, pointwise_residual
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.solving.telling import Progress, quiet, telling
+from pinndd.stated.task import StatedTask
 from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
@@ -182,22 +184,34 @@ def _run_all(
                     mine = fitted_settings(name, settings, chosen)
                     outcome = run_protocol(pde, name, sizes[name], mine, progress, allowance)
             except DivergedError as error:
-                kept = folder.path / f"data-{name}-diverged.npz"
-                error.best.save(kept)
-                raise DivergedError(f"{error} (kept as {kept})", error.best) from error
+                raise kept(error, folder, name) from error
             folder.add(outcome)
         publish(pde, folder, drawn, progress)
 
 
-def publish(pde: PDE, folder: RunFolder, drawn: dict[str, list[Picture]], progress: Progress) -> None:
-    """Write the pictures of the protocols that are not ``drawn`` yet, the tables, and the report."""
+def kept(error: DivergedError, folder: RunFolder, name: str) -> DivergedError:
+    """Save the best set of an outer loop that diverged, and return the error that says where."""
+    path = folder.path / f"data-{name}-diverged.npz"
+    error.best.save(path)
+    return DivergedError(f"{error} (kept as {path})", error.best)
+
+
+def publish(
+    subject: PDE | StatedTask,
+    folder: RunFolder,
+    drawn: dict[str, list[Picture]],
+    progress: Progress,
+    further: Sequence[Picture] = (),
+) -> None:
+    """Write the pictures of the protocols that are not ``drawn`` yet, the tables, and the report with ``further`` pictures."""
     outcomes = folder.outcomes()
     folder.write_tables(outcomes)
     for outcome in outcomes:
         if outcome.protocol not in drawn:
             progress(f"{outcome.protocol}: drawing", 0, 1, None)
-            drawn[outcome.protocol] = draw_gallery(pde, [outcome], folder.figures)
+            drawn[outcome.protocol] = draw_gallery(subject, [outcome], folder.figures)
             progress(f"{outcome.protocol}: drawing", 1, 1, None)
     pictures = [p for outcome in outcomes for p in drawn[outcome.protocol]]
     pictures += draw_together(outcomes, folder.figures)
-    write_report(pde, folder.config, outcomes, pictures, folder.path / "report.html")
+    pictures += further
+    write_report(subject, folder.config, outcomes, pictures, folder.path / "report.html")

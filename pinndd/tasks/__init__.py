@@ -7,11 +7,11 @@ from pinndd.lazy import importer
 if TYPE_CHECKING:
     from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
     from pinndd.bayesnet.tasks.diagnosis import Diagnosis
+    from pinndd.held_out import HeldOutPrediction
     from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
     from pinndd.pinn.tasks.zero_shot import ZeroShot
     from pinndd.vision.tasks.architecture_search import ArchitectureSearch
     from pinndd.vision.tasks.continual import ClassIncremental
-    from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 __all__ = [
     "ArchitectureSearch",
@@ -31,7 +31,7 @@ __getattr__ = importer(
         "ClassIncremental": "pinndd.vision.tasks.continual",
         "ConditionalMarginals": "pinndd.bayesnet.tasks.conditional_marginals",
         "Diagnosis": "pinndd.bayesnet.tasks.diagnosis",
-        "HeldOutPrediction": "pinndd.vision.tasks.held_out",
+        "HeldOutPrediction": "pinndd.held_out",
         "ZeroShot": "pinndd.pinn.tasks.zero_shot",
     },
 )

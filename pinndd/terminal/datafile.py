@@ -13,6 +13,7 @@ from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.sets.collocation import older_weights
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.stored import require_fits
+from pinndd.study.protocols.words import STATED
 from pinndd.terminal.errors import warn
 
 
@@ -23,6 +24,14 @@ class DataFile:
     data: SyntheticData
     pde: PDE
     protocol: str
+
+
+def is_of_task(path: Path) -> bool:
+    """Whether a file holds a set of a stated task; a file that cannot be read is of none."""
+    try:
+        return SyntheticData.load(path).header.get("protocol") == STATED
+    except (OSError, ValueError):
+        return False
 
 
 def open_data(path: Path, module: str | None) -> DataFile:

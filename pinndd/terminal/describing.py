@@ -13,11 +13,12 @@ from rich.table import Table
 
 from pinndd.pinn.checks.pde import check_pde
 from pinndd.pinn.declare.conditions import Operator, Periodic
-from pinndd.pinn.declare.loading import docstring_of, load_pde
+from pinndd.pinn.declare.loading import docstring_of, load_subject
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.families import Family, Fourier
 from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
+from pinndd.stated.task import StatedTask
 from pinndd.terminal.errors import BAD_INPUT, checking_input
 from pinndd.terminal.output import table_console
 from pinndd.terminal.progress import ProgressBars
@@ -39,7 +40,13 @@ def list_one(name: str) -> None:
     from pinndd.study.run import choose_protocols
 
     with checking_input():
-        pde = load_pde(name)
+        pde = load_subject(name)
+    if isinstance(pde, StatedTask):
+        from pinndd.terminal.tasks import list_task
+
+        list_task(name, pde)
+        return
+    with checking_input():
         text = docstring_of(name)
         protocols, skipped = choose_protocols(pde, NAMES)
         about = kind(pde)
@@ -132,9 +139,14 @@ def _argument(value: object) -> str:
 def check(name: str) -> None:
     """Print what is wrong with a PDE module; exit with 2 if it cannot be used."""
     with checking_input():
-        pde = load_pde(name)
-        with ProgressBars():
-            findings = check_pde(pde)
+        pde = load_subject(name)
+    if isinstance(pde, StatedTask):
+        from pinndd.terminal.tasks import check_one
+
+        check_one(name, pde)
+        return
+    with checking_input(), ProgressBars():
+        findings = check_pde(pde)
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         table.add_row(_SIGNS[finding.level], finding.subject, finding.message)

@@ -7,14 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch.distributed as dist
 from rich.console import Console
 from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError, require_resumable
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import load_subject
 from pinndd.pinn.declare.pde import PDE
 from pinndd.processes import LostProcessError
+from pinndd.stated.task import StatedTask
 from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
@@ -43,7 +45,15 @@ def distill_one(
     with ExitStack() as held:
         with checking_input():
             options, writes = held.enter_context(joined(options))
-            pde = load_pde(module)
+            pde = load_subject(module)
+            if isinstance(pde, StatedTask) and dist.is_initialized():
+                raise ValueError(f"torchrun splits the distillation of a PDE, and {pde.name!r} is a stated task: start one process")
+        if isinstance(pde, StatedTask):
+            from pinndd.terminal.tasks import distill_one as distill_task
+
+            distill_task(pde, protocol, out, options, resume, overwrite)
+            return
+        with checking_input():
             if protocol == "all":
                 raise ValueError(f"--protocol all: a set belongs to one protocol; expected {', '.join(NAMES)}")
             (name,) = named_protocols(protocol, options, [USUAL])

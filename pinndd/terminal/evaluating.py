@@ -17,7 +17,7 @@ from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
-from pinndd.terminal.datafile import open_data
+from pinndd.terminal.datafile import is_of_task, open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
@@ -38,6 +38,11 @@ def evaluate(
     options: Options,
 ) -> None:
     """Evaluate a distilled set and print the errors, one line per shift."""
+    if is_of_task(path):
+        from pinndd.terminal.tasks import evaluate_set
+
+        evaluate_set(path, module, learner, shifts, solutions, out, options)
+        return
     with checking_input():
         file = open_data(path, module)
         protocol = protocol_named(file.protocol)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pinndd.pinn.files.scripts import FRAMEWORKS, require_script, write_script
 from pinndd.study.protocols import protocol_named
-from pinndd.terminal.datafile import open_data
+from pinndd.terminal.datafile import is_of_task, open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable, writing_to
 
@@ -18,6 +18,11 @@ CSV = "csv"
 
 def export(path: Path, module: str | None, to: str, out: Path | None, overwrite: bool) -> None:
     """Write a distilled set as CSV, or as a script with its points beside it."""
+    if is_of_task(path):
+        from pinndd.terminal.tasks import export_set
+
+        export_set(path, module, to, out, overwrite)
+        return
     with checking_input():
         if to != CSV and to not in FRAMEWORKS:
             raise ValueError(f"--to {to}: a set cannot be exported to that; expected {', '.join((CSV, *FRAMEWORKS))}")

@@ -31,6 +31,7 @@ class Options:
     boundary_tuples: int | None = None
     conditions: int | None = None
     sensors: str | None = None
+    size: int | None = None
     seeds: int | None = None
     test_conditions: int | None = None
     seed: int | None = None
@@ -43,6 +44,7 @@ class Options:
     curve: bool = False
     quick: bool = False
     full: bool = False
+    sensitivity: bool = False
 
     @property
     def own(self) -> dict[str, Any]:
@@ -138,6 +140,9 @@ def study_settings(pde: PDE, options: Options, *, here: bool = True) -> StudySet
     Raises:
         ValueError: options that exclude each other, or that do not fit this machine.
     """
+    if options.size is not None or options.sensitivity:
+        named = "--sensitivity" if options.size is None else f"--size {options.size}"
+        raise ValueError(f"{named}: it is for stated tasks, and {pde.name!r} is a PDE; its options of size are those of its protocols")
     if options.quick and options.full:
         raise ValueError("--quick and --full exclude each other: choose one")
     if options.no_judges and (options.judges or options.full):

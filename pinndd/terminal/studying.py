@@ -8,7 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered
+from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered, load_subject
+from pinndd.stated.task import StatedTask
+from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, record
 from pinndd.study.results.outcome import Outcome
@@ -45,7 +47,13 @@ def study(
 ) -> None:
     """Run a study and print what came out; with ``results``, also put it into the results file in that folder."""
     with checking_input():
-        pde = load_pde(module)
+        pde = load_subject(module)
+    if isinstance(pde, StatedTask):
+        from pinndd.terminal.tasks import study_one
+
+        study_one(pde, protocol, out, options, resume, overwrite, words_typed, results)
+        return
+    with checking_input():
         settings = study_settings(pde, options)
         path = out or Path("runs") / pde.name
         RunFolder(path).require_free(resume=resume, overwrite=overwrite)
@@ -85,6 +93,12 @@ def plot(path: Path, module: str | None = None) -> None:
     with checking_input():
         folder = RunFolder.open(path)
         config: RunConfig = folder.config
+    if list(config.protocols) == [STATED]:
+        from pinndd.terminal.tasks import plot_run
+
+        plot_run(folder, module)
+        return
+    with checking_input():
         stored = {"pde": config.pde, MODULE: config.module, SOURCE: config.source}
         pde = load_remembered(stored, folder.config_file) if module is None else load_pde(module)
         if pde.name != config.pde:

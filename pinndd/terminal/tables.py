@@ -9,7 +9,7 @@ from typing import Any
 from pandas import DataFrame
 from rich.table import Table
 
-from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols import words_of
 from pinndd.study.results import words
 from pinndd.study.results.selection import one_set_each, sizes_studied
 from pinndd.study.results.summary import comparisons, component_means
@@ -41,7 +41,7 @@ def comparison_table(summary: DataFrame) -> Table:
         summary: of one protocol.
     """
     rows = list(rows_of(comparisons(one_set_each(summary))))
-    sized = [protocol_named(rows[0].protocol).words.unit] if len(sizes_studied(summary)) > 1 else []
+    sized = [words_of(rows[0].protocol).unit] if len(sizes_studied(summary)) > 1 else []
     columns = ("trained by", *sized, "conditions", "distilled", "best baseline", "ratio (95 %)", "of dense (95 %)")
     return plain_table(columns, (_compared(row, bool(sized)) for row in rows), wrapped=("best baseline", "of dense (95 %)"))
 
@@ -59,13 +59,13 @@ def component_table(summary: DataFrame) -> Table | None:
     if not names:
         return None
     rows = list(rows_of(comparisons(one_set_each(summary))))
-    sized = [protocol_named(rows[0].protocol).words.unit] if len(sizes_studied(summary)) > 1 else []
+    sized = [words_of(rows[0].protocol).unit] if len(sizes_studied(summary)) > 1 else []
     return plain_table(
         ("trained by", *sized, "conditions", *(f"error of {name}" for name in names)),
         (
             [
                 row.learner,
-                *([str(protocol_named(row.protocol).words.total(row))] if sized else []),
+                *([str(words_of(row.protocol).total(row))] if sized else []),
                 words.shift_name(row.shift),
                 *(words.component_cell(row, column) for column in names.values()),
             ]
@@ -74,14 +74,15 @@ def component_table(summary: DataFrame) -> Table | None:
     )
 
 
-def error_table(summary: DataFrame) -> Table:
-    """Return one row per learner and shift: mean error with interval, median and seconds."""
-    columns = ("trained by", "conditions", "mean error", "95 %", "median", "models", "time of one")
+def error_table(summary: DataFrame, *, methods: bool = False) -> Table:
+    """Return one row per learner and shift: mean error with interval, median and seconds; with ``methods`` one per method."""
+    columns = ("trained by", *(["on"] if methods else []), "conditions", "mean error", "95 %", "median", "models", "time of one")
     return plain_table(
         columns,
         (
             (
                 row.learner,
+                *([row.method] if methods else []),
                 words.shift_name(row.shift),
                 words.percent(row.mean),
                 words.interval(row),
@@ -95,7 +96,7 @@ def error_table(summary: DataFrame) -> Table:
 
 
 def _compared(row: Any, sized: bool) -> list[str]:
-    size = [str(protocol_named(row.protocol).words.total(row))] if sized else []
+    size = [str(words_of(row.protocol).total(row))] if sized else []
     baseline = f"{words.percent(row.baseline_mean)} {row.baseline}" if row.baseline else ""
     colour = _COLOURS[row.state] if math.isfinite(row.mean) else "red"
     ratio = f"[{colour}]{words.ratio(row)}[/]"

@@ -13,13 +13,13 @@ from pinndd.categorical import single_flip
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import TotalVariation
+from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import SPSA, EvolutionStrategies, Exact, LeaveOneOut
 from pinndd.learners.black_box import BlackBox
 from pinndd.learners.scikit import ScikitClassifier
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 
 def hot(codes, size):

@@ -11,11 +11,11 @@ from torch import Tensor
 from pinndd.constraints import Box, Positive
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeH1, RelativeL2
+from pinndd.held_out import HeldOutPrediction, Queries
 from pinndd.hypergradients import Exact, Implicit
 from pinndd.learners.linear import LinearRidge, SoftmaxRegression, affine
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction, Queries
 
 GENERATOR = torch.Generator().manual_seed(4)
 INPUTS = torch.randn((5, 2), generator=GENERATOR, dtype=torch.float64)

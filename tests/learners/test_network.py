@@ -7,12 +7,12 @@ from torch import nn
 from pinndd.constraints import Box, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy, RelativeL2, ZeroOne
+from pinndd.held_out import HeldOutPrediction, Queries, one_hot
 from pinndd.hypergradients import CentralDifferences, UnrolledAdjoint
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel, cross_entropy, squared_error
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction, Queries, one_hot
 
 GENERATOR = torch.Generator().manual_seed(2)
 INPUTS = torch.randn((12, 3), generator=GENERATOR, dtype=torch.float64)

@@ -7,6 +7,7 @@ from torch import nn
 from pinndd.constraints import Box, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import Kendall
+from pinndd.held_out import Queries
 from pinndd.hypergradients import UnrolledAdjoint
 from pinndd.hypergradients.protocol import leaves
 from pinndd.learners.adam import Adam
@@ -15,7 +16,6 @@ from pinndd.learners.portfolio import Portfolio
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.vision.tasks.architecture_search import ArchitectureSearch
-from pinndd.vision.tasks.held_out import Queries
 
 
 def perceptron(width, activation=nn.Tanh):

@@ -11,6 +11,7 @@ from torch import Tensor
 from pinndd.constraints import Box, Fixed
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
+from pinndd.held_out import HeldOutPrediction
 from pinndd.learners.kernel_ridge import Kernel
 from pinndd.learners.linear import LinearRidge, SoftmaxRegression, affine
 from pinndd.matching import (
@@ -24,7 +25,6 @@ from pinndd.matching import (
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 GENERATOR = torch.Generator().manual_seed(8)
 POOL = torch.randn((40, 2), generator=GENERATOR, dtype=torch.float64)

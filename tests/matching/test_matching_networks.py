@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pinndd.constraints import Box
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy
+from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.learners.adam import Adam
 from pinndd.learners.linear import LinearRidge
 from pinndd.learners.network import NetworkModel
@@ -24,7 +25,6 @@ from pinndd.matching import (
 from pinndd.matching.minibatch import draw_batch
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
-from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 GENERATOR = torch.Generator().manual_seed(4)
 IMAGES = torch.randn((30, 1, 4, 4), generator=GENERATOR, dtype=torch.float64)

@@ -8,6 +8,7 @@ import torch
 from pinndd.constraints import Box
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
+from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import Exact
 from pinndd.learners.linear import LinearRidge
 from pinndd.outer_loop import OuterSettings
@@ -16,7 +17,6 @@ from pinndd.risks import CVaR, Mean
 from pinndd.study import sensitivity
 from pinndd.study.cross_table import START
 from pinndd.study.plots.style import WIDTH
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
-"""Load PDE modules: by name or path, or by what a file remembers of the module that it was made with."""
+"""Load modules of PDEs and of stated tasks: by name or path, or by what a file remembers of the module that it was made with."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import os
@@ -9,21 +10,24 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from pinndd.module_source import ModuleSource
 from pinndd.pinn.declare.dependencies import dependencies_of
 from pinndd.pinn.declare.modules import (
     PDEModuleError,
+    all_module_files,
     checkout_of,
     checksum_of,
     docstring_of,
     find_pde,
     list_pdes,
-    module_files,
     parse,
 )
-from pinndd.pinn.declare.pde import PDE, ModuleSource
+from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.jets.deepxde import import_deepxde
+from pinndd.stated.task import StatedTask
 from pinndd.user_code import place_of
 
 __all__ = [
@@ -36,7 +40,10 @@ __all__ = [
     "list_pdes",
     "load_pde",
     "load_remembered",
+    "load_remembered_subject",
+    "load_subject",
     "remembered",
+    "remembered_module",
 ]
 
 MODULE, SOURCE = "module", "source"
@@ -63,16 +70,47 @@ def load_pde(name_or_path: str | Path) -> PDE:
     Raises:
         PDEModuleError: no such name or file, a syntax error, an error or `SystemExit` while the module runs, or no ``pde`` in it.
     """
+    return _pde(load_subject(name_or_path), name_or_path)
+
+
+def load_subject(name_or_path: str | Path) -> PDE | StatedTask:
+    """Load what a module defines: a PDE, or a stated task.
+
+    Args:
+        name_or_path: packaged name, or path of a module, which is executed.
+
+    Raises:
+        PDEModuleError: as for `load_pde`, or the module has neither a ``pde`` nor a ``task``, or both.
+    """
     path = find_pde(name_or_path)
     return _run(path, path.read_bytes())
 
 
+def remembered_module(source: ModuleSource | None) -> dict[str, str]:
+    """Return the header entries by which a set finds the module again that it was made with, if there is one."""
+    return {} if source is None else {MODULE: source.module, SOURCE: source.checksum}
+
+
 def remembered(pde: PDE) -> dict[str, str]:
     """Return the header entries by which a set finds its PDE again, if that was made by a module, and says what its weights are."""
-    return WEIGHTS_IN | ({} if pde.source is None else {MODULE: pde.source.module, SOURCE: pde.source.checksum})
+    return WEIGHTS_IN | remembered_module(pde.source)
+
+
+def _pde(found: PDE | StatedTask, where: object) -> PDE:
+    if isinstance(found, StatedTask):
+        raise PDEModuleError(
+            f"{where}: this is the stated task {found.name!r}, and a PDE is needed here; 'pinndd check', 'distill', 'study', "
+            "'evaluate', 'export' and 'plot' take tasks, one at a time"
+        )
+    return found
 
 
 def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = "--pde") -> PDE:
+    """Load the PDE that a file remembers, see `load_remembered_subject`."""
+    return _pde(load_remembered_subject(header, file, remedy), "the set" if file is None else file)
+
+
+def load_remembered_subject(header: Mapping[str, Any], file: Path | None, remedy: str = "--pde") -> PDE | StatedTask:
     """Load the module that a file remembers, if that is safe: nothing else is executed.
 
     That is a packaged module, or one that lies where the file says; its checksum must be that of the file. Where an older version
@@ -94,9 +132,9 @@ def load_remembered(header: Mapping[str, Any], file: Path | None, remedy: str = 
     if not isinstance(module, str) or not module or not isinstance(checksum, str) or not checksum:
         raise PDEModuleError(
             f"{who} does not say with which PDE module it was made, so none is executed: give the module of "
-            f"{header.get('pde', 'its PDE')!r} with {remedy}"
+            f"{header.get('pde') or header.get('task') or 'its PDE'!r} with {remedy}"
         )
-    packaged = module_files().get(module)
+    packaged = all_module_files().get(module)
     path = packaged or Path(module)
     found = packaged or (path if path.is_absolute() and path.is_file() else None)
     if found is None:
@@ -116,10 +154,10 @@ def _packaged_without_checksum(header: Mapping[str, Any]) -> Path | None:
     if header.get(SOURCE):
         return None
     named = header.get(MODULE) or header.get("pde")
-    return module_files().get(named) if isinstance(named, str) else None
+    return all_module_files().get(named) if isinstance(named, str) else None
 
 
-def difference(pde: PDE, header: Mapping[str, Any], file: Path | None, *, given: bool = True) -> str:
+def difference(pde: PDE | StatedTask, header: Mapping[str, Any], file: Path | None, *, given: bool = True) -> str:
     """Say how a PDE may differ from the module that a file remembers; empty if it does not.
 
     Args:
@@ -152,10 +190,10 @@ def _elsewhere(path: Path, checksum: str, file: Path | None, remedy: str) -> str
     return f": give it with {remedy}"
 
 
-def _run(path: Path, text: bytes) -> PDE:
+def _run(path: Path, text: bytes) -> PDE | StatedTask:
     """Execute exactly this text as the module at ``path``."""
-    parse(path)
-    import_deepxde()
+    if not _only_a_task(parse(path)):
+        import_deepxde()
     if path.suffix != ".py":
         raise PDEModuleError(f"PDE module {path}: not a Python module; expected a file whose name ends in .py")
     # unique by path, so that two modules of the same file name do not meet in sys.modules
@@ -173,15 +211,42 @@ def _run(path: Path, text: bytes) -> PDE:
         place = place_of(error) if not isinstance(error, SyntaxError) else ""
         said = f"PDE module {path}{line_of(error, path)}: {type(error).__name__}: {error}{place}"
         raise PDEModuleError(f"{said}; {_remedy(error)}") from error
-    pde = getattr(module, "pde", None)
-    if not isinstance(pde, PDE):
+    try:
+        subject = _subject(path, module)
+    except PDEModuleError:
         del sys.modules[unique]
-        found = "no `pde`" if pde is None else f"`pde` of type {type(pde).__name__}"
-        raise PDEModuleError(f"PDE module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level")
-    packaged = {file.resolve(): name for name, file in module_files().items()}
+        raise
+    packaged = {file.resolve(): name for name, file in all_module_files().items()}
     source = ModuleSource(packaged.get(path, str(path)), checksum_of(text), dependencies_of(path, text))
-    object.__setattr__(pde, "source", source)
-    return pde
+    object.__setattr__(subject, "source", source)
+    return subject
+
+
+def _subject(path: Path, module: ModuleType) -> PDE | StatedTask:
+    """Return the PDE or the task that a module defines."""
+    pde, task = getattr(module, "pde", None), getattr(module, "task", None)
+    if isinstance(pde, PDE) and isinstance(task, StatedTask):
+        raise PDEModuleError(f"module {path}: it defines both `pde` and `task`; leave one of the two out")
+    if isinstance(pde, PDE):
+        return pde
+    if isinstance(task, StatedTask):
+        return task
+    if pde is None and task is not None:
+        raise PDEModuleError(
+            f"module {path}: `task` of type {type(task).__name__}; expected `task = pinndd.StatedTask(name, data=..., ...)` at the "
+            "top level"
+        )
+    found = "no `pde`" if pde is None else f"`pde` of type {type(pde).__name__}"
+    raise PDEModuleError(
+        f"PDE module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level, or `task = StatedTask(...)`"
+    )
+
+
+def _only_a_task(tree: ast.Module) -> bool:
+    """Whether the top level of a module names a task and no PDE, so that nobody needs DeepXDE."""
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    return "task" in names and "pde" not in names
 
 
 @contextmanager

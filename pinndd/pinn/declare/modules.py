@@ -9,6 +9,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
+PDES, TASKS = "pdes", "tasks"
+"""Kinds of packaged modules: the folders that hold them."""
+
 
 class PDEModuleError(ValueError):
     """A PDE module that cannot be found or loaded; the message says which, why, and what to do."""
@@ -26,30 +29,36 @@ def checkout_of(folder: Path) -> Path | None:
     return root if (root / "pyproject.toml").is_file() and folder.resolve().is_relative_to(root) else None
 
 
-def module_folders() -> list[Path]:
-    """Return the folders of packaged PDE modules that exist: ``pdes/`` of a checkout first, then that of the wheel."""
+def module_folders(kind: str = PDES) -> list[Path]:
+    """Return the folders of packaged modules that exist: ``pdes/`` of a checkout first, then that of the wheel; of tasks likewise."""
     checkout = checkout_of(_PACKAGE)
-    candidates = [] if checkout is None else [checkout / "pdes"]
-    return [folder for folder in (*candidates, _PACKAGE / "_pdes") if folder.is_dir()]
+    candidates = [] if checkout is None else [checkout / kind]
+    return [folder for folder in (*candidates, _PACKAGE / f"_{kind}") if folder.is_dir()]
 
 
-def module_files() -> dict[str, Path]:
-    """Return the files of the packaged PDE modules, by name."""
+def module_files(kind: str = PDES) -> dict[str, Path]:
+    """Return the files of the packaged modules of PDEs, or of tasks, by name."""
     files: dict[str, Path] = {}
-    for folder in module_folders():
+    for folder in module_folders(kind):
         for path in sorted(folder.glob("*.py")):
             if not path.stem.startswith("_"):
                 files.setdefault(path.stem, path)
     return files
 
 
-def list_pdes() -> list[tuple[str, str]]:
-    """Return name and title of every packaged PDE; titles are read from the docstrings, nothing is imported.
+def all_module_files() -> dict[str, Path]:
+    """Return the files of all packaged modules, PDEs and tasks, by name."""
+    pdes = module_files(PDES)
+    return pdes | {name: path for name, path in module_files(TASKS).items() if name not in pdes}
+
+
+def list_pdes(kind: str = PDES) -> list[tuple[str, str]]:
+    """Return name and title of every packaged PDE, or task; titles are read from the docstrings, nothing is imported.
 
     Raises:
         PDEModuleError: a module has a syntax error.
     """
-    return [(name, _title(path)) for name, path in sorted(module_files().items())]
+    return [(name, _title(path)) for name, path in sorted(module_files(kind).items())]
 
 
 def docstring_of(name_or_path: str | Path) -> str:
@@ -95,14 +104,14 @@ def find_pde(name_or_path: str | Path) -> Path:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise PDEModuleError(
-            f"PDE module {text!r}: {found}; expected the path of a Python file that defines `pde`, or a packaged name: "
-            f"{', '.join(module_files())}"
+            f"PDE module {text!r}: {found}; expected the path of a Python file that defines `pde` or `task`, or a packaged name: "
+            f"{', '.join(all_module_files())}"
         )
     return path.resolve()
 
 
 def _find_name(name: str) -> Path:
-    files = module_files()
+    files = all_module_files()
     stem = name.replace("-", "_")
     if stem in files:
         return files[stem]

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pinndd.module_source import ModuleSource
 from pinndd.pinn.declare.components import component_index, component_names, require_known, units_of_all
 from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.naming import require_names
@@ -31,21 +32,6 @@ _GRID = 33
 Reference = Callable[["BoundaryValues", Tensor], Tensor]
 """A solution: ``(values, points (Q, d)) -> u (B, Q)`` (or ``(B, Q, outputs)``), one row per boundary condition. What a user writes
 may return a numpy array; as an attribute of a `PDE` it always returns a tensor in double precision."""
-
-
-@dataclass(frozen=True)
-class ModuleSource:
-    """The module that a PDE was loaded from.
-
-    Attributes:
-        module: name of a packaged one, or absolute path.
-        checksum: SHA-256 of its text, with line ends as ``\\n``.
-        dependencies: SHA-256 of what it needs beside that, see `pinndd.pinn.declare.dependencies`.
-    """
-
-    module: str
-    checksum: str
-    dependencies: str = ""
 
 
 @dataclass(frozen=True, eq=False)

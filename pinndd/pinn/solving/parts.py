@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinndd.module_source import ModuleSource
 from pinndd.pinn.declare.loading import MODULE, SOURCE, PDEModuleError, load_remembered
-from pinndd.pinn.declare.pde import PDE, BoundaryValues, ModuleSource
+from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.solving.telling import tell
 from pinndd.stopping import ctrl_c_is_for_this_process, when_stopped
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from pinndd.constraints import Box, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import Kendall
+from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import UnrolledAdjoint
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
@@ -26,7 +27,6 @@ from pinndd.study.classification.dataset import without_test
 from pinndd.vision.datasets import Dataset, load_dataset
 from pinndd.vision.search_space import Candidate
 from pinndd.vision.tasks.architecture_search import ArchitectureSearch, accuracy, score_candidates
-from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 METHODS = ("distilled", "random", "k-means", "early stopping")
 """Ways to search, the first against the others."""

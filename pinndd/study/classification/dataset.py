@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
+from pinndd.held_out import one_hot
 from pinndd.vision.datasets import Dataset, stratified_split
-from pinndd.vision.tasks.held_out import one_hot
 from pinndd.vision.whitening import PREFIX, ZCA
 
 

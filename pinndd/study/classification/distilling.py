@@ -13,6 +13,7 @@ from torch import Tensor
 from pinndd.constraints import Box, Constraint, Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy, Distance, ZeroOne
+from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import Hypergradient, RandomlyTruncated, Truncated, UnrolledAdjoint
 from pinndd.learners.network import NetworkModel
 from pinndd.matching import DistributionMatching, FeatureRidge, GradientMatching, NetworkEmbedding, TrajectoryMatching
@@ -26,7 +27,6 @@ from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, Ev
 from pinndd.study.classification.training import VALIDATION
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets import Dataset, stratified_split
-from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy
+from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import Hypergradient, UnrolledAdjoint
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import FittedNetworks
@@ -23,7 +24,6 @@ from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, BATCH, Architecture, EvaluationProtocol
 from pinndd.study.classification.training import QUESTIONS, VALIDATION, scores_of, train_networks
 from pinndd.vision.datasets import Dataset
-from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 TEACHERS = 3
 

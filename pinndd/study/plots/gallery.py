@@ -15,6 +15,7 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.solved_conditions import CONDITIONS
 from pinndd.pinn.sets.collocation import INTERIOR
+from pinndd.stated.task import StatedTask
 from pinndd.study.plots.conditions import draw_conditions, drawn_conditions
 from pinndd.study.plots.curve import draw_curve
 from pinndd.study.plots.errors import draw_errors
@@ -26,7 +27,7 @@ from pinndd.study.plots.run_pareto import beaten_in_words, draw_run_pareto, run_
 from pinndd.study.plots.sensors import draw_placement, measured_conditions
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.plots.transfer import draw_transfer
-from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols import protocol_named, words_of
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import (
     of_size,
@@ -38,7 +39,7 @@ from pinndd.study.results.selection import (
 )
 from pinndd.study.results.standing import Standing, standing
 from pinndd.study.results.summary import summarise
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, SECONDS
+from pinndd.study.results.table import DISTILLED, NO_SHIFT
 from pinndd.study.results.words import error_name
 
 
@@ -63,18 +64,18 @@ Drawing = tuple[str, str, str, Callable[[], Figure]]
 """kind, file name without protocol, caption, and how it is drawn."""
 
 
-def draw_gallery(pde: PDE, outcomes: Sequence[Outcome], folder: Path) -> list[Picture]:
+def draw_gallery(subject: PDE | StatedTask, outcomes: Sequence[Outcome], folder: Path) -> list[Picture]:
     """Draw every picture that makes sense for the outcomes; file names begin with the protocol.
 
     Args:
-        pde: the PDE of the study.
+        subject: the PDE or the task of the study.
         outcomes: one per protocol.
         folder: where the PNGs go.
     """
     pictures: list[Picture] = []
     with house_style():
         for outcome in outcomes:
-            for kind, name, caption, draw in _drawings(pde, outcome):
+            for kind, name, caption, draw in _drawings(subject, outcome):
                 path = folder / f"{outcome.protocol}-{name}.png"
                 save_figure(draw(), path)
                 pictures.append(Picture(outcome.protocol, kind, path, caption))
@@ -105,17 +106,13 @@ def draw_together(outcomes: Sequence[Outcome], folder: Path) -> list[Picture]:
     return [Picture("", "pareto", path, caption)]
 
 
-def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
+def _drawings(subject: PDE | StatedTask, outcome: Outcome) -> Iterator[Drawing]:
     summary = summarise(outcome.results)
     sizes, learner = sizes_studied(summary), own_learner(summary)
     own = one_set_each(summary[summary["learner"] == learner])
     tables = [of_size(own, size) for size in sizes] or [own]
-    if outcome.data and protocol_named(outcome.protocol).placed:
-        yield from _placements(pde, outcome, own)
-    elif outcome.data and _has_points(pde, outcome.data[0]):
-        yield _points(pde, outcome, tables[0])
-    if outcome.data and CONDITIONS in outcome.data[0] and drawn_conditions(pde):
-        yield _conditions(pde, outcome, tables[0])
+    if isinstance(subject, PDE):
+        yield from _of_pde(subject, outcome, own, tables[0])
     if len(summary):
         yield from _tables(outcome, summary, sizes)
     yield from _curve(outcome, learner)
@@ -127,30 +124,42 @@ def _drawings(pde: PDE, outcome: Outcome) -> Iterator[Drawing]:
         yield "transfer", "transfer", caption, lambda: draw_transfer(summary)
     if any(len(history) > 1 for history in outcome.histories):
         caption = (
-            "Risk on held-out boundary conditions along the outer loop, one line per seed; dots are the risk of the batches "
-            f"that the loop was trained on.{_settled(outcome.histories)}"
+            f"Risk on held-out {words_of(outcome.protocol).asked} along the outer loop, one line per seed; dots are the risk of "
+            f"the batches that the loop was trained on.{_settled(outcome.histories)}"
         )
         yield "history", "history", caption, lambda: draw_history(outcome.histories, outcome.distance)
-    for example in outcome.examples:
-        yield _fields(pde, example, tables[0])
+    if isinstance(subject, PDE):
+        for example in outcome.examples:
+            yield _fields(subject, example, tables[0])
+
+
+def _of_pde(pde: PDE, outcome: Outcome, own: DataFrame, table: DataFrame) -> Iterator[Drawing]:
+    """Where the points of a set lie, or the conditions that it consists of."""
+    if outcome.data and protocol_named(outcome.protocol).placed:
+        yield from _placements(pde, outcome, own)
+    elif outcome.data and _has_points(pde, outcome.data[0]):
+        yield _points(pde, outcome, table)
+    if outcome.data and CONDITIONS in outcome.data[0] and drawn_conditions(pde):
+        yield _conditions(pde, outcome, table)
 
 
 def _tables(outcome: Outcome, summary: DataFrame, sizes: Sequence[tuple[int, int]]) -> Iterator[Drawing]:
     """Errors, one picture per size, and errors against seconds."""
     for size in sizes or (None,):
         mine = summary if size is None or len(sizes) == 1 else of_size(summary, size)
-        said = protocol_named(outcome.protocol).words
+        said = words_of(outcome.protocol)
         name, on = "errors", ""
         if len(sizes) > 1 and size is not None:
             row = mine[mine["method"] == DISTILLED].iloc[0]
             name, on = f"errors-{said.total(row)}", f", at {said.total(row)} {said.unit}"
         caption = (
             f"Mean {error_name(outcome.distance)} of every method under every shift{on}, with its 95 % interval over seeds and "
-            "boundary conditions. Hollow black markers see more data than the others and stand outside the comparison."
+            f"{said.asked}. Hollow black markers see more data than the others and stand outside the comparison."
         )
         yield "errors", name, caption, partial(draw_errors, mine, outcome.distance)
-    caption = f"Error in distribution against seconds: {SECONDS}. Distilling is not in them: its cost stands above."
-    yield "pareto", "pareto", caption, lambda: draw_pareto(summary, distance=outcome.distance)
+    said = words_of(outcome.protocol)
+    caption = f"Error in distribution against seconds: {said.seconds}. Distilling is not in them: its cost stands above."
+    yield "pareto", "pareto", caption, lambda: draw_pareto(summary, distance=outcome.distance, each=said.each)
 
 
 def _settled(histories: Sequence[Sequence[Mapping[str, float]]]) -> str:
@@ -228,7 +237,7 @@ def _placements(pde: PDE, outcome: Outcome, own: DataFrame) -> Iterator[Drawing]
 def _curve(outcome: Outcome, learner: str) -> Iterator[Drawing]:
     results = pandas.concat([outcome.results, outcome.curve]) if len(outcome.curve) else outcome.results
     summary = one_set_each(summarise(results[results["learner"] == learner]))
-    said = protocol_named(outcome.protocol).words
+    said = words_of(outcome.protocol)
     if len(sizes_studied(summary)) > 1 and shifts_with_sizes(summary, said.size_column):
         caption = (
             f"Mean error against size, trained by {learner}; bands are 95 % intervals. Dotted lines see more data and stand "

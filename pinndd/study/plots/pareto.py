@@ -16,7 +16,9 @@ LEARNER_MARKERS = ("o", "s", "^", "D", "P", "X", "v")
 """Markers of learners, in the order in which they appear."""
 
 
-def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELATIVE_L2) -> Figure:
+def draw_pareto(
+    summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELATIVE_L2, each: str = "boundary condition"
+) -> Figure:
     """Draw the mean error of every method and learner against the seconds of training.
 
     Colour tells the method, the marker tells the learner; the line joins what nothing else beats in both.
@@ -25,6 +27,7 @@ def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELAT
         summary: of one protocol, of one or several sizes.
         shift: under which the error is taken.
         distance: in which errors are measured.
+        each: what a training serves.
     """
     here = one_set_each(summary[summary["shift"] == shift])
     drawn = here[np.isfinite(here["mean"]) & (here["seconds"] > 0)]
@@ -44,7 +47,7 @@ def draw_pareto(summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELAT
     ax.margins(0.08)
     log_axis(ax.xaxis, tick_seconds)
     log_axis(ax.yaxis, tick_percent)
-    ax.set_xlabel("wall time of training, per boundary condition")
+    ax.set_xlabel(f"wall time of training, per {each}")
     ax.set_ylabel(f"{error_name(distance)}, {'in distribution' if shift == NO_SHIFT else f'shift {shift}'}")
     ax.grid(which="major")
     ax.set_axisbelow(True)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pinndd.study.results.table import SECONDS
+
+STATED = "stated"
+"""What stands in the column ``protocol`` of a study of a stated task, and in the header of its sets."""
+
 
 @dataclass(frozen=True)
 class ProtocolWords:
@@ -17,6 +22,14 @@ class ProtocolWords:
         axis: name of the axis of sizes.
         size_column: column of the summary along that axis.
         counted: columns whose sum says how much a set costs.
+        each: what a training serves, in the singular.
+        asked: what episodes differ in, in the plural.
+        unseen: what errors are measured on.
+        seconds: what the column of that name holds.
+        column: heading of what errors are told apart by.
+        one: what a set consists of, in the singular, of whatever kind.
+        dear: where every one of them costs something.
+        saved: where they cost more than time.
     """
 
     title: str
@@ -25,6 +38,14 @@ class ProtocolWords:
     axis: str
     size_column: str = "points"
     counted: tuple[str, ...] = ("points", "boundary_points")
+    each: str = "boundary condition"
+    asked: str = "boundary conditions"
+    unseen: str = "unseen boundary conditions"
+    seconds: str = SECONDS
+    column: str = "Boundary conditions"
+    one: str = "point"
+    dear: str = "a sensor, a solver run, rows of a fit"
+    saved: str = "measured boundary values, solver runs, a set that many share"
 
     def size_of(self, row: Any) -> str:
         """Return the size of the distilled set of a row in words."""
@@ -34,3 +55,20 @@ class ProtocolWords:
         """Return how much the set of a row costs, in its `unit`."""
         return sum(int(getattr(row, name)) for name in self.counted)
 
+
+STATED_WORDS = ProtocolWords(
+    "Distilled examples",
+    "{points} examples",
+    "examples",
+    "examples",
+    counted=("points",),
+    each="model",
+    asked="blocks of examples",
+    unseen="the test part",
+    seconds="wall time of training, per model",
+    column="Test part",
+    one="example",
+    dear="memory, labels, the training of many models, data that may not be passed on",
+    saved="memory, many models, a set that many share",
+)
+"""Words of a stated task."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols import words_of
 from pinndd.study.results import words
 from pinndd.study.results.selection import has_size
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, first_row, rows_of
@@ -48,23 +48,23 @@ class Cost:
         if self.match is None or self.conditions is None:
             return (
                 f"With {self.who} no other method that was run reaches {words.percent(self.distilled.mean)}, at any size: "
-                "how soon it pays in time is not known, in error it pays from the first boundary condition."
+                f"how soon it pays in time is not known, in error it pays from the first {words_of(self.distilled.protocol).each}."
             )
-        match, said = self.match, protocol_named(self.distilled.protocol).words
+        match, said = self.match, words_of(self.distilled.protocol)
         other = f"{match.method}, {_size(match)}"
         if said.total(match) <= said.total(self.distilled):
             return f"With {self.who} it does not pay: {other}, has at most the same error and needs no distilling."
         times = (
-            f"the fastest other way to that error ({other}) takes {words.seconds(match.seconds)} of training per boundary "
-            f"condition against {words.seconds(self.distilled.seconds)}"
+            f"the fastest other way to that error ({other}) takes {words.seconds(match.seconds)} of training per "
+            f"{said.each} against {words.seconds(self.distilled.seconds)}"
         )
         if math.isinf(self.conditions):
             return (
-                f"With {self.who} it never pays in time alone: {times}. It pays where points cost more than time: measured "
-                "boundary values, solver runs, a set that many share."
+                f"With {self.who} it never pays in time alone: {times}. It pays where {said.one}s cost more than time: "
+                f"{said.saved}."
             )
         bodies = f" (training the bodies, {words.seconds(self.body_seconds)}, counts as distilling)" if self.body_seconds else ""
-        return f"With {self.who} it has paid after {math.ceil(self.conditions)} boundary conditions{bodies}: {times}."
+        return f"With {self.who} it has paid after {math.ceil(self.conditions)} {said.each}s{bodies}: {times}."
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class PointsNeeded:
     @property
     def sentence(self) -> str:
         """The number in words."""
-        said = protocol_named(self.distilled.protocol).words
+        said = words_of(self.distilled.protocol)
         own, points = said.total(self.distilled), round(self.points)
         how = "more than " if self.above is None else "at most " if self.below is None else "about "
         times = f", {words.significant(self.points / own)} times as many" if self.points > own and self.below is not None else ""
@@ -122,7 +122,7 @@ def cost_of(
         return None
     bodies = sum(body_seconds)
     total, needed = sum(distill_seconds) / len(distill_seconds), points_needed(mine, distilled)
-    who = learner if size is None else f"{learner} on {protocol_named(distilled.protocol).words.size_of(distilled)}"
+    who = learner if size is None else f"{learner} on {words_of(distilled.protocol).size_of(distilled)}"
     reached = _reached(mine, distilled).sort_values(["seconds", "total"], kind="stable")
     match = first_row(reached) if math.isfinite(distilled.mean) else None
     if match is None:
@@ -153,7 +153,7 @@ def points_needed(summary: DataFrame, distilled: Any) -> PointsNeeded | None:
     ]
     if others.empty or not math.isfinite(distilled.mean):
         return None
-    said = protocol_named(distilled.protocol).words
+    said = words_of(distilled.protocol)
     sized = others.assign(total=others[list(said.counted)].sum(axis=1)).sort_values(["total", "mean"], kind="stable")
     best = sized.drop_duplicates("total")
     below = None
@@ -212,11 +212,11 @@ def judge_sentence(summary: DataFrame, learner: str, judge: str = "deepxde") -> 
 
 def _reached(rows: DataFrame, distilled: Any) -> DataFrame:
     """The other methods with at most the same error, and the ``total`` of their points."""
-    counted = list(protocol_named(distilled.protocol).words.counted)
+    counted = list(words_of(distilled.protocol).counted)
     reached: DataFrame = rows[(rows["method"] != DISTILLED) & (rows["mean"] <= distilled.mean)]
     return reached.assign(total=reached[counted].sum(axis=1))
 
 
 def _size(row: Any) -> str:
-    said = protocol_named(row.protocol).words
+    said = words_of(row.protocol)
     return f"{' + '.join(str(getattr(row, name)) for name in said.counted)} {said.unit}"

@@ -15,9 +15,10 @@ from jinja2 import Environment, StrictUndefined
 from pandas import DataFrame
 
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.stated.task import StatedTask
 from pinndd.storage.writing import write_atomically
 from pinndd.study.plots.gallery import Picture
-from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols import words_of
 from pinndd.study.report.closed_form import closed_form_sentence
 from pinndd.study.report.cost import Cost, cost_of, judge_sentence
 from pinndd.study.report.verdict import Verdict, verdict
@@ -26,7 +27,7 @@ from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.selection import SIZE, frontier, of_size, one_set_each, own_learner, sizes_studied, transfer_cells
 from pinndd.study.results.summary import comparisons, component_means, summarise
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, SECONDS, rows_of
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, rows_of
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,13 @@ class ProtocolSection:
     notes: Sequence[str]
 
 
-def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictures: Sequence[Picture], path: Path) -> None:
+def write_report(
+    subject: PDE | StatedTask, config: RunConfig, outcomes: Sequence[Outcome], pictures: Sequence[Picture], path: Path
+) -> None:
     """Write the page, with all pictures inside it, atomically.
 
     Args:
-        pde: of the study.
+        subject: PDE or task of the study.
         config: of the run.
         outcomes: one per protocol.
         pictures: those of `draw_gallery` and `draw_together`.
@@ -105,16 +108,18 @@ def write_report(pde: PDE, config: RunConfig, outcomes: Sequence[Outcome], pictu
         "significant": words.significant,
         "ratio": words.ratio,
         "kept": words.kept,
+        "counts": words.counts,
         "shift": words.shift_name,
         "component": words.component_cell,
     }
     source = resources.files("pinndd.study.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
     page = environment.from_string(source).render(
-        pde=pde,
+        subject=subject,
+        about=_about(subject, config),
         config=config,
         together=[(_data_uri(p.path), p.caption) for p in pictures if not p.protocol],
-        sections=[section(o, [p for p in pictures if p.protocol == o.protocol], _plainly(pde, o, outcomes)) for o in outcomes],
-        seconds=SECONDS,
+        sections=[section(o, [p for p in pictures if p.protocol == o.protocol], _plainly(subject, o, outcomes)) for o in outcomes],
+        words=words_of(outcomes[0].protocol if outcomes else config.protocols[0]),
         pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
     )
     with write_atomically(path) as file:
@@ -138,7 +143,7 @@ def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") ->
     return ProtocolSection(
         name=outcome.protocol,
         plainly=plainly,
-        title=protocol_named(outcome.protocol).words.title,
+        title=words_of(outcome.protocol).title,
         error=words.error_name(outcome.distance),
         measured=outcome.measured,
         verdict=Verdict("Nothing was measured.", (), ()) if rows.empty else verdict(single, learner, all_sizes),
@@ -155,12 +160,24 @@ def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") ->
     )
 
 
-def _plainly(pde: PDE, outcome: Outcome, outcomes: Sequence[Outcome]) -> str:
+def _about(subject: PDE | StatedTask, config: RunConfig) -> str:
+    """What was studied, and how often."""
+    seeds = int(config.settings["seeds"])
+    often = f"{seeds} distillation seed{'s' if seeds != 1 else ''}"
+    if isinstance(subject, StatedTask):
+        return f"Study of distilled data for a stated task: {subject.name}, {often}, {subject.data.count} training examples."
+    return (
+        f"Study of distilled data for physics-informed neural networks: PDE {subject.name}, {often}, "
+        f"{config.settings['test_conditions']} test conditions per shift."
+    )
+
+
+def _plainly(subject: PDE | StatedTask, outcome: Outcome, outcomes: Sequence[Outcome]) -> str:
     """What the retrain protocol of the same run does better and faster than the amortised one."""
     retrain = next((o for o in outcomes if o.protocol == "retrain"), None)
-    if outcome.protocol != "amortised" or retrain is None:
+    if outcome.protocol != "amortised" or retrain is None or isinstance(subject, StatedTask):
         return ""
-    linear = pointwise_residual(pde).is_linear()
+    linear = pointwise_residual(subject).is_linear()
     return closed_form_sentence(summarise(outcome.results), summarise(retrain.results), linear=linear)
 
 
@@ -172,7 +189,7 @@ def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, sev
     names = sorted(rows_of(mine[key].drop_duplicates()), key=lambda row: (row.ceiling, row.method != DISTILLED))
     methods = [
         (
-            f"{row.method} ({row.points} + {row.boundary_points})" if row.ceiling else row.method,
+            f"{row.method} ({words.counts(row)})" if row.ceiling else row.method,
             row.ceiling,
             [at.get((*row, shift)) for shift in shifts],
         )
@@ -180,7 +197,7 @@ def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, sev
     ]
     best = {str(s): float(m) for s, m in mine[~mine["ceiling"]].groupby("shift")["mean"].min().items()}
     compared = list(rows_of(comparisons(mine)))
-    on = f" on {protocol_named(compared[0].protocol).words.size_of(compared[0])}" if several and compared else ""
+    on = f" on {words_of(compared[0].protocol).size_of(compared[0])}" if several and compared else ""
     return LearnerSection(f"Trained by {learner}{on}", compared, shifts, methods, best, component_means(summary))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols import words_of
 from pinndd.study.report.cost import worth_in_points
 from pinndd.study.results import words
 from pinndd.study.results.selection import SIZE, has_size, of_size, sizes_studied
@@ -54,8 +54,8 @@ def verdict(summary: DataFrame, learner: str, all_sizes: DataFrame) -> Verdict:
 
 
 def _inside(row: Any) -> str:
-    size = protocol_named(row.protocol).words.size_of(row)
-    text = f"Trained by {row.learner} on {size}, the error on unseen boundary conditions is {words.percent(row.mean)}"
+    size = words_of(row.protocol).size_of(row)
+    text = f"Trained by {row.learner} on {size}, the error on {words_of(row.protocol).unseen} is {words.percent(row.mean)}"
     if not row.baseline:
         return text + "; no baseline of that size was run."
     other = f"the best baseline in distribution ({row.baseline}, {words.percent(row.baseline_mean)})"
@@ -80,7 +80,7 @@ def _by_learner(rows: DataFrame, several: bool) -> Iterator[tuple[str, DataFrame
     """The rows of every learner and size, with what to call it."""
     for _, group in rows.groupby(["learner", *SIZE], sort=False):
         row = first_row(group)
-        yield row.learner + (f" on {protocol_named(row.protocol).words.size_of(row)}" if several else ""), group
+        yield row.learner + (f" on {words_of(row.protocol).size_of(row)}" if several else ""), group
 
 
 def _wins(rows: DataFrame) -> Iterator[str]:
@@ -112,20 +112,21 @@ def _where(rows: DataFrame) -> str:
 
 def _worth(row: Any, all_sizes: DataFrame) -> Iterator[str]:
     """What the set saves in points, if another size was run."""
-    match, said = worth_in_points(all_sizes, row), protocol_named(row.protocol).words
+    match, said = worth_in_points(all_sizes, row), words_of(row.protocol)
     if match is not None and said.total(match) > said.total(row):
         factor = words.significant(said.total(match) / said.total(row))
         yield (
-            "Every point costs you something (a sensor, a solver run, rows of a fit): the smallest other set that was run "
+            f"Every {said.one} costs you something ({said.dear}): the smallest other set that was run "
             f"with at most this error, {match.method}, has {said.total(match)} {said.unit}, {factor} times as many."
         )
 
 
 def _ceilings(row: Any, rows: DataFrame) -> Iterator[str]:
+    said = words_of(row.protocol)
     same = rows["ceiling"] & (rows["learner"] == row.learner) & (rows["shift"] == NO_SHIFT)
     for better in rows_of(rows[same & (rows["mean"] < row.mean)]):
         yield (
-            f"Points cost you nothing: {better.method} with {better.points} points reaches {words.percent(better.mean)} in "
-            f"{words.seconds(better.seconds)} of training per boundary condition ({words.seconds(row.seconds)} on the "
-            "distilled set)."
+            f"{said.one.capitalize()}s cost you nothing: {better.method} with {better.points} "
+            f"{said.one}s reaches {words.percent(better.mean)} in {words.seconds(better.seconds)} of training per "
+            f"{said.each} ({words.seconds(row.seconds)} on the distilled set)."
         )

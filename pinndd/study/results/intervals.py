@@ -43,6 +43,8 @@ def mean_interval(errors: Array, *, seed: int = 0) -> Interval:
 def ratio_interval(numerator: Array, denominator: Array, *, seed: int = 0) -> Interval:
     """Return the ratio of two means with its 95 % interval, resampling both alike (paired).
 
+    Two errors of zero are equal, ratio 1; a positive one is infinitely many times as large as zero.
+
     Args:
         numerator, denominator: ``(seeds, episodes)`` each; a pair counts where neither is NaN.
         seed: of the resampling.
@@ -50,8 +52,8 @@ def ratio_interval(numerator: Array, denominator: Array, *, seed: int = 0) -> In
     both = np.isfinite(numerator) & np.isfinite(denominator)
     above, below = np.where(both, numerator, np.nan), np.where(both, denominator, np.nan)
     rows, columns = _counts(numerator.shape, seed)
-    ratio = _means(above, None, None)[0] / _means(below, None, None)[0]
-    return _interval(ratio, _means(above, rows, columns) / _means(below, rows, columns))
+    ratio = _divided(_means(above, None, None), _means(below, None, None))[0]
+    return _interval(ratio, _divided(_means(above, rows, columns), _means(below, rows, columns)))
 
 
 def geometric_mean(ratios: Sequence[float], groups: Sequence[str]) -> Interval:
@@ -104,10 +106,21 @@ def _means(values: Array, rows: Array | None, columns: Array | None) -> Array:
     return means
 
 
+def _divided(above: Array, below: Array) -> Array:
+    """Ratios of errors, none of them negative; NaN where there is none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios: Array = above / below
+    return np.where((above == 0) & (below == 0), 1.0, ratios)
+
+
 def _interval(value: float, replicates: Array) -> Interval:
     # a replicate that drew only missing pairs says nothing
-    usable = replicates[np.isfinite(replicates)]
+    usable = replicates[~np.isnan(replicates)]
     if not usable.size:
         return Interval(float(value), float(value), float(value))
-    low, high = np.quantile(usable, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+    if np.isinf(usable).any():  # between a number and infinity nothing lies
+        low, high = np.quantile(usable, tails[0], method="lower"), np.quantile(usable, tails[1], method="higher")
+    else:
+        low, high = np.quantile(usable, tails)
     return Interval(float(value), float(low), float(high))

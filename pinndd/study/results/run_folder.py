@@ -22,6 +22,9 @@ from pinndd.study.results.table import RELATIVE_L2, as_table
 from pinndd.study.results.writing import write_csv
 
 CONFIG = "config.toml"
+SENSITIVITY = "sensitivity.csv"
+"""Risks of sets that were distilled for one variant of a stated task and evaluated under another."""
+
 SUMS = "SHA256SUMS"
 """Checksums of the tables and sets, as ``sha256sum --check`` reads them."""
 
@@ -166,7 +169,7 @@ class RunFolder:
             file.write("".join(lines).encode())
 
     def _tables(self) -> list[Path]:
-        names = ("results.csv", "curve.csv", "summary.json")
+        names = ("results.csv", "curve.csv", "summary.json", SENSITIVITY)
         return [*(p for name in names if (p := self.path / name).is_file()), *sorted(self.path.glob("data*.npz"))]
 
     def _report_changes(self) -> None:
@@ -184,7 +187,7 @@ class RunFolder:
         """Remove what runs write but for the configuration, and nothing else."""
         for name in ("state", "figures"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        files = (SUMS, "results.csv", "curve.csv", "summary.json", "report.html")
+        files = (SUMS, "results.csv", "curve.csv", "summary.json", SENSITIVITY, "report.html")
         for file in (*(self.path / name for name in files), *self.path.glob("data*.npz")):
             file.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ _ERRORS = {
     "relative-l2": "relative L2 error",
     "relative-h1": "relative H1 error",
     "relative-maximum": "relative maximum error",
+    "zero-one": "error rate",
 }
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -87,6 +88,11 @@ def kept(row: Any) -> str:
     if row.kept is None:
         return "–"
     return f"{significant(100 * row.kept)} % ({significant(100 * row.kept_low)} to {significant(100 * row.kept_high)})"
+
+
+def counts(row: Any) -> str:
+    """How large the set of a row is: ``64 + 30``, or one number where there are no boundary points."""
+    return f"{row.points} + {row.boundary_points}" if row.boundary_points else str(row.points)
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

@@ -1,4 +1,4 @@
-"""A user's own images or table as a data set, and a split that respects the classes."""
+"""A user's own images or table as a data set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinndd.stated.parts import stratified_split
 from pinndd.vision.datasets.converting import Channels, as_inputs, as_labels
 from pinndd.vision.datasets.dataset import Dataset, check_inputs, check_labels
 
@@ -65,35 +66,6 @@ def from_arrays(
         return Dataset.standardised(name, given, (as_inputs(test[0], other, channels), as_labels(test[1], other)), names)
     kept, held = stratified_split(given[1], test_share, torch.Generator().manual_seed(seed))
     return Dataset.standardised(name, (given[0][kept], given[1][kept]), (given[0][held], given[1][held]), names)
-
-
-def stratified_split(labels: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Hold out the same share of every class, at least one example and never all.
-
-    Args:
-        labels: ``(N,)``, integers from 0.
-        share: to hold out, in (0, 1).
-        generator: of the draw.
-
-    Returns:
-        Positions of those kept and of those held out, each ascending.
-
-    Raises:
-        ValueError: the share is not in (0, 1), or a class has one example only.
-    """
-    if not 0 < share < 1:
-        raise ValueError(f"the share to hold out is {share}, expected between 0 and 1")
-    held = torch.zeros(len(labels), dtype=torch.bool)
-    for label in torch.unique(labels).tolist():
-        members = (labels == label).nonzero()[:, 0]
-        if len(members) < 2:
-            raise ValueError(
-                f"class {label} has 1 example, 2 wanted, one to train on and one to test with: add examples, "
-                "or give the test part yourself"
-            )
-        count = min(max(round(share * len(members)), 1), len(members) - 1)
-        held[members[torch.randperm(len(members), generator=generator)[:count]]] = True
-    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
 
 
 def _classes(labels: Tensor) -> int:

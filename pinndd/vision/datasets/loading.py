@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pinndd.vision.datasets.arrays import stratified_split
+from pinndd.stated.parts import stratified_split
 from pinndd.vision.datasets.dataset import Dataset, check_labels
 from pinndd.vision.datasets.finding import find_files
 from pinndd.vision.datasets.idx import DatasetFileError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.vision.tasks.held_out import HeldOutPrediction, Queries
+from pinndd.held_out import HeldOutPrediction, Queries
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Maps the outputs of E networks ``(E, Q, K)`` and true probabilities ``(E, Q, K)`` to a score of each, ``(E,)``, high if good."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinndd.vision.tasks.held_out import Queries
+from pinndd.held_out import Queries
 
 
 @dataclass(frozen=True)

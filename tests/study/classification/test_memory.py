@@ -29,7 +29,7 @@ from pinndd.learners.network import NetworkModel
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification import estimate_memory
-from pinndd.vision.tasks.held_out import HeldOutPrediction
+from pinndd.held_out import HeldOutPrediction
 from pinndd.vision.networks import MLP, ConvNet
 
 def status(name):

@@ -9,6 +9,7 @@ from torch import nn
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.distances import Kendall
+from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import UnrolledAdjoint
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
@@ -24,7 +25,6 @@ from pinndd.vision.tasks.architecture_search import (
     log_likelihood,
     score_candidates,
 )
-from pinndd.vision.tasks.held_out import HeldOutPrediction, one_hot
 
 INPUTS = torch.tensor([[1.0], [-1.0], [2.0], [-2.0]], dtype=torch.float64)
 TARGETS = one_hot(torch.tensor([1, 0, 1, 0]), 2, torch.float64)

@@ -10,6 +10,7 @@ import torch
 from pinndd.constraints import Box, Fixed
 from pinndd.data import SyntheticData
 from pinndd.distances import ZeroOne
+from pinndd.held_out import Queries
 from pinndd.hypergradients import Exact
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
@@ -33,7 +34,6 @@ from pinndd.study.plots.continual import draw_continual
 from pinndd.vision.datasets import from_arrays
 from pinndd.vision.networks import MLP
 from pinndd.vision.tasks.continual import ClassIncremental
-from pinndd.vision.tasks.held_out import Queries
 
 
 def blobs(classes=4, each=20):

@@ -91,6 +91,24 @@ class HeldOutPrediction:
         inputs, targets = (pool.expand(shape) for pool, shape in zip((self.inputs, self.targets), shapes, strict=True))
         return Queries(inputs, targets, seed)
 
+    def blocks(self, count: int, seed: int = 0, draw: int = 0) -> Queries:
+        """Return episodes that ask about disjoint blocks of the pool, all as large: their errors are independent given the models.
+
+        Args:
+            count: of blocks, at most; so many are taken, half as many at least, that least of the pool is left over.
+            seed: of the shuffle.
+            draw: seed of what a learner draws.
+
+        Returns:
+            The blocks; the last entries of the shuffled pool, fewer than there are blocks, are asked by none.
+        """
+        most = min(count, len(self.inputs))
+        number = min(range(most, most // 2, -1), key=lambda blocks: len(self.inputs) % blocks)
+        size = len(self.inputs) // number
+        order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(seed))[: number * size]
+        index = order.reshape(number, size).to(self.inputs.device)
+        return Queries(self.inputs[index], self.targets[index], draw)
+
     def answer(self, fitted: Callable[[Tensor], Tensor], episodes: Queries, derivatives: int) -> Tensor:
         """Return the predictions ``(E, Q, K)``."""
         return fitted(episodes.inputs)

@@ -1,0 +1,1 @@
+"""Stated tasks: a problem with its data, as a user's module declares it."""

@@ -1,0 +1,219 @@
+"""A stated task: what a user's module declares where no PDE is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from pinndd.data import SyntheticData
+from pinndd.distances import Distance, ZeroOne
+from pinndd.held_out import HeldOutPrediction
+from pinndd.hypergradients.fitting import fitting
+from pinndd.hypergradients.protocol import Hypergradient
+from pinndd.module_source import ModuleSource
+from pinndd.outer_loop import OuterSettings
+from pinndd.problem import DistillationProblem, Episodes, Learner, Task
+from pinndd.risks import Mean, Risk
+from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
+from pinndd.user_code import calling
+
+PartTask = Callable[[SyntheticData], Task]
+"""Makes the task that asks about the examples of a part."""
+
+Baseline = Callable[[SyntheticData, int, int], SyntheticData]
+"""Makes a set of the training part: ``(train, size, seed)``."""
+
+QUERIES = 256
+"""Examples that an episode asks about where nothing is said."""
+
+LARGEST_NAME = 60
+
+
+def held_out(part: SyntheticData) -> HeldOutPrediction:
+    """Return the usual task of examples: what does the model say of random ones among them?"""
+    return HeldOutPrediction(part[INPUTS], part[TARGETS], min(QUERIES, max(1, len(part[INPUTS]) // 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class StatedTask:
+    """minimise over D̂ ``R_ω[ 𝔻( I(M_θ̂(ω)), I*(ω) ) ]``, with the data, the size and the baselines that a study needs.
+
+    A module defines one as ``task``, as it defines a PDE as ``pde``; ``pinndd check``, ``distill``, ``study``, ``evaluate``,
+    ``export`` and ``plot`` take its path.
+
+    Args:
+        name: of the task; it names files.
+        data: full data in three parts.
+        learner: trains on a set; several by name: the first is distilled for, the others judge.
+        distance: that is minimised, between the answers and the truth: `CrossEntropy` for scores of classes, `KL` for their
+            probabilities, `RelativeL2` for values, or any other.
+        size: examples of the distilled set.
+        task: makes the task that asks about a part (None: predictions at random examples of it, `held_out`).
+        risk: over the episodes of the outer loop.
+        error: distance of the tables (None: the error rate for probabilities, else that which is minimised).
+        ceiling: trains on all data (None: the learner).
+        surrogate: trains in the outer loop in place of a learner that nothing differentiates.
+        hypergradient: the estimator (None: the one that fits the learner, or its surrogate).
+        outer: settings of the outer loop; the seed is that of the study.
+        smoothing: of the first probabilities, which cannot move from 0 and 1, in [0, 1).
+        baselines: names, see `pinndd.study.stated.baselines`, or functions ``(train, size, seed)`` by name.
+        shifts: other test parts by name.
+        tasks, distances, risks: alternatives by name, for ``--sensitivity``.
+        columns: names of the columns of a field, for exports.
+        title: a line for lists and reports.
+
+    Attributes:
+        source: the module that it was loaded from.
+
+    Raises:
+        TypeError: a part is no learner, task, distance or risk.
+        ValueError: a name or a number is out of its range, or a shift has other examples than the training part.
+
+    Examples:
+        >>> from pinndd.distances import KL
+        >>> from pinndd.learners import SoftmaxRegression
+        >>> parts = Parts.of_examples(torch.rand(100, 4), torch.arange(100) % 2)
+        >>> task = StatedTask("even", parts, SoftmaxRegression(), KL(), size=4)
+        >>> task.learner_names, type(task.measure).__name__
+        (('softmax-regression',), 'ZeroOne')
+    """
+
+    name: str
+    data: Parts
+    learner: Learner | Mapping[str, Learner]
+    distance: Distance
+    size: int
+    task: PartTask | None = None
+    risk: Risk = field(default_factory=Mean)
+    error: Distance | None = None
+    ceiling: Learner | None = None
+    surrogate: Learner | None = None
+    hypergradient: Hypergradient | None = None
+    outer: OuterSettings = field(default_factory=lambda: OuterSettings(steps=200, batch=4, validate_every=20))
+    smoothing: float = 0.1
+    baselines: Sequence[str] | Mapping[str, Baseline] = ("random", "stratified", "k-means", "k-medoids")
+    shifts: Mapping[str, SyntheticData] = field(default_factory=dict)
+    tasks: Mapping[str, PartTask] = field(default_factory=dict)
+    distances: Mapping[str, Distance] = field(default_factory=dict)
+    risks: Mapping[str, Risk] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    title: str = ""
+    source: ModuleSource | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._require_name()
+        if not isinstance(self.data, Parts):
+            self._refuse(f"data={type(self.data).__name__}: expected pinndd.Parts, such as Parts.of_examples(inputs, targets)")
+        most = self.data.count
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or not 1 <= self.size < most:
+            raise ValueError(
+                f"task {self.name!r}: size={self.size!r}: expected a whole number from 1 to below the {most} training examples"
+            )
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"task {self.name!r}: smoothing={self.smoothing}: expected at least 0 and less than 1")
+        if isinstance(self.baselines, str) or not self.baselines:
+            self._refuse(f"baselines={self.baselines!r}: expected names, such as ('random',), or functions by name")
+        if not self.learners:
+            self._refuse("learner is an empty mapping: expected a learner, or several by name")
+        known = {"surrogate": self.surrogate, "ceiling": self.ceiling}
+        for role, each in (*((f"learner {n!r}", v) for n, v in self.learners.items()), *known.items()):
+            if each is not None and not (callable(getattr(each, "fit", None)) and hasattr(each, "differentiation")):
+                self._refuse(
+                    f"{role} is of type {type(each).__name__}: expected an object with fit(data, episodes) and differentiation; a "
+                    "function that trains becomes one by pinndd.learners.BlackBox"
+                )
+        functions = {"distance": self.distance, "error": self.error, "risk": self.risk, "task": self.task}
+        for role, function in functions.items():
+            if (function is None and role in ("distance", "risk")) or (function is not None and not callable(function)):
+                self._refuse(f"{role} is of type {type(function).__name__}: expected something that can be called")
+        for shift, part in self.shifts.items():
+            require_alike(self.data.train, part, f"shift {shift!r}")
+
+    # what others ask
+
+    @property
+    def learners(self) -> Mapping[str, Learner]:
+        """All learners by name: the first is distilled for."""
+        return self.learner if isinstance(self.learner, Mapping) else {_kebab(type(self.learner).__name__): self.learner}
+
+    @property
+    def learner_names(self) -> tuple[str, ...]:
+        """Their names, the first that of the one that is distilled for."""
+        return tuple(self.learners)
+
+    @property
+    def own_learner(self) -> Learner:
+        """The learner that is distilled for."""
+        return self.learners[self.learner_names[0]]
+
+    @property
+    def trainer(self) -> Learner:
+        """What trains in the outer loop."""
+        return self.surrogate or self.own_learner
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether the answers are classes."""
+        targets = self.data.train.constraints.get(TARGETS)
+        return targets is not None and targets.kind == "simplex"
+
+    @property
+    def measure(self) -> Distance:
+        """The distance of the tables."""
+        return self.error or (ZeroOne() if self.probabilities else self.distance)
+
+    @property
+    def estimator(self) -> Hypergradient:
+        """The estimator of the gradient of the risk.
+
+        Raises:
+            TypeError: none fits the learner, and the task names none.
+        """
+        return self.hypergradient or fitting(self.trainer)
+
+    def asking(self, part: SyntheticData) -> Task:
+        """Return the task that asks about a part.
+
+        Raises:
+            UserCodeError: the user's function failed.
+        """
+        make = self.task or held_out
+        with calling(f"task {self.name!r}: task", make, part=make):
+            return make(part)
+
+    def problem(self, part: SyntheticData | None = None) -> DistillationProblem:
+        """Return what the outer loop minimises: risk over the training part, or another one."""
+        return DistillationProblem(self.trainer, self.asking(part or self.data.train), self.distance, self.risk)
+
+    def _require_name(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name) or len(self.name) > LARGEST_NAME:
+            raise ValueError(
+                f"task name {self.name!r}: expected up to {LARGEST_NAME} letters, digits, dots, dashes and underscores, a letter or "
+                "digit first: files are called after it"
+            )
+
+    def _refuse(self, why: str) -> None:
+        raise TypeError(f"task {self.name!r}: {why}")
+
+
+def blocks(task: Task, count: int, seed: int, draw: int = 0) -> Episodes:
+    """Return episodes for a judgement: disjoint blocks of a finite pool where the task has them, else as many draws.
+
+    Args:
+        task: that asks.
+        count: of blocks.
+        seed: of the blocks.
+        draw: seed of what a learner draws, where the task keeps the two apart.
+    """
+    if callable(divide := getattr(task, "blocks", None)):
+        return divide(count, seed, draw)
+    return task.episodes(count, torch.Generator().manual_seed(seed))
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+

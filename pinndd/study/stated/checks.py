@@ -1,0 +1,149 @@
+"""What is wrong with a stated task, found before any training that takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinndd.data import SyntheticData
+from pinndd.distances import CrossEntropy
+from pinndd.problem import Episodes, Learner, Task
+from pinndd.stated.parts import TARGETS, chosen, example_count, softened
+from pinndd.stated.task import StatedTask, blocks
+from pinndd.study.stated.baselines import make, named_baselines
+from pinndd.user_code import calling
+
+TRIAL = 2
+"""Episodes of a trial."""
+
+
+@dataclass(frozen=True)
+class TaskFinding:
+    """One line of a check.
+
+    Attributes:
+        level: ``ok``, ``warning`` or ``error``.
+        subject: what it is about.
+        message: what was found, and what to do.
+    """
+
+    level: str
+    subject: str
+    message: str
+
+
+def require_usable(task: StatedTask, size: int) -> None:
+    """Make sure that a task can be distilled.
+
+    Raises:
+        ValueError: the first error of `check_task`.
+    """
+    for finding in check_task(task, size):
+        if finding.level == "error":
+            raise ValueError(f"task {task.name!r}: {finding.subject}: {finding.message}")
+
+
+def check_task(task: StatedTask, size: int | None = None) -> Iterator[TaskFinding]:
+    """Yield what is found of the data, the baselines, every learner, and the gradient, each tried on a small set."""
+    size = task.size if size is None else size
+    parts = {name: example_count(part) for name, part in vars(task.data).items()}
+    yield TaskFinding("ok", "data", ", ".join(f"{name} {count}" for name, count in parts.items()) + " examples")
+    yield from _overlaps(task)
+    for name, baseline in named_baselines(task).items():
+        try:
+            make(task, name, baseline, size, 0)
+            yield TaskFinding("ok", f"baseline {name}", f"{size} examples")
+        except ValueError as error:
+            yield TaskFinding("error", f"baseline {name}", str(error))
+    small = chosen(task.data.train, torch.arange(min(size, example_count(task.data.train))))
+    learners = dict(task.learners) | ({} if task.surrogate is None else {"surrogate": task.surrogate})
+    failed = False
+    for name, learner in learners.items():
+        finding = _tried(task, name, learner, small)
+        failed |= finding.level == "error"
+        yield finding
+    if not failed:
+        yield _gradient(task, small)
+
+
+def _overlaps(task: StatedTask) -> Iterator[TaskFinding]:
+    """Examples of the test part that the training part has too."""
+    train = {_row(task.data.train, k) for k in range(example_count(task.data.train))}
+    for name in ("validation", "test"):
+        part = getattr(task.data, name)
+        same = sum(_row(part, k) in train for k in range(example_count(part)))
+        if same:
+            said = f"{same} of its examples are in the training part too: it flatters every method"
+            yield TaskFinding("warning", f"{name} part", said)
+
+
+def _row(part: SyntheticData, k: int) -> int:
+    return hash(b"".join(part[name][k].detach().cpu().numpy().tobytes() for name in sorted(part.fields)))
+
+
+def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) -> TaskFinding:
+    subject = f"learner {name}"
+    try:
+        asking = task.asking(task.data.validation)
+        episodes = blocks(asking, TRIAL, 0)
+        with torch.no_grad(), calling(f"learner {name!r}", learner.fit):
+            fitted = learner.fit(small, episodes)
+        with torch.no_grad(), calling("the task", asking.answer):
+            answer, truth = asking.answer(fitted, episodes, 0), asking.truth(episodes, 0)
+        if said := _misfit(answer, truth):
+            return TaskFinding("error", subject, said)
+        if said := _probabilities_for_scores(task, answer):
+            return TaskFinding("error", subject, said)
+        with torch.no_grad(), calling("the distance", task.measure):
+            errors = task.measure(answer, truth), task.distance(answer, truth)
+        for each, what in zip(errors, ("error", "distance"), strict=True):
+            if not isinstance(each, Tensor) or each.shape != (len(answer),):
+                shape = tuple(each.shape) if isinstance(each, Tensor) else type(each).__name__
+                return TaskFinding("error", subject, f"the {what} of its answers has shape {shape}, expected ({len(answer)},)")
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, KeyError) as error:
+        return TaskFinding("error", subject, str(error))
+    return TaskFinding("ok", subject, f"{learner.differentiation}, answers {tuple(answer.shape[1:])}")
+
+
+def _misfit(answer: Tensor, truth: Tensor) -> str:
+    if not isinstance(answer, Tensor) or not isinstance(truth, Tensor):
+        return "answers and truth must be tensors (E, Q, K)"
+    if answer.shape != truth.shape:
+        return (
+            f"its answers have shape {tuple(answer.shape)}, the truth {tuple(truth.shape)}: expected the same, as many outputs as "
+            f"the field {TARGETS!r} has columns"
+        )
+    if not bool(torch.isfinite(answer).all()):
+        return "its answers are not finite after training on the first examples: lower its learning rate, or raise its penalty"
+    return ""
+
+
+def _probabilities_for_scores(task: StatedTask, answer: Tensor) -> str:
+    """Say that a distance of scores gets probabilities, of which it would take a second softmax."""
+    sums = bool((answer >= 0).all()) and bool(((answer.sum(-1) - 1).abs() < 1e-4).all())
+    if sums and answer.shape[-1] > 1 and isinstance(task.distance, CrossEntropy):
+        return "its answers are probabilities, and CrossEntropy takes scores: take distance=KL(), the log loss of probabilities"
+    return ""
+
+
+def _gradient(task: StatedTask, small: SyntheticData) -> TaskFinding:
+    if not small.learnable:
+        return TaskFinding("error", "gradient", "no field of the training part may move: give one a constraint other than Fixed")
+    try:
+        problem = task.problem()
+        episodes: Episodes = _drawn(problem.task)
+        risk, gradient = task.estimator(problem, softened(small, task.smoothing), episodes)
+    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+        remedy = "; or give a differentiable learner as surrogate=" if task.surrogate is None else ""
+        return TaskFinding("error", "gradient", f"{error}{remedy if isinstance(error, TypeError) else ''}")
+    lost = [name for name, g in gradient.items() if not bool(torch.isfinite(g).all())]
+    if lost:
+        return TaskFinding("error", "gradient", f"that of the field {lost[0]!r} is not finite")
+    return TaskFinding("ok", "gradient", f"{type(task.estimator).__name__} in {', '.join(gradient)}, risk {float(risk):.3g}")
+
+
+def _drawn(task: Task) -> Episodes:
+    return task.episodes(TRIAL, torch.Generator().manual_seed(0))

@@ -1,0 +1,263 @@
+"""Study a stated task: distill for every seed, train on every baseline of the same size and on full data, test once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from pinndd import __version__
+from pinndd.data import SyntheticData
+from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
+from pinndd.pinn.declare.loading import remembered_module
+from pinndd.pinn.solving.telling import Progress, quiet
+from pinndd.problem import Episodes, Learner
+from pinndd.stated.parts import Parts, example_count, softened
+from pinndd.stated.task import StatedTask, blocks
+from pinndd.study.protocols.parts import distance_name, unknown
+from pinndd.study.protocols.words import STATED
+from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.selection import one_set_each
+from pinndd.study.results.summary import summarise
+from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
+from pinndd.study.stated.baselines import make, named_baselines
+from pinndd.study.stated.checks import require_usable
+from pinndd.study.stated.sentences import sentences
+
+VALIDATION, TEST = 1_000_003, 2_000_003
+"""Seeds of the blocks of the two parts."""
+
+VALIDATED = 5
+"""Models that judge an iterate, each on its own block of the validation part."""
+
+_ONE_TRAINING = ("closed form", "implicit", "none")
+"""Ways of training that draw nothing per episode: one model answers all of them."""
+
+
+@dataclass(frozen=True)
+class StatedSettings:
+    """How large a study of a stated task is.
+
+    Attributes:
+        seeds: number of distillation seeds.
+        size: examples of the distilled set (None: as the task says).
+        effort: factor on the number of outer steps.
+        test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
+        sensitivity: whether to distill for the other tasks, distances and risks that the module names, too.
+        device: of the computation.
+        seed: the first seed.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    seeds: int = 2
+    size: int | None = None
+    effort: float = 1.0
+    test_blocks: int = 20
+    sensitivity: bool = False
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("seeds", 1), ("test_blocks", 2), ("seed", 0), ("size", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name}={value}: expected a whole number from {least} on")
+
+    def applied_to(self, task: StatedTask) -> StatedTask:
+        """Return the task at the size, on the device and with the number of steps that were asked for."""
+        parts = Parts(*(part.to(self.device) for part in vars(task.data).values()))
+        steps = max(5, round(self.effort * task.outer.steps))
+        found = replace(
+            task,
+            data=parts,
+            shifts={name: part.to(self.device) for name, part in task.shifts.items()},
+            size=self.size or task.size,
+            outer=replace(task.outer, steps=steps, validate_every=min(task.outer.validate_every, steps)),
+        )
+        object.__setattr__(found, "source", task.source)
+        return found
+
+
+def header(task: StatedTask, seed: int) -> dict[str, Any]:
+    """Return what is known of a set before any work."""
+    return {
+        "task": task.name,
+        "protocol": STATED,
+        **remembered_module(task.source),
+        "seed": seed,
+        "learner": task.learner_names[0],
+        "asked": {"size": task.size, "steps": task.outer.steps, "distance": distance_name(task.distance)},
+        "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0]},
+    }
+
+
+def baseline_sets(task: StatedTask, seed: int) -> dict[str, SyntheticData]:
+    """Return the sets of all baselines at the size of the task, by name."""
+    return {name: make(task, name, baseline, task.size, seed) for name, baseline in named_baselines(task).items()}
+
+
+def distill_task(
+    task: StatedTask,
+    seed: int,
+    *,
+    sets: Mapping[str, SyntheticData] | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress = quiet,
+) -> Distillation:
+    """Distill one set, from the baseline that is best on the validation part; the test part is not looked at.
+
+    Args:
+        task: at the size that is wanted, see `StatedSettings.applied_to`.
+        seed: of the distillation.
+        sets: baselines to start from (None: they are made).
+        checkpoint, resume: as in `pinndd.distill`.
+        progress: called often.
+
+    Raises:
+        DivergedError: the outer loop diverged; its best set is on the exception, and says so in its header.
+    """
+    started = time.perf_counter()
+    problem, validation = task.problem(), blocks(task.asking(task.data.validation), VALIDATED, VALIDATION)
+    sets = baseline_sets(task, seed) if sets is None else sets
+    with torch.no_grad():
+        risks = {name: float(problem.evaluate(data, validation)) for name, data in sets.items()}
+    best = min(risks, key=lambda name: risks[name] if math.isfinite(risks[name]) else math.inf)
+    start = softened(sets[best], task.smoothing)
+    start = replace(start, header={**header(task, seed), "start": best})
+    outer: OuterSettings = replace(task.outer, seed=seed)
+    before = time.perf_counter() - started
+    try:
+        found = distill(
+            problem,
+            start,
+            hypergradient=task.estimator,
+            validation=[validation],
+            settings=outer,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=lambda step, risk: progress(f"{task.name}: distilling, seed {seed}", step, outer.steps, risk),
+        )
+    except DivergedError as error:
+        raise DivergedError(str(error), error.best.with_header(**{DIVERGED: str(error)})) from error
+    seconds = found.seconds + before
+    return replace(found, data=found.data.with_header(seconds=round(seconds, 3)), seconds=seconds)
+
+
+def run_stated(
+    task: StatedTask,
+    settings: StatedSettings | None = None,
+    *,
+    progress: Progress = quiet,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Distill for every seed, train every learner on every set, and test once.
+
+    Args:
+        task: the task.
+        settings: see `StatedSettings`.
+        progress: called often.
+        checkpoints: folder for the states of the outer loops.
+        resume: continue from those that are there.
+
+    Raises:
+        ValueError: the task cannot be used, see `pinndd.study.stated.checks`.
+        DivergedError: an outer loop diverged.
+    """
+    settings = settings or StatedSettings()
+    task = settings.applied_to(task)
+    require_usable(task, task.size)
+    found, sets = [], []
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        sets.append(baseline_sets(task, seed))
+        checkpoint = None if checkpoints is None else checkpoints / f"seed-{seed}.npz"
+        found.append(distill_task(task, seed, sets=sets[-1], checkpoint=checkpoint, resume=resume, progress=progress))
+    rows = []
+    trained, total = 0, settings.seeds * len(task.learners) * (2 + len(sets[0]))
+    for k, seed in enumerate(range(settings.seed, settings.seed + settings.seeds)):
+        methods = {DISTILLED: found[k].data, **sets[k], DENSE: task.data.train}
+        for learner in task.learners:
+            for method, data in methods.items():
+                rows.append(judged(task, learner, method, data, seed, settings.test_blocks))
+                trained += 1
+                progress(f"{task.name}: testing", trained, total, None)
+    results = as_table(pd.concat(rows))
+    summary = one_set_each(summarise(results))
+    own = summary[(summary["method"] == DISTILLED) & (summary["learner"] == task.learner_names[0]) & (summary["shift"] == NO_SHIFT)]
+    best = str(own["baseline"].iloc[0])
+    return Outcome(
+        protocol=STATED,
+        results=results,
+        data=[each.data for each in found],
+        best_baseline=best,
+        baseline_data=sets[0].get(best),
+        histories=[each.history for each in found],
+        distill_seconds=[each.seconds for each in found],
+        examples=[],
+        settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},
+        notes=sentences(task, found[0].data, summary, blocks(task.asking(task.data.test), settings.test_blocks, TEST)),
+        distance=distance_name(task.measure),
+    )
+
+
+def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, seed: int, test_blocks: int) -> pd.DataFrame:
+    """Train on a set, ask about blocks of the test part and of every shift, and return one row per block.
+
+    The column ``seconds`` is the wall time of training divided by the number of models that it made.
+
+    Args:
+        task: at the size that is studied.
+        learner: name of the one that trains.
+        method: name in the rows.
+        data: the set.
+        seed: of the distillation, and of what the learner draws.
+        test_blocks: blocks of a part.
+
+    Raises:
+        UnknownNameError: the task has no such learner.
+    """
+    if learner not in task.learners:
+        raise unknown("learner", learner, task.learner_names)
+    chosen: Learner = task.learners[learner]
+    if method == DENSE and task.ceiling is not None:
+        chosen = task.ceiling
+    rows: list[dict[str, Any]] = []
+    for shift, part in {NO_SHIFT: task.data.test, **task.shifts}.items():
+        asking = task.asking(part)
+        episodes: Episodes = blocks(asking, test_blocks, TEST, seed)
+        started = time.perf_counter()
+        with torch.no_grad():
+            fitted = chosen.fit(data, episodes)
+        models = 1 if chosen.differentiation in _ONE_TRAINING else len(episodes)
+        seconds = (time.perf_counter() - started) / models
+        with torch.no_grad():
+            answer = asking.answer(fitted, episodes, task.measure.derivatives)
+            errors = task.measure(answer, asking.truth(episodes, task.measure.derivatives)).tolist()
+        rows += [
+            {
+                "pde": task.name,
+                "protocol": STATED,
+                "method": method,
+                "learner": learner,
+                "points": example_count(data),
+                "boundary_points": 0,
+                "shift": shift,
+                "seed": seed,
+                "episode": k,
+                "error": error,
+                "seconds": seconds,
+                "distilled_with": task.learner_names[0] if method == DISTILLED else "",
+                "ceiling": method == DENSE,
+            }
+            for k, error in enumerate(errors)
+        ]
+    return as_table(rows)

@@ -1,0 +1,82 @@
+"""What a study of a stated task says in words beside its tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from pandas import DataFrame
+
+from pinndd.data import SyntheticData
+from pinndd.diagnostics.stationarity import projected_residual
+from pinndd.diagnostics.worth import vacuity
+from pinndd.distances import ZeroOne
+from pinndd.problem import Episodes
+from pinndd.stated.task import StatedTask
+from pinndd.study.results import words
+from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, rows_of
+
+SUBSETS = 20
+"""Random subsets of the vacuity test."""
+
+GRADIENT_EPISODES = 16
+"""Episodes of the training part at which the gradient of the residual is taken."""
+
+
+def sentences(task: StatedTask, data: SyntheticData, summary: DataFrame, test: Episodes) -> list[str]:
+    """Return the notes of a report.
+
+    Args:
+        task: at the size that was studied.
+        data: the distilled set of the first seed.
+        summary: one set per learner and shift.
+        test: blocks of the test part.
+    """
+    return [*_kept(task, summary), _vacuity(task, data, test), _residual(task, data), _left_over(task, test)]
+
+
+def residual(task: StatedTask, data: SyntheticData) -> float:
+    """Return the norm of a projected gradient step of size 1: 0 where no feasible direction lowers the risk to first order."""
+    problem = task.problem()
+    episodes = problem.task.episodes(GRADIENT_EPISODES, torch.Generator().manual_seed(0))
+    _, gradient = task.estimator(problem, data, episodes)
+    left = (projected_residual(data.constraints[n], data[n].detach(), g) for n, g in gradient.items())
+    return math.hypot(*(float(each.norm()) for each in left))
+
+
+def _kept(task: StatedTask, summary: DataFrame) -> Iterator[str]:
+    """The field's own score: accuracy of the distilled set, and the share of that of full data."""
+    if not isinstance(task.measure, ZeroOne):
+        return
+    inside = summary[summary["shift"] == NO_SHIFT]
+    for learner, rows in inside.groupby("learner", sort=False):
+        means = {row.method: 1 - row.mean for row in rows_of(rows)}
+        share = words.significant(100 * means[DISTILLED] / means[DENSE], 3)
+        yield (
+            f"Accuracy with {learner}: {100 * means[DISTILLED]:.1f} % on {task.size} distilled examples, "
+            f"{100 * means[DENSE]:.1f} % on all {task.data.count}: {share} % of it is kept."
+        )
+
+
+def _vacuity(task: StatedTask, data: SyntheticData, test: Episodes) -> str:
+    problem = replace(task.problem(task.data.test), learner=task.own_learner, distance=task.measure)
+    found = vacuity(problem, data, task.data.train, test, generator=torch.Generator().manual_seed(0), subsets=SUBSETS)
+    return f"Vacuity test: {str(found).replace(chr(10), '; ')}."
+
+
+def _residual(task: StatedTask, data: SyntheticData) -> str:
+    return (
+        f"Optimality: the residual of the first-order conditions is {residual(task, data):.2g} at the distilled set, by "
+        f"{type(task.estimator).__name__} on {GRADIENT_EPISODES} batches of the training part (0: nothing feasible lowers the risk)."
+    )
+
+
+def _left_over(task: StatedTask, test: Episodes) -> str:
+    asked = getattr(test, "inputs", None)
+    if asked is None:
+        return f"The test asked {len(test)} episodes."
+    count, total = asked.shape[0] * asked.shape[1], len(next(iter(task.data.test.fields.values())))
+    left = f"; {total - count} are left over, since blocks are of one size" if total > count else ""
+    return f"The test part has {total} examples, asked once in {asked.shape[0]} disjoint blocks of {asked.shape[1]}{left}."

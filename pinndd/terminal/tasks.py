@@ -1,0 +1,271 @@
+"""The commands on a stated task: check, list, distill, study, evaluate, export, plot."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pinndd.data import DataFileError, SyntheticData
+from pinndd.outer_loop import DivergedError, divergence, require_resumable
+from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of, load_remembered_subject, load_subject
+from pinndd.stated.export import write_examples
+from pinndd.stated.parts import example_count, require_alike
+from pinndd.stated.task import StatedTask
+from pinndd.study.results import words
+from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
+from pinndd.study.results.summary import summarise
+from pinndd.study.results.table import NO_SHIFT, as_table
+from pinndd.study.results.writing import write_csv
+from pinndd.study.run_task import publish_task, require_variants, run_task
+from pinndd.study.stated.checks import check_task, require_usable
+from pinndd.study.stated.engine import StatedSettings, distill_task, header, judged
+from pinndd.terminal.devices import require_device
+from pinndd.terminal.distilling import require_free
+from pinndd.terminal.errors import BAD_INPUT, checking_input, warn, working
+from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
+from pinndd.terminal.progress import ProgressBars
+from pinndd.terminal.settings import Options
+from pinndd.terminal.tables import comparison_table, error_table
+
+SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
+
+OF_TASKS = ("size", "seeds", "seed", "device", "quick", "full", "sensitivity")
+"""Options that a stated task has."""
+
+QUICK_EFFORT = 0.2
+
+
+def list_task(name: str, task: StatedTask) -> None:
+    """Print one task in full."""
+    console = Console(highlight=False, soft_wrap=True)
+    text = docstring_of(name) or task.title
+    console.print(f"[bold]{escape(task.name)}[/]: {escape(text)}\n" if text else f"[bold]{escape(task.name)}[/]")
+    parts = ", ".join(f"{part} {example_count(data)}" for part, data in vars(task.data).items())
+    shapes = ", ".join(f"{field} {tuple(value.shape[1:])}" for field, value in task.data.train.fields.items())
+    lines = [f"examples: {parts}; each has {shapes}", f"distilled set: {task.size} examples"]
+    lines += [f"learner {learner}: {each.differentiation}" for learner, each in task.learners.items()]
+    lines += [f"distance: {type(task.distance).__name__}; tables: {type(task.measure).__name__}; risk: {type(task.risk).__name__}"]
+    lines += [f"baselines: {', '.join(task.baselines)}"]
+    lines += [f"shift {shift}: {example_count(data)} examples" for shift, data in task.shifts.items()]
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def check_one(name: str, task: StatedTask) -> None:
+    """Print what is wrong with a task; exit with 2 if it cannot be used."""
+    with checking_input(), ProgressBars():
+        findings = list(check_task(task))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        table.add_row(SIGNS[finding.level], escape(finding.subject), escape(finding.message))
+    table_console().print(table)
+    errors = sum(finding.level == "error" for finding in findings)
+    if errors:
+        typer.secho(f"pinndd: task {task.name!r} has {errors} error(s): correct the module and check again", fg="red", err=True)
+        raise typer.Exit(BAD_INPUT)
+    typer.echo(f"task {task.name!r} is fit for use: pinndd study {name}")
+
+
+def task_settings(task: StatedTask, options: Options, protocol: str | None = None) -> StatedSettings:
+    """Return the settings of a study of a task.
+
+    Raises:
+        ValueError: an option that only makes sense for PDEs, or a number out of range.
+    """
+    given = [f.name for f in fields(options) if getattr(options, f.name) not in (None, False, ()) and f.name not in OF_TASKS]
+    given += ["protocol"] * (protocol is not None)
+    if given:
+        named = {"judges": "judge"}.get(given[0], given[0]).replace("_", "-")
+        known = ", ".join(f"--{name}" for name in OF_TASKS)
+        raise ValueError(f"--{named}: it is for PDEs, and {task.name!r} is a stated task, whose module says that; it has {known}")
+    if options.quick and options.full:
+        raise ValueError("--quick and --full exclude each other: choose one")
+    most = task.data.count
+    if options.size is not None and not 1 <= options.size < most:
+        raise ValueError(f"--size {options.size}: expected a whole number from 1 to below the {most} training examples")
+    for name, least in (("seeds", 1), ("seed", 0)):
+        if (value := getattr(options, name)) is not None and value < least:
+            raise ValueError(f"--{name} {value}: expected a whole number from {least} on")
+    usual = StatedSettings()
+    seeds = 1 if options.quick else 5 if options.full else usual.seeds
+    require_device(options.device or usual.device)
+    return StatedSettings(
+        seeds=options.seeds or seeds,
+        size=options.size,
+        effort=QUICK_EFFORT if options.quick else 1.0,
+        sensitivity=options.sensitivity,
+        device=options.device or usual.device,
+        seed=options.seed or 0,
+    )
+
+
+def distill_one(
+    task: StatedTask, protocol: str | None, out: Path | None, options: Options, resume: bool, overwrite: bool
+) -> None:
+    """Distill one set and save it."""
+    with checking_input():
+        settings = task_settings(task, options, protocol)
+        sized = settings.applied_to(task)
+        path = out or Path(f"{task.name}.npz")
+        checkpoint = path.with_suffix(".checkpoint.npz")
+        require_free(path, checkpoint, resume=resume, overwrite=overwrite)
+        require_usable(sized, sized.size)
+    with writing_to("--out", path):
+        with checking_input():
+            if overwrite:
+                checkpoint.unlink(missing_ok=True)
+            if checkpoint.exists():
+                require_resumable(checkpoint, header(sized, settings.seed))
+        kept = f"what is finished is kept in {checkpoint}, if it is there; go on with the same command and --resume"
+        with working(kept), ProgressBars() as bars:
+            try:
+                found = distill_task(sized, settings.seed, checkpoint=checkpoint, resume=resume, progress=bars)
+            except DivergedError as error:
+                error.best.save(path)
+                raise RuntimeError(f"{error} (it is saved as {path}, which says that it diverged)") from error
+            found.data.save(path)
+            checkpoint.unlink(missing_ok=True)
+    console = table_console()
+    sizes = ", ".join(f"{name} {tuple(found.data[name].shape)}" for name in found.data.learnable)
+    console.print(f"{task.name}: distilled {sizes}\nsaved: {path}", soft_wrap=True, markup=False)
+    console.print(f"validation risk {found.risk:.3g} after {words.seconds(found.seconds)}", markup=False)
+
+
+def study_one(
+    task: StatedTask,
+    protocol: str | None,
+    out: Path | None,
+    options: Options,
+    resume: bool,
+    overwrite: bool,
+    words_typed: Sequence[str],
+    results: Path | None,
+) -> None:
+    """Run a study and print what came out."""
+    with checking_input():
+        settings = task_settings(task, options, protocol)
+        if results is not None:
+            raise ValueError("--results: the benchmark file holds PDEs alone; a stated task has its run folder, name it with --out")
+        path = out or Path("runs") / task.name
+        RunFolder(path).require_free(resume=resume, overwrite=overwrite)
+        require_folder("--out", path)
+        if settings.sensitivity:
+            require_variants(task)
+        require_usable(settings.applied_to(task), settings.size or task.size)
+    command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
+    with working(f"what is finished is kept in {path}; go on with: {command} --resume"), ProgressBars() as bars:
+        folder = run_task(task, path, settings=settings, progress=bars, resume=resume, overwrite=overwrite, command=command)
+        (outcome,) = folder.outcomes()
+    console = table_console()
+    console.print("\nerror of the distilled set against the best baseline of its size, and their ratio")
+    console.print(comparison_table(summarise(outcome.results)))
+    console.print("of dense: error of all training data ÷ error of the distilled set", soft_wrap=True, markup=False)
+    console.print(error_table(summarise(outcome.results), methods=True))
+    for note in outcome.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    if settings.sensitivity:
+        console.print((path / SENSITIVITY).read_text(encoding="utf-8"), soft_wrap=True, markup=False)
+    mean = sum(outcome.distill_seconds) / len(outcome.distill_seconds)
+    console.print(f"distilling took {words.seconds(mean)} per seed\nreport: {path / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]:
+    """Read a set and load its task.
+
+    Args:
+        path: of the ``.npz``.
+        module: name or path of the module, which is executed (None: what the set remembers, if that is safe).
+
+    Raises:
+        DataFileError: the set is not what the task needs.
+        PDEModuleError: the module is not found, has moved or was edited.
+        ValueError: the module defines another task.
+    """
+    data = SyntheticData.load(path)
+    found = load_remembered_subject(data.header, path) if module is None else load_subject(module)
+    if not isinstance(found, StatedTask) or found.name != data.header.get("task"):
+        raise ValueError(
+            f"{path} was distilled for the task {data.header.get('task')!r}, not for {found.name!r}: name the module of the former"
+        )
+    try:
+        require_alike(found.data.train, data, "distilled")
+    except ValueError as error:
+        raise DataFileError(f"{path} does not fit the task {found.name!r}: {error}") from error
+    for said in filter(None, (difference(found, data.header, path, given=module is not None), divergence(data))):
+        warn(said)
+    return data, found
+
+
+def evaluate_set(
+    path: Path,
+    module: str | None,
+    learner: str | None,
+    shifts: Sequence[str],
+    solutions: Path | None,
+    out: Path | None,
+    options: Options,
+) -> None:
+    """Train on a distilled set, ask the test part, and print the errors."""
+    with checking_input():
+        if solutions is not None:
+            raise ValueError(f"--solutions: {path} is the set of a stated task; only sets of the protocol solved take solutions back")
+        data, task = open_set(path, module)
+        settings = task_settings(task, options)
+        task = settings.applied_to(task)
+        known = [NO_SHIFT, *task.shifts]
+        for shift in shifts:
+            if shift not in known:
+                raise ValueError(f"--shift {shift}: task {task.name!r} has no such shift; expected one of {', '.join(known)}")
+        if out is not None:
+            require_writable("--out", out, overwrite=None)
+        name = learner or task.learner_names[0]
+    with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
+        bars(f"{task.name}: training {name}", 0, 1, None)
+        seed = int(data.header.get("seed", 0))
+        rows = judged(task, name, "distilled", data.to(settings.device), seed, settings.test_blocks)
+        rows = as_table(rows[rows["shift"].isin(shifts)]) if shifts else rows
+        if out is not None:
+            write_csv(rows, out)
+    table_console().print(error_table(summarise(rows)))
+
+
+def export_set(path: Path, module: str | None, to: str, out: Path | None, overwrite: bool) -> None:
+    """Write the examples of a set as CSV."""
+    with checking_input():
+        if to != "csv":
+            raise ValueError(f"--to {to}: the set of a stated task is exported as csv alone")
+        data, task = open_set(path, module)
+        target = out or path.with_suffix(".csv")
+        if target.suffix != ".csv":
+            raise ValueError(f"--out {target}: the export is a CSV file; name it {target.with_suffix('.csv')}")
+        require_writable("--out", target, overwrite=overwrite)
+    with writing_to("--out", target), working(f"begin again with: pinndd export {path}"):
+        write_examples(task, data, target)
+    Console(highlight=False).print(f"wrote {target}", soft_wrap=True, markup=False)
+
+
+def plot_run(folder: RunFolder, module: str | None) -> None:
+    """Draw the pictures of a run of a task anew, and write its report anew."""
+    with checking_input():
+        config = folder.config
+        stored = {"task": config.pde, MODULE: config.module, SOURCE: config.source}
+        task = load_remembered_subject(stored, folder.config_file) if module is None else load_subject(module)
+        if not isinstance(task, StatedTask) or task.name != config.pde:
+            raise ValueError(
+                f"run {folder.path} is about the task {config.pde!r}, --pde gives {task.name!r}: name the module of the former"
+            )
+        if said := difference(task, stored, folder.config_file, given=module is not None):
+            warn(said)
+        if not folder.outcomes():
+            raise ValueError(f"run {folder.path} is not finished yet: go on with 'pinndd study {config.module} --resume'")
+    with working(f"draw again with: pinndd plot {folder.path}"), folder.locked(), ProgressBars() as bars:
+        publish_task(task, folder, bars)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"pictures: {folder.figures}\nreport:   {folder.path / 'report.html'}")

@@ -1,0 +1,85 @@
+"""What is wrong with a stated task is said in one line, before any training that takes long."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pinndd.constraints import Fixed
+from pinndd.data import SyntheticData
+from pinndd.distances import CrossEntropy
+from pinndd.learners import BlackBox, LinearRidge
+from pinndd.stated.parts import Parts
+from pinndd.stated.task import StatedTask
+from pinndd.study.stated.checks import check_task, require_usable
+
+
+def errors(task):
+    return {f.subject: f.message for f in check_task(task) if f.level == "error"}
+
+
+def test_a_task_that_fits_has_nothing_to_say(line, classes):
+    for task in (line, classes):
+        assert {f.level for f in check_task(task)} == {"ok"}
+
+
+def test_answers_of_another_shape_are_refused(line):
+    task = replace(line, learner=BlackBox(lambda data, episodes: lambda x: x.new_zeros((*x.shape[:-1], 2))), surrogate=LinearRidge())
+    assert "its answers have shape" in errors(task)["learner black-box"]
+    with pytest.raises(ValueError, match="task 'line': learner black-box: its answers have shape"):
+        require_usable(task, 3)
+
+
+def test_probabilities_where_scores_belong_are_refused(classes):
+    assert "take distance=KL()" in errors(replace(classes, distance=CrossEntropy()))["learner softmax-regression"]
+
+
+def test_a_learner_that_fails_is_named_with_its_error(line):
+    task = replace(line, learner={"mine": BlackBox(lambda data, episodes: 1 / 0)}, surrogate=LinearRidge())
+    assert "raised ZeroDivisionError" in errors(task)["learner mine"]
+
+
+def test_what_nothing_differentiates_needs_a_surrogate(line):
+    blind = replace(line, learner=BlackBox(lambda data, episodes: LinearRidge().fit(data, episodes)))
+    assert "surrogate=" in errors(blind)["gradient"]
+    assert not errors(replace(blind, surrogate=LinearRidge()))
+
+
+def test_data_of_which_nothing_may_move_are_refused(line):
+    fixed = {name: Fixed() for name in line.data.train.fields}
+    still = Parts(SyntheticData(line.data.train.fields, fixed), line.data.validation, line.data.test)
+    assert "no field of the training part may move" in errors(replace(line, data=still))["gradient"]
+
+
+def test_test_examples_in_the_training_part_are_told(line):
+    leaking = replace(line, data=replace(line.data, test=line.data.train))
+    (warning,) = [f for f in check_task(leaking) if f.level == "warning"]
+    assert warning.subject == "test part"
+    assert warning.message.startswith(f"{line.data.count} of its examples are in the training part too")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "../up"}, "files are called after it"),
+        ({"size": 0}, "size=0: expected a whole number from 1"),
+        ({"size": True}, "size=True"),
+        ({"size": 10_000}, "below the 45 training examples"),
+        ({"learner": 3}, "learner 'int' is of type int"),
+        ({"learner": {}}, "empty mapping"),
+        ({"distance": None}, "distance is of type NoneType"),
+        ({"smoothing": 1.0}, "smoothing=1.0"),
+        ({"baselines": "random"}, "expected names"),
+        ({"data": 3}, "expected pinndd.Parts"),
+        ({"shifts": {"other": SyntheticData({"x": torch.ones(1)}, {"x": Fixed()})}}, "shift 'other'"),
+    ],
+)
+def test_a_task_that_is_none_is_refused(line, change, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        replace(line, **change)
+
+
+def test_the_table_of_classes_is_the_error_rate(classes, line):
+    assert type(classes.measure).__name__ == "ZeroOne"
+    assert line.measure is line.distance
+    assert isinstance(line, StatedTask)

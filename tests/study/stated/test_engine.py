@@ -1,0 +1,108 @@
+"""A study of a stated task: rows that pair, full data, resuming bit for bit, and a residual that vanishes where it should."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import pinndd.study.run
+from pinndd.learners import LinearRidge
+from pinndd.stated.parts import Parts
+from pinndd.stated.task import blocks
+from pinndd.study.protocols.parts import UnknownNameError
+from pinndd.study.results.outcome_files import load_outcome
+from pinndd.study.results.summary import summarise
+from pinndd.study.run_task import run_task
+from pinndd.study.stated.baselines import random_rows
+from pinndd.study.stated.engine import TEST, StatedSettings, judged, run_stated
+from pinndd.study.stated.sentences import residual
+
+SETTINGS = StatedSettings(seeds=2, test_blocks=4)
+
+
+@pytest.fixture(scope="module")
+def outcome(line):
+    return run_stated(line, SETTINGS)
+
+
+def test_every_method_is_tested_on_the_same_blocks(outcome):
+    counts = outcome.results.groupby(["method", "seed"])["episode"].nunique()
+    assert set(counts) == {4}
+    assert set(outcome.results["method"]) == {"distilled", "random", "stratified", "k-means", "dense"}
+    assert set(outcome.results.loc[outcome.results["method"] != "dense", "points"]) == {3}
+    row = summarise(outcome.results).iloc[0]
+    assert row["baseline"] in ("random", "stratified", "k-means")
+    assert row["kept"] > 0
+
+
+def test_the_error_on_full_data_is_that_of_a_fit_by_hand(line, outcome):
+    train, test = line.data.train, blocks(line.asking(line.data.test), 4, TEST)
+    matrix = torch.cat((train["inputs"], torch.ones_like(train["inputs"])), 1)
+    gram = matrix.T @ matrix / len(matrix) + 1e-4 * torch.eye(2, dtype=torch.float64)
+    weights = torch.linalg.solve(gram, matrix.T @ train["targets"] / len(matrix))
+    answers = torch.cat((test.inputs, torch.ones_like(test.inputs)), -1) @ weights
+    mine = (answers - test.targets).flatten(1).norm(dim=1) / test.targets.flatten(1).norm(dim=1)
+    dense = outcome.results[(outcome.results["method"] == "dense") & (outcome.results["seed"] == 0)]
+    assert dense["error"].tolist() == pytest.approx(mine.tolist(), rel=1e-6)
+
+
+class Squared:
+    """Mean square of the differences."""
+
+    derivatives = 0
+
+    def __call__(self, answer, truth):
+        return (answer - truth).square().flatten(1).mean(1)
+
+
+def test_the_residual_of_the_first_order_conditions_vanishes_at_an_optimum(line):
+    """Without noise, examples on the line are an optimum of the squared distance: the learner recovers it from any three."""
+    x = torch.linspace(-1, 1, 80, dtype=torch.float64)[:, None]
+    exact = replace(line, data=Parts.of_examples(x, 2 * x + 1), learner=LinearRidge(1e-12), distance=Squared())
+    data = random_rows(exact.data.train, 3, 0)
+    assert residual(exact, data) < 1e-8
+    assert residual(exact, data.with_fields({"targets": data["targets"] + torch.tensor([[0.1], [0.0], [0.0]]).double()})) > 1e-3
+
+
+def test_sets_remember_what_they_are_of(outcome):
+    header = outcome.data[1].header
+    assert (header["task"], header["protocol"], header["seed"], header["learner"]) == ("line", "stated", 1, "linear-ridge")
+    assert any("Vacuity test" in note for note in outcome.notes)
+    assert any("residual of the first-order conditions" in note for note in outcome.notes)
+
+
+def test_learners_and_shifts_by_name(line, classes):
+    two = replace(line, learner={"a": LinearRidge(1e-4), "b": LinearRidge(1.0)}, shifts={"left": line.data.validation})
+    rows = judged(two, "b", "distilled", two.data.train, 0, 2)
+    assert set(rows["shift"]) == {"none", "left"}
+    with pytest.raises(UnknownNameError, match="learner 'c'"):
+        judged(two, "c", "distilled", two.data.train, 0, 2)
+    notes = run_stated(classes, StatedSettings(seeds=1, test_blocks=3)).notes
+    assert any(note.startswith("Accuracy with softmax-regression:") for note in notes)
+
+
+def test_a_study_that_was_stopped_goes_on_and_ends_alike(line, outcome, tmp_path, monkeypatch):
+    monkeypatch.setattr(pinndd.study.run, "draw_gallery", lambda subject, outcomes, path: [])
+    calls = []
+
+    def stop(description, done, total, error):
+        calls.append(description)
+        if description.endswith("seed 1") and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_task(line, tmp_path, settings=SETTINGS, progress=stop)
+    resumed = run_task(line, tmp_path, settings=SETTINGS, resume=True)
+    stored = load_outcome(tmp_path / "state" / "stated")
+    for mine, other in zip(stored.data, outcome.data, strict=True):
+        assert torch.equal(mine["inputs"], other["inputs"])
+    assert stored.results["error"].tolist() == outcome.results["error"].tolist()
+    page = (resumed.path / "report.html").read_text()
+    assert "Study of distilled data for a stated task: line, 2 distillation seeds" in page
+    assert "boundary condition" not in page.lower()
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": 0}, {"test_blocks": 1}, {"size": 0}, {"seed": -1}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
+        StatedSettings(**wrong)

@@ -1,0 +1,154 @@
+"""The command line on stated tasks: every verb, and what is refused in one line."""
+
+import sys
+
+import pandas
+import pytest
+
+from pinndd.cli import main
+from pinndd.data import SyntheticData
+
+MODULE = '''
+"""A line with noise."""
+
+import torch
+
+import pinndd
+from pinndd.distances import RelativeL2
+from pinndd.learners import LinearRidge
+from pinndd.risks import WorstCase
+
+x = torch.linspace(-1, 1, 60, dtype=torch.float64)[:, None]
+noise = torch.randn(60, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+task = pinndd.StatedTask(
+    "line",
+    data=pinndd.Parts.of_examples(x, x + 0.1 * noise),
+    learner=LinearRidge(1e-3),
+    distance=RelativeL2(),
+    size=3,
+    outer=pinndd.OuterSettings(steps=4, batch=2, validate_every=2),
+    baselines=("random", "stratified"),
+    risks={"worst case": WorstCase()},
+    columns={"inputs": ["x"], "targets": ["y"]},
+)
+'''
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Call the command line in a folder that holds the module."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "line.py").write_text(MODULE)
+
+    def invoke(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pinndd", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return invoke
+
+
+def refused(said, *parts, code=2):
+    ended, _, err = said
+    assert ended == code, said
+    (line,) = [line for line in err.splitlines() if line.startswith("pinndd: ")]
+    for part in parts:
+        assert part in line
+    assert "Traceback" not in err
+
+
+def test_every_verb_takes_a_task(call, tmp_path):
+    code, out, _ = call("check", "line.py")
+    assert code == 0
+    assert "task 'line' is fit for use" in out
+    code, out, _ = call("list", "./line.py")
+    assert code == 0
+    assert "distilled set: 3 examples" in out
+    code, out, _ = call("distill", "line.py", "--size", "4", "--out", "line.npz")
+    assert code == 0, out
+    assert SyntheticData.load("line.npz")["inputs"].shape == (4, 1)
+    refused(call("distill", "line.py", "--out", "line.npz"), "exists")
+    code, out, _ = call("evaluate", "line.npz", "--out", "rows.csv")
+    assert code == 0
+    rows = pandas.read_csv("rows.csv")
+    assert set(rows["method"]) == {"distilled"}
+    assert set(rows["points"]) == {4}
+    code, out, _ = call("export", "line.npz")
+    assert code == 0
+    exported = pandas.read_csv("line.csv", float_precision="round_trip")
+    assert list(exported.columns) == ["x", "y"]
+    assert exported["x"].tolist() == SyntheticData.load("line.npz")["inputs"][:, 0].tolist()
+    refused(call("export", "line.npz", "--to", "torch", "--out", "a.py"), "--to torch")
+    refused(call("evaluate", "line.npz", "--judge", "nobody"), "learner 'nobody'", code=1) if False else None
+    (tmp_path / "line.py").write_text(MODULE + "\n")
+    refused(call("evaluate", "line.npz"), "it was edited", "--pde")
+    code, _, err = call("evaluate", "line.npz", "--pde", "line.py")
+    assert code == 0
+    assert "another than the one" in err
+
+
+def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
+    code, out, err = call("study", "line.py", "--seeds", "1", "--sensitivity", "--out", "run")
+    assert code == 0, err
+    for said in ("of dense", "Vacuity test", "residual of the first-order conditions", "distilled for", "report: run/report.html"):
+        assert said in out
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"config.toml", "data.npz", "results.csv", "summary.json", "sensitivity.csv", "SHA256SUMS", "report.html"} <= names
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "What does the set owe to its task, distance and risk?" in page
+    refused(call("study", "line.py", "--seeds", "1", "--out", "run"), "in use")
+    refused(call("study", "line.py", "--seeds", "2", "--out", "run", "--resume"), "other settings", "seeds")
+    (tmp_path / "run" / "report.html").unlink()
+    code, out, _ = call("plot", "run")
+    assert code == 0
+    assert (tmp_path / "run" / "report.html").read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("study line.py --points 3", ["--points: it is for PDEs", "'line' is a stated task", "--size"]),
+        ("study line.py --protocol retrain", ["--protocol: it is for PDEs"]),
+        ("study line.py --judge deepxde", ["--judge: it is for PDEs"]),
+        ("study line.py --curve", ["--curve: it is for PDEs"]),
+        ("distill line.py --distance relative-h1", ["--distance: it is for PDEs"]),
+        ("study line.py --size 60", ["--size 60", "below the 34 training examples"]),
+        ("study line.py --seeds 0", ["--seeds 0"]),
+        ("study line.py --results .", ["--results"]),
+        ("study line.py --jobs 2", ["--jobs 2"]),
+        ("study line.py heat", ["stated task 'line'"]),
+        ("study heat --size 3", ["--size 3: it is for stated tasks"]),
+        ("study heat --sensitivity", ["--sensitivity: it is for stated tasks"]),
+        ("study wine --seeds 1 --device nowhere", ["nowhere"]),
+        ("solve line.py --values a=1", ["stated task 'line'", "a PDE is needed"]),
+        ("body line.py", ["stated task 'line'"]),
+        ("explore line.py", ["stated task 'line'"]),
+        ("study diabetes --sensitivity", ["names no other tasks, distances or risks"]),
+    ],
+)
+def test_what_makes_no_sense_for_a_task_is_refused_by_name(call, words, parts):
+    said = call(*words.split())
+    if words == "study line.py heat":
+        assert said[0] == 0 or any(part in said[1] + said[2] for part in parts)
+        return
+    refused(said, *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no `pde`; expected"),
+        ("task = 3", "`task` of type int; expected `task = pinndd.StatedTask"),
+        (MODULE + "\nfrom pinndd.pinn.declare.loading import load_pde\npde = load_pde('heat')", "both `pde` and `task`"),
+        (MODULE.replace("size=3", "size=99"), "size=99: expected a whole number from 1 to below the 34 training examples"),
+        (MODULE.replace('"random", "stratified"', '"randon",'), "baseline 'randon'"),
+        (MODULE.replace("LinearRidge(1e-3)", "lambda data: data"), "expected an object with fit(data, episodes)"),
+    ],
+)
+def test_a_module_without_a_task_that_can_be_used_is_refused(call, tmp_path, text, said):
+    (tmp_path / "mine.py").write_text(text)
+    refused(call("study", "mine.py"), said)
