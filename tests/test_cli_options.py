@@ -57,8 +57,8 @@ OF_EVALUATIONS = {
 }
 ELSEWHERE = {
     "body": {"--points", "--boundary-points"},
-    "distill": {"--device", "--resume", "--overwrite"},
-    "study": {"--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"},
+    "distill": {"--device", "--resume", "--overwrite", "--size"},
+    "study": {"--size", "--sensitivity", "--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
     "export": {"--pde", "--to", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},

@@ -16,6 +16,8 @@ MODULES = (
     "pinn.families.waves",
     "problem",
     "risks",
+    "stated.parts",
+    "stated.task",
     "study.results.summary",
     "study.verbs",
 )

@@ -18,6 +18,7 @@ from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
 from pinndd.stated.parts import example_count, require_alike
 from pinndd.stated.task import StatedTask
+from pinndd.study.protocols.parts import unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
 from pinndd.study.results.summary import summarise
@@ -226,6 +227,8 @@ def evaluate_set(
         if out is not None:
             require_writable("--out", out, overwrite=None)
         name = learner or task.learner_names[0]
+        if name not in task.learners:
+            raise unknown("learner", name, task.learner_names)
     with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         bars(f"{task.name}: training {name}", 0, 1, None)
         seed = int(data.header.get("seed", 0))

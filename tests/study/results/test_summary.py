@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pinndd.study.results import words
-from pinndd.study.results.intervals import mean_interval, ratio_interval
+from pinndd.study.results.intervals import Interval, mean_interval, ratio_interval
 from pinndd.study.results.summary import SUMMARY_COLUMNS, comparisons, summarise, summary_from_json, summary_to_json
 from pinndd.study.results.table import TableError, as_table, rows_of
 
@@ -254,3 +254,16 @@ def test_the_share_has_the_interval_of_a_paired_ratio():
 )
 def test_a_share_in_words(share, said):
     assert words.kept(SimpleNamespace(kept=share[0], kept_low=share[1], kept_high=share[2])) == said
+
+
+def test_errors_of_zero_are_equal_and_anything_is_infinitely_many_times_as_large():
+    """Error rates of few examples are zero in some replicates, and in all of them."""
+    zero, some = np.zeros((1, 6)), np.array([[0.0, 0.5, 0.0, 0.0, 0.5, 0.0]])
+    assert ratio_interval(zero, zero) == Interval(1.0, 1.0, 1.0)
+    assert ratio_interval(some, zero).value == np.inf
+    assert ratio_interval(zero, some).value == 0
+    both = ratio_interval(some, some)
+    assert both == Interval(1.0, 1.0, 1.0)
+    mixed = ratio_interval(some, np.array([[0.5, 0.0, 0.0, 0.0, 0.0, 0.0]]))
+    assert mixed.value == 2
+    assert mixed.high == np.inf
