@@ -43,7 +43,7 @@ def solve(
                     require_writable(option, file, overwrite=overwrite)
     with writing_to("--plot", plot), writing_to("--out", out), working("nothing was written"):
         with ProgressBars() as bars:
-            solution = problem.solve(bars if bars.console.is_terminal else None)
+            solution = problem.solve(bars)
         written = list(solution.save(out)) if out is not None else []
         if plot is not None:
             # matplotlib is slow to import, and only pictures need it

@@ -281,3 +281,25 @@ def test_bars_listen_and_begin_again():
         assert (task.completed, task.total, task.finished) == (2, 6, False)
     tell("nobody listens any more", 0, 1)
     assert "mine: true solutions" in console.file.getvalue()
+
+
+def test_outside_a_terminal_a_line_says_what_begins_and_now_and_then_how_far_it_is():
+    console, now = Console(force_terminal=False, file=io.StringIO(), width=40), [0.0]
+    with ProgressBars(console, clock=lambda: now[0]) as bars:
+        for step in range(101):  # a step takes a second, and the first one is told as it begins
+            now[0] = float(step)
+            bars("a stage whose description is longer than a line", step, 100, 0.1)
+        bars("another", 0, 1, None)
+        bars("another", 1, 1, None)
+        now[0] += 200
+        for step in (0, 5):  # again, two seconds per step
+            now[0] += 2.0 * step
+            tell("a stage whose description is longer than a line", step, 100)
+    assert console.file.getvalue().splitlines() == [
+        "a stage whose description is longer than a line",
+        "a stage whose description is longer than a line: 30 of 100, about 70 s left",
+        "a stage whose description is longer than a line: 60 of 100, about 40 s left",
+        "a stage whose description is longer than a line: 90 of 100, about 10 s left",
+        "another",
+        "a stage whose description is longer than a line: 5 of 100, about 3.2 min left",
+    ]
