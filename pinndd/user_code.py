@@ -83,7 +83,20 @@ def place_of(error: BaseException, function: object = None) -> str:
         if code is None or not is_users(code.co_filename):
             return ""
         return f" ({code.co_filename}, line {code.co_firstlineno}, where {code.co_name} is defined)"
-    name, line, code = found
+    return _said(*found)
+
+
+def calling_place() -> str:
+    """Say which line of a user is being executed: `` (FILE, line 3, in solve: `return 1 / 0`)``; nothing if there is none."""
+    frame = sys._getframe(1)
+    while not is_users(frame.f_code.co_filename):
+        if frame.f_back is None:
+            return ""
+        frame = frame.f_back
+    return _said(frame.f_code.co_filename, frame.f_lineno, frame.f_code)
+
+
+def _said(name: str, line: int, code: CodeType) -> str:
     inside = "" if code.co_name == "<module>" else f", in {code.co_name}"
     text = linecache.getline(name, line).strip()
     return f" ({name}, line {line}{inside}: `{text}`)" if text else f" ({name}, line {line}{inside})"

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.pinn.checks.residual import require_sound
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.given import Given, GivenValues, given_values
@@ -45,6 +46,7 @@ def solve(
 
     Raises:
         ValueError: values or a set that cannot be used, or a tolerance together with a set.
+        UserCodeError: the residual fails, or would train to something else than it says.
         FileNotFoundError: there is no such file.
 
     Examples:
@@ -89,6 +91,7 @@ class Problem:
     ) -> Problem:
         """Check all that `solve` is given; arguments and errors as there."""
         equation = load_pde(pde) if isinstance(pde, str) else pde
+        require_sound(equation)
         if tolerance is not None:
             require_tolerance(tolerance)
         if data is not None and tolerance is not None:

@@ -70,16 +70,6 @@ def _residual(pde: PDE, findings: list[Finding], generator: torch.Generator | No
     except UserCodeError as error:
         findings.append(Finding("error", "residual", str(error)))
         return None
-    if residual.equations != pde.equation_count:
-        findings.append(
-            Finding(
-                "error",
-                "residual",
-                f"PDE {pde.name!r}: residual returned {residual.equations} equation(s), expected {pde.equation_count}; return as "
-                "many as the declaration says, or declare equations=...",
-            )
-        )
-        return None
     faults = [] if generator is None else residual_faults(pde, residual, generator)
     if faults:
         findings += [Finding("error", "residual", fault) for fault in faults]
@@ -87,13 +77,13 @@ def _residual(pde: PDE, findings: list[Finding], generator: torch.Generator | No
     terms = [_term(pde, component, axes) for component, axes in residual.terms]
     kind = "linear" if linear else "nonlinear"
     findings.append(Finding("ok", "residual", f"{kind}, {residual.equations} equation(s) in {', '.join(terms)}"))
-    if idle := [terms[k] for k in without_effect(residual)]:
+    if idle := [f"{terms[k]}{residual.places[residual.terms[k]]}" for k in without_effect(residual)]:
         findings.append(
             Finding(
                 "warning",
                 "residual",
                 f"it asks for {', '.join(idle)}, which changes no equation: its coefficient is zero, or the term cancels; look "
-                f"whether that is meant{residual.place}",
+                "whether that is meant",
             )
         )
     return residual

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.finding import coordinates
-from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.user_code import UserCodeError
 
@@ -29,9 +30,9 @@ _ROUNDING = 1e-9
 def residual_faults(pde: PDE, residual: PointwiseResidual, generator: torch.Generator) -> list[str]:
     """Return what is wrong with a residual that runs: the first cause of those that `pinndd check` looks for.
 
-    It must be differentiable in x and in u, hold no trainable parameters, be a function of the point, the same at every call, finite
-    somewhere at every point, and depend on u. All of this is tried in the domain, on u and derivatives of the size that the families
-    give.
+    It must return as many equations as are declared, be differentiable in x and in u, hold no trainable parameters, be a function of
+    the point, the same at every call, finite somewhere at every point, and depend on u. All of this is tried in the domain, on u and
+    derivatives of the size that the families give.
 
     Args:
         pde: gives the domain.
@@ -41,6 +42,11 @@ def residual_faults(pde: PDE, residual: PointwiseResidual, generator: torch.Gene
     Returns:
         One sentence per cause; empty if there is none.
     """
+    if residual.equations != pde.equation_count:
+        return [
+            f"PDE {pde.name!r}: residual returned {residual.equations} equation(s), expected {pde.equation_count}; return as many as "
+            "the declaration says, or declare equations=..."
+        ]
     points = points_inside(pde, generator)
     seed = int(torch.randint(1000, (), generator=generator))
     jets = residual.probe.jets(residual.terms, _DRAWS, seed, points)
@@ -84,6 +90,17 @@ def residual_faults(pde: PDE, residual: PointwiseResidual, generator: torch.Gene
         return bare or list(_undifferentiable(pde, residual, points, jets[2]))
     except UserCodeError as error:
         return [str(error)]
+
+
+@lru_cache(maxsize=32)
+def require_sound(pde: PDE) -> None:
+    """Refuse to train on a residual that would train to something else than it says, as `pinndd check` does.
+
+    Raises:
+        UserCodeError: it fails, or has one of the faults of `residual_faults`, which is named.
+    """
+    for fault in residual_faults(pde, pointwise_residual(pde), torch.Generator().manual_seed(0)):
+        raise UserCodeError(fault)
 
 
 def without_effect(residual: PointwiseResidual) -> list[int]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.jets.probe import Probe, Term
-from pinndd.user_code import Signal, UserCodeError, calling, place_of
+from pinndd.user_code import Signal, UserCodeError, calling, calling_place, place_of
 
 __all__ = ["PointwiseResidual", "ResidualError", "Term"]
 
@@ -40,6 +40,7 @@ class PointwiseResidual:
 
     Attributes:
         terms: the derivatives that the residual asks for, values first.
+        places: the line of the user that asks for each of them first, in words.
         equations: number of equations.
 
     Raises:
@@ -57,9 +58,11 @@ class PointwiseResidual:
         self.residual, self.dimension, self.outputs, self.name = residual, dimension, outputs, name
         self.terms: tuple[Term, ...] = tuple((c, ()) for c in range(outputs))
         self.probe = Probe.of_unit_cube(dimension, outputs) if probe is None else probe
+        self.places: dict[Term, str] = {}
         random: dict[Term, Tensor] = {}
 
         def draw(term: Term) -> Tensor:
+            self.places.setdefault(term, calling_place())
             if term not in random:
                 random[term] = self.probe.jets([term], 1, 0)[0]
             return random[term]

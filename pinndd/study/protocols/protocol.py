@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pinndd.data import SyntheticData
+from pinndd.pinn.checks.residual import require_sound
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.risks import Mean
@@ -105,11 +106,13 @@ class Protocol(Generic[S]):
         Raises:
             TypeError: the settings are those of another protocol.
             UnknownNameError: there is no such learner, distance, risk or shift.
+            UserCodeError: the residual cannot be trained on, see `pinndd.pinn.checks.residual.residual_faults`.
             ValueError: see `refusal`.
 
         Warns:
             UserWarning: the settings name another device than the processor, on which alone the protocol works.
         """
+        require_sound(pde)
         size = self.default_size(pde) if size is None else size
         if not isinstance(size, self.size):
             raise TypeError(

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from pinndd import PDE, BoundaryValues, Dirichlet, Initial, Periodic, families
 from pinndd.pinn.checks.pde import Finding, check_pde
+from pinndd.pinn.checks.residual import require_sound
 from pinndd.pinn.declare.loading import list_pdes, load_pde
 from pinndd.pinn.families import Family
 from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.jets.differences import Stencil, central_weights
 from pinndd.pinn.reference import solve_dirichlet
+from pinndd.user_code import UserCodeError
 
 dde = import_deepxde()
 SINE = families.Sine(modes=2)
@@ -149,9 +151,20 @@ def test_a_faulty_residual(residual: Any, message: str) -> None:
     ],
 )  # fmt: skip
 def test_a_residual_that_trains_to_something_else(residual: Any, message: str) -> None:
-    finding = only(declare(residual=residual))
+    pde = declare(residual=residual)
+    finding = only(pde)
     assert (finding.level, finding.subject) == ("error", "residual")
     _match(message, finding.message)
+    with pytest.raises(UserCodeError) as raised:
+        require_sound(pde)  # as whatever trains or solves does
+    _match(message, str(raised.value))
+
+
+def test_a_residual_with_fewer_equations_than_declared() -> None:
+    pde = declare(equations=2)
+    with pytest.raises(UserCodeError, match=r"returned 1 equation\(s\), expected 2; return as many"):
+        require_sound(pde)
+    _match(r"returned 1 equation\(s\), expected 2; return as many", only(pde).message)
 
 
 def test_a_root_of_u_is_no_fault() -> None:
