@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from pinndd.lazy import importer
+from pinndd.lazy import TYPE_CHECKING, importer
 
 __version__ = "0.2.0"
 

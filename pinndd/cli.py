@@ -386,7 +386,7 @@ def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] =
 
 def main() -> None:
     """Run the command line; wrong usage ends like any other bad input, with one line and the exit code 2."""
-    from pinndd.stopping import INTERRUPTED
+    from pinndd.first_signals import INTERRUPTED
     from pinndd.terminal.errors import BAD_INPUT, report, unexpected
 
     # read when torch is imported: the matrices are small, and a second thread costs more than it brings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from typing import Any
+TYPE_CHECKING = False  # to import typing takes longer than all else that a command does before it heeds signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def importer(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -18,6 +20,8 @@ def importer(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        import importlib
+
         home = importlib.import_module(homes[name])
         return getattr(home, name) if hasattr(home, name) else importlib.import_module(f"{homes[name]}.{name}")
 

@@ -17,13 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-INTERRUPTED = 130
-"""Exit code of a command that was stopped."""
+from pinndd.first_signals import INTERRUPTED, answer_signals
 
 GRACE = 0.7
 """Seconds that the main thread has to come back after a signal."""
-
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class _Stop:
@@ -49,10 +46,7 @@ _stop = _Stop()
 
 def heed_signals() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP stop this process in the same way; one that is ignored, as with nohup, stays so."""
-    for name in SIGNALS:
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _on_signal)
+    answer_signals(_on_signal)
 
 
 def asked_to_stop() -> bool:

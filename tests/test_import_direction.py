@@ -38,6 +38,7 @@ STUDY_ROOMS = (
 WHEN_CALLED = {
     "study/__init__.py": {"pinndd"},
     "start.py": {"pinndd"},
+    "lazy.py": {"importlib"},
     "cli.py": {"pinndd"},
     "terminal/errors.py": {"pinndd"},
     "terminal/catalogue.py": {"pinndd"},

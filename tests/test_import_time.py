@@ -19,6 +19,12 @@ def test_importing_is_cheap(code):
     assert not modules_after(code) & {"torch", "deepxde", "matplotlib", "scipy", "numpy", "jinja2"}
 
 
+def test_next_to_nothing_is_imported_before_signals_are_heeded():
+    """What is imported until then is time in which Ctrl-C shows Python's own traceback."""
+    own = {"__future__", "pinndd", "pinndd.lazy", "pinndd.start", "pinndd.first_signals"}
+    assert modules_after("import pinndd.start") - modules_after("pass") <= own
+
+
 def test_help_imports_no_torch():
     code = """
 import sys

@@ -53,6 +53,18 @@ sys.modules["pinndd.cli"] = cli
 from pinndd.start import main
 main()
 """
+# signals that come before pinndd.stopping is imported
+FIRST = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pinndd.collecting":
+            print("up", flush=True)
+            time.sleep(30)
+sys.meta_path.insert(0, Slow())
+from pinndd.start import main
+main()
+"""
 
 
 def stopped(code, number, *arguments, ignored=()):
@@ -80,9 +92,10 @@ def stopped(code, number, *arguments, ignored=()):
     return process.returncode, said, time.monotonic() - since
 
 
+@pytest.mark.parametrize("start", [COMMAND, FIRST], ids=["command", "first"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_before_anything_has_begun_the_command_ends_at_once(number):
-    code, said, seconds = stopped(COMMAND, number)
+def test_before_anything_has_begun_the_command_ends_at_once(number, start):
+    code, said, seconds = stopped(start, number)
     assert (code, said) == (130, "pinndd: stopped; nothing was written\n")
     assert seconds < 1
 

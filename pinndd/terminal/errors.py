@@ -12,7 +12,8 @@ from typing import NoReturn, TextIO
 import typer
 
 from pinndd.collecting import collect_again
-from pinndd.stopping import INTERRUPTED, asked_to_stop, stoppable
+from pinndd.first_signals import INTERRUPTED
+from pinndd.stopping import asked_to_stop, stoppable
 
 BAD_INPUT = 2
 FAILED = 1
