@@ -12,6 +12,9 @@ from torch import Tensor
 
 from pinndd.pinn.families.known import Known, check_known, is_number, known_values
 
+MOST_COEFFICIENTS = 10_000
+"""Most coefficients of one family: whoever says more means something else, and their matrices would fill the memory."""
+
 
 class Family(ABC):
     """A random function on [0, 1]^k, described by ``size`` coefficients.
@@ -116,14 +119,14 @@ def check_positive(owner: str, **arguments: object) -> None:
 
 
 def check_count(owner: str, least: int, **arguments: object) -> None:
-    """Make sure that arguments are whole numbers from ``least`` on.
+    """Make sure that arguments are whole numbers from ``least`` to `MOST_COEFFICIENTS`.
 
     Raises:
         ValueError: one of them is not.
     """
     for name, value in arguments.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{owner}({name}={value!r}): expected a whole number from {least} on")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST_COEFFICIENTS:
+            raise ValueError(f"{owner}({name}={value!r}): expected a whole number from {least} to {MOST_COEFFICIENTS}")
 
 
 def check_finite(owner: str, **arguments: object) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.families.base import (
+    MOST_COEFFICIENTS,
     LinearFamily,
     check_count,
     check_draw,
@@ -26,6 +27,8 @@ LARGEST_CONSTANT = 10
 
 def _mode_numbers(modes: int | tuple[int, ...]) -> tuple[int, ...]:
     one = isinstance(modes, int) and not isinstance(modes, bool)
+    if one and modes > MOST_COEFFICIENTS:  # type: ignore[operator]
+        raise ValueError(f"modes={modes}: expected at most {MOST_COEFFICIENTS} modes, or a tuple of mode numbers from 1")
     numbers = tuple(range(1, modes + 1)) if one else modes  # type: ignore[operator]
     whole = isinstance(numbers, tuple | list) and all(isinstance(k, int) and not isinstance(k, bool) for k in numbers)
     if not whole or not numbers or min(numbers) < 1:  # type: ignore[arg-type]

@@ -239,8 +239,12 @@ def test_tied_has_no_values_of_its_own() -> None:
         (lambda: families.Sine(distribution="cauchy"), "distribution='cauchy': expected 'normal' or 'uniform'"),  # type: ignore[arg-type]
         (lambda: families.Sine(modes=3, active=4), "active=4: expected between 1 and the 3 coefficients"),
         (lambda: families.Chebyshev(active=0), "active=0: expected between 1 and the 5 coefficients"),
-        (lambda: families.Chebyshev(degree=-1), r"Chebyshev\(degree=-1\): expected a whole number from 0 on"),
-        (lambda: families.PiecewiseConstant(pieces=0), r"PiecewiseConstant\(pieces=0\): expected a whole number from 1 on"),
+        (lambda: families.Chebyshev(degree=-1), r"Chebyshev\(degree=-1\): expected a whole number from 0 to 10000"),
+        (lambda: families.Chebyshev(degree=10**9), r"Chebyshev\(degree=1000000000\): expected a whole number from 0 to 10000"),
+        (lambda: families.PiecewiseConstant(pieces=10**9), r"pieces=1000000000\): expected a whole number from 1 to 10000"),
+        (lambda: families.Sine(modes=10**9), "modes=1000000000: expected at most 10000 modes"),
+        (lambda: families.Fourier(modes=10**9), "modes=1000000000: expected at most 10000 modes"),
+        (lambda: families.PiecewiseConstant(pieces=0), r"PiecewiseConstant\(pieces=0\): expected a whole number from 1 to 10000"),
         (lambda: families.PiecewiseConstant(smoothing=-1.0), r"PiecewiseConstant\(smoothing=-1.0\): expected a width of 0"),
         (lambda: families.GaussianProcess(length=0.0), r"GaussianProcess\(length=0.0\): expected a positive, finite number"),
         (lambda: families.Sine(modes=2.5), r"modes=2.5: expected a positive number of modes, or a tuple"),  # type: ignore[arg-type]
