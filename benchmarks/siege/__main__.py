@@ -11,6 +11,8 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", PINNDD_PROCESSES="1", NO_COLOR="1", COLUMNS="200")
 
 import argparse
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,16 +22,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from siege.calling import SEED
 from siege.commands import besiege_commands
 from siege.files import besiege_bytes, besiege_contents, besiege_runs
+from siege.kept import besiege_bodies, besiege_checkpoints
 from siege.kills import COMMANDS, besiege_with_kills
-from siege.ledger import Row, load, save, table
+from siege.ledger import Row, line, load, save, table
 from siege.modules import besiege_modules
 from siege.nans import besiege_with_nans
-from siege.walls import besiege_read_only, besiege_with_full_disk
+from siege.walls import besiege_every_write, besiege_read_only, besiege_with_full_disk
 
-KILLS = {"study": 25, "several studies": 8, "solve": 40}
-"""How often a command is killed; 35 times where nothing is said."""
+KILLS = {"distill retrain": 60, "distill amortised": 50, "study": 15, "several studies": 6}
+"""How often a command is killed; 25 times where nothing is said."""
 
 
 def attacks(part: float) -> dict[str, Callable[[Path], Row]]:
@@ -38,13 +42,16 @@ def attacks(part: float) -> dict[str, Callable[[Path], Row]]:
     def some(count: int) -> int:
         return max(1, round(part * count))
 
-    kills = {f"kills of {n}": lambda w, n=n: besiege_with_kills(n, some(KILLS.get(n, 35)), w) for n in COMMANDS}
+    kills = {f"kills of {n}": lambda w, n=n: besiege_with_kills(n, some(KILLS.get(n, 25)), w) for n in COMMANDS}
     return kills | {
         "a full disk": lambda w: besiege_with_full_disk(some(70), w),
+        "every write": besiege_every_write,
         "read only": besiege_read_only,
         "commands": lambda w: besiege_commands(some(2000), w),
-        "bytes": lambda w: besiege_bytes(some(1000), w),
-        "contents": lambda w: besiege_contents(some(700), w),
+        "bytes": lambda w: besiege_bytes(some(700), w),
+        "contents": lambda w: besiege_contents(some(500), w),
+        "checkpoints": lambda w: besiege_checkpoints(some(400), w),
+        "bodies": lambda w: besiege_bodies(some(100), w),
         "runs": lambda w: besiege_runs(some(300), w),
         "modules": lambda w: besiege_modules(some(500), w),
         "no numbers": besiege_with_nans,
@@ -56,36 +63,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make siege", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"attacks: {', '.join(attacks(1))}")
     parser.add_argument("--part", type=float, default=1.0, help="part of the usual number of attempts")
+    parser.add_argument("--seed", default=os.environ.get(SEED, "0"), help="of what is drawn; another one is another siege")
     parser.add_argument("--into", type=Path, help="file of one attack, which this process carries out")
     asked = parser.parse_args()
+    os.environ[SEED] = asked.seed
     names = asked.names or list(attacks(1))
     if asked.into:
         save(attacks(asked.part)[names[0]](asked.into.parent / "work"), asked.into)
         return
+    if unknown := set(names) - set(attacks(1)):
+        parser.error(f"no attack {', '.join(sorted(unknown))}; attacks: {', '.join(attacks(1))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     since, rows = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="siege-") as folder:
         os.chmod(folder, 0o755)  # who may only read must get there
         os.environ["PINNDD_CACHE"] = f"{folder}/cache"
-        waiting, running = list(names), {}
-        while waiting or running:
-            while waiting and len(running) < 2:
-                name = waiting.pop(0)
-                into = Path(folder, name.replace(" ", "-"), "row.json")
-                into.parent.mkdir()
-                words = [sys.executable, str(Path(__file__).parent), name, "--part", str(asked.part), "--into", str(into)]
-                running[name] = (subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True), into)
-            time.sleep(0.2)
-            for name, (process, into) in list(running.items()):
-                if process.poll() is not None:
-                    del running[name]
-                    rows.append(load(into) if into.exists() else Row(name, lost=[str(process.stderr and process.stderr.read())]))
-                    ended = rows[-1]
-                    told = f"{ended.tried} tried, {len(ended.faults)} faults"
-                    print(f"{time.monotonic() - since:6.0f} s  {name}: {told}", file=sys.stderr)
-                    for fault in ended.faults:
-                        print(fault, file=sys.stderr, flush=True)
+        waiting: list[str] = list(names)
+        running: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < 2:
+                    name = waiting.pop(0)
+                    into = Path(folder, name.replace(" ", "-"), "row.json")
+                    into.parent.mkdir()
+                    words = [sys.executable, str(Path(__file__).parent), name, "--part", str(asked.part), "--into", str(into)]
+                    with into.with_name("said.txt").open("w") as said:
+                        running[name] = (subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said), into)
+                time.sleep(0.2)
+                for name, (process, into) in list(running.items()):
+                    if process.poll() is not None:
+                        del running[name]
+                        rows.append(load(into) if into.exists() else Row(name, lost=[into.with_name("said.txt").read_text()]))
+                        ended = f"{time.monotonic() - since:6.0f} s  {line(rows[-1])}"
+                        print(ended, *rows[-1].faults, sep="\n", file=sys.stderr, flush=True)
+        finally:
+            for process, _ in running.values():
+                process.kill()
     print(table(rows))
-    print(f"\n{time.monotonic() - since:.0f} seconds on {os.cpu_count()} processors")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = f"{used.ru_utime + used.ru_stime:.0f} processor seconds"
+    print(f"\n{time.monotonic() - since:.0f} seconds on {os.cpu_count()} processors, {spent}")
     sys.exit(any(row.faults for row in rows))
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from siege.bases import make_run, make_sets
-from siege.calling import call, folder, nothing_long
+from siege.calling import call, chosen_seed, folder, nothing_long
 from siege.ledger import Ending, Row
 
 ODD_VALUES: tuple[Any, ...] = (None, "", "x", -1, 0, 3, 1e400, 2**70, True, [], [[1]], {}, {"a": None}, "../../x", "ü" * 300)
@@ -34,9 +34,9 @@ def damaged(content: bytes, draw: random.Random) -> bytes:
 
 
 def attempts(count: int, number: int, attempt: Callable[[random.Random], None]) -> None:
-    """Call with so many generators of Hypothesis, the same in every siege."""
+    """Call with so many generators of Hypothesis, the same in every siege of a seed."""
 
-    @seed(number)
+    @seed(chosen_seed(number))
     @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**62))
     def each(value: int) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siege.calling import chosen_seed
 from siege.ledger import Ending, Row
 from siege.small import make_small
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -144,6 +146,10 @@ def start(words: Sequence[str], where: Path, before: Callable[[], None] = lambda
 
 def preload() -> None:
     """Import what commands import, and make first looks shorter."""
+    import scipy.stats  # noqa: F401
+    import sympy  # noqa: F401
+
+    import pinndd.study.report.page  # noqa: F401
     from pinndd.pinn.declare.loading import load_pde
 
     load_pde("heat")
@@ -164,7 +170,7 @@ def contents(path: Path) -> Any:
 
 def besiege_with_kills(name: str, count: int, where: Path) -> Row:
     """Kill a command so many times, at random moments of its work."""
-    row, command, draw = Row(f"kills of {name}"), COMMANDS[name], random.Random(name)
+    row, command, draw = Row(f"kills of {name}"), COMMANDS[name], random.Random(f"{name} {chosen_seed(0)}")
     preload()
     home = where / name.replace(" ", "-")
     shutil.rmtree(home, ignore_errors=True)

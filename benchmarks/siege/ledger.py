@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -82,12 +82,20 @@ class Row:
         return [f"[{self.what}] {kind}: {each}" for kind, found in kinds for each in found]
 
 
-def table(rows: Iterable[Row]) -> str:
+def line(row: Row) -> str:
+    """Return a row as a line of Markdown."""
+    counts = (row.tried, row.well, row.refused, len(row.tracebacks), len(row.wrong), len(row.lost))
+    return f"| {' | '.join(map(str, (row.what, *counts)))} |"
+
+
+def table(rows: Sequence[Row]) -> str:
     """Return the rows as a table of Markdown, with their sums."""
-    cells = [(r.what, r.tried, r.well, r.refused, len(r.tracebacks), len(r.wrong), len(r.lost)) for r in rows]
-    total = ("all", *(sum(row[k] for row in cells) for k in range(1, len(COLUMNS))))  # type: ignore[misc]
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|---|{'---:|' * (len(COLUMNS) - 1)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in (*cells, total))])
+    total = Row("all")
+    for row in rows:
+        total.tried, total.well, total.refused = total.tried + row.tried, total.well + row.well, total.refused + row.refused
+        total.tracebacks, total.wrong, total.lost = total.tracebacks + row.tracebacks, total.wrong + row.wrong, total.lost + row.lost
+    head = [f"| {' | '.join(COLUMNS)} |", f"|---|{'---:|' * (len(COLUMNS) - 1)}"]
+    return "\n".join([*head, *map(line, (*rows, total))])
 
 
 def save(row: Row, path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+import resource
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from siege.calling import call, folder
@@ -71,8 +74,30 @@ POISON = (
 """What must never be fit for use."""
 
 
+MEMORY = 8 << 30
+"""Bytes of addresses that a check may take: a module that asks for more is an attack on whoever else works on this machine."""
+
+
+SECONDS = 60
+"""Processor time that a check may take."""
+
+MEMORY = 8 << 30
+"""Bytes of addresses that a check may take; without a limit, a module that asks for more would harm others on this machine."""
+
+
 class Endless(BaseException):
     """A check that lasts too long."""
+
+
+@contextmanager
+def memory(most: int) -> Iterator[None]:
+    """In here this process gets no more addresses than that."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def mutant(text: str, draw: random.Random) -> str:
@@ -109,16 +134,16 @@ def besiege_modules(count: int, where: Path) -> Row:
         def endless(*_: object) -> None:
             raise Endless
 
-        before = signal.signal(signal.SIGALRM, endless)
-        signal.alarm(60)
+        before = signal.signal(signal.SIGPROF, endless)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             return path.name, call("check", f"./{path}")
         finally:
-            signal.alarm(0)
-            signal.signal(signal.SIGALRM, before)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
             path.unlink()
 
-    with folder(where / "modules"):
+    with folder(where / "modules"), memory(MEMORY):
         for number, (old, new) in enumerate(POISON[: max(1, count)]):
             assert old in MODULE, old
             _, ending = checked(MODULE.replace(old, new, 1), number)

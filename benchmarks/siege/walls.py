@@ -1,4 +1,4 @@
-"""A disk that is full at every write, and folders that may only be read."""
+"""A disk that is full at every write or from a size on, and folders that may only be read."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import random
 import resource
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from siege.bases import make_run, make_sets
-from siege.kills import COMMANDS, contents, preload, start
-from siege.ledger import Row
+from siege.calling import chosen_seed
+from siege.kills import COMMANDS, Command, contents, preload, start
+from siege.ledger import Ending, Row
 
 DAC_OVERRIDE = 1
 """Number of the right of root to write where nobody may."""
@@ -33,7 +37,7 @@ def writers(where: Path) -> dict[str, tuple[str, ...]]:
 
 def besiege_with_full_disk(count: int, where: Path) -> Row:
     """Let no file grow beyond a size, from none to all that is needed, so that some write fails; then go on without the limit."""
-    row, draw = Row("a disk that is full"), random.Random(7)
+    row, draw = Row("a disk that is full"), random.Random(chosen_seed(7))
     preload()
     commands = writers(where)
     run, whole = where / "run", where / "run-whole"
@@ -62,6 +66,59 @@ def besiege_with_full_disk(count: int, where: Path) -> Row:
         row.count(ending, f"{name} with room for {room} bytes", wrong="" if said else f"no file is named: {ending.err}", lost=lost)
         shutil.rmtree(folder)
     return row
+
+
+def besiege_every_write(where: Path) -> Row:
+    """Let the disk be full from the first write on, from the second on, and so to the last one; then go on with room again."""
+    row = Row("a disk that is full, at every write")
+    preload()
+    commands = {name: COMMANDS[name] for name in ("solve", "distill amortised", "study")}
+    for name, command in commands.items():
+        home = where / f"every-write-{name.replace(' ', '-')}"
+        shutil.rmtree(home, ignore_errors=True)
+        (home / "undisturbed").mkdir(parents=True)
+        start(command.words, home / "undisturbed").wait()
+        right = [contents(home / "undisturbed" / file) for file in command.results]
+        number = 0
+        while True:
+            folder = home / str(number)
+            folder.mkdir()
+            ending = start(command.words, folder, lambda number=number: _full_from(number)).wait()  # type: ignore[misc]
+            if not ending.code and _results(folder, command.results) == right:
+                break
+            said = any(("large" in line or "space" in line) and ("/" in line or "'" in line) for line in ending.said)
+            again = _gone_on(command, folder)
+            lost = f"afterwards: code {again.code}: {again.err}" if again.code else ""
+            differs = "" if lost or _results(folder, command.results) == right else "the results are not those of the undisturbed run"
+            wrong = differs if said else f"no file is named: {ending.err}"
+            row.count(ending, f"{name}, write {number + 1}", wrong=wrong, lost=lost)
+            shutil.rmtree(folder)
+            number += 1
+    return row
+
+
+def _full_from(number: int) -> None:
+    """Let this process write so many files, and no byte more."""
+    made, make = 0, tempfile.mkstemp
+
+    def make_or_fill(*given: Any, **named: Any) -> Any:
+        nonlocal made
+        if made == number:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        made += 1
+        return make(*given, **named)
+
+    tempfile.mkstemp = make_or_fill
+
+
+def _gone_on(command: Command, folder: Path) -> Ending:
+    """Go on where a command failed, or begin anew where it had not begun."""
+    begun = any(folder.iterdir()) or "--overwrite" in command.again
+    return start((*command.words, *command.again) if begun else command.words, folder).wait()
+
+
+def _results(folder: Path, files: Sequence[str]) -> list[Any]:
+    return [contents(folder / file) if (folder / file).exists() else None for file in files]
 
 
 def _begun(folder: Path) -> bool:
