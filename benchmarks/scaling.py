@@ -1,0 +1,245 @@
+"""Time and memory of training against points, conditions, width, and processes; slopes on logarithmic axes; docs/scaling.md.
+
+Fits are measured in processor seconds of one thread, the median over rounds, each in a forked process of its own whose peak of
+memory is that of the fit alone. Processes are measured by the wall, on a machine that does nothing else: outer steps per second on
+Burgers with Gauss-Newton and batches of 32, by one process and by two that share them (the target is 1.7 times as many), and quick
+studies with one worker and with two (1.8 times faster).
+
+    python benchmarks/scaling.py fits         # some minutes; --learner ridge: one
+    python benchmarks/scaling.py steps        # two minutes, on two processors at rest
+    python benchmarks/scaling.py studies      # ten minutes, on two processors at rest
+    python benchmarks/scaling.py page         # writes docs/scaling.md from what was measured
+
+The results go to benchmarks/results/scaling.json.
+"""
+
+from __future__ import annotations
+
+import os
+
+# before torch is imported
+os.environ.update(OMP_NUM_THREADS="1", PINNDD_CACHE="off")
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from pinndd import load_pde
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import fitting
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.ridge import Ridge
+from pinndd.outer_loop import OuterSettings, distill
+from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.problem import DistillationProblem
+from pinndd.risks import GeometricMean
+from pinndd.storage.writing import write_json
+from pinndd.study.results.run_config import hardware, versions
+
+HERE = Path(__file__).resolve()
+RESULT, PAGE = HERE.parent / "results" / "scaling.json", HERE.parent.parent / "docs" / "scaling.md"
+ROUNDS = 3
+USUAL = {"points": 64, "conditions": 64, "width": 256}
+AXES = {
+    "points": (64, 128, 256, 512, 1024, 2048, 4096),
+    "conditions": (8, 32, 128, 512, 2048, 4096),
+    "width": (64, 128, 256, 512, 1024),
+}
+SECONDS, MIB = 10.0, 1000.0
+"""Processor seconds and memory of a fit after which no larger one of its kind is measured."""
+
+LEARNERS: Mapping[str, tuple[str, Callable[[Any, int], Any]]] = {
+    "ridge": ("heat", lambda pde, width: Ridge(FeatureModel(pde, width=width, scale=1.0), 1e-6)),
+    "gauss-newton": ("burgers", lambda pde, width: GaussNewton(FeatureModel(pde, width=width, scale=1.0), 1e-6)),
+}
+SUBSET = ("heat", "advection", "poisson", "wave")
+
+
+def problem_of(name: str, points: int, conditions: int, width: int) -> tuple[DistillationProblem, Any, BoundaryEpisodes]:
+    """Return a problem, a design of so many interior and half as many boundary points, and episodes of so many conditions."""
+    equation, learner = LEARNERS[name]
+    pde = load_pde(equation)
+    ensemble, generator = pde.ensemble(), torch.Generator().manual_seed(0)
+    values = BoundaryValues(ensemble, ensemble.sample(conditions, generator))
+    asked = pde.box.scale(torch.rand((32, pde.box.dimension), generator=generator, dtype=torch.float64))
+    truth = torch.rand((conditions, 32, pde.output_count), generator=generator, dtype=torch.float64) + 0.5
+    episodes = BoundaryEpisodes(values, asked, truth, 0)
+    data = collocation_data(pde, *sample_points(pde, "sobol", points, points // 2, 0))
+    problem = DistillationProblem(learner(pde, width), BoundaryGeneralisation(episodes, [0]), RelativeL2(), GeometricMean())
+    return problem, data, episodes
+
+
+def forked(measure: Callable[[], Any]) -> Any:
+    """Return what a function returns in a process of its own, which has imported everything."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(into, json.dumps(measure()).encode())
+        os._exit(0)
+    os.close(into)
+    with os.fdopen(out, "rb") as pipe:
+        found = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(found)
+
+
+def fit(name: str, **size: int) -> dict[str, float]:
+    """Measure one fit: processor seconds, and MiB at the peak beyond those before it."""
+    problem, data, episodes = problem_of(name, **size)
+
+    def resident(what: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(what))
+
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak
+    before, started = resident("VmRSS"), time.process_time()
+    with torch.no_grad():
+        problem.learner.fit(data, episodes)
+    return {"seconds": time.process_time() - started, "mib": (resident("VmHWM") - before) / 1024}
+
+
+def fits(small: bool, learners: Sequence[str]) -> dict[str, Any]:
+    """Measure fits along every axis."""
+    torch.set_num_threads(1)
+    found: dict[str, Any] = {}
+    for name in learners:
+        for axis, sizes in AXES.items():
+            rows = []
+            for size in sizes[: 2 if small else None]:
+                runs = [forked(lambda s=size, a=axis, n=name: fit(n, **USUAL | {a: s})) for _ in range(1 if small else ROUNDS)]
+                row = {key: statistics.median(run[key] for run in runs) for key in ("seconds", "mib")}
+                rows.append({axis: size, **row})
+                print(name, rows[-1], flush=True)
+                if row["seconds"] > SECONDS or row["mib"] > MIB:
+                    break
+            found[f"{name}, {axis}"] = {"rows": rows, "slope": slope(rows[-3:], axis, "seconds")}
+    return found
+
+
+def slope(rows: list[dict[str, float]], axis: str, what: str) -> float:
+    """Return the slope of a straight line through the logarithms."""
+    x, y = ([math.log(row[key]) for row in rows] for key in (axis, what))
+    return statistics.linear_regression(x, y).slope
+
+
+def steps(small: bool) -> dict[str, Any]:
+    """Outer steps per second of one process, and of two that share them."""
+    found = {}
+    for count in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            words = [sys.executable, str(HERE), "one", "--of", str(count), "--store", f"{folder}/store", *["--small"] * small]
+            each = [subprocess.Popen([*words, "--rank", str(rank)], stdout=subprocess.PIPE, text=True) for rank in range(count)]
+            found[str(count)] = float(each[0].communicate()[0])
+            for process in each[1:]:
+                process.communicate()
+    return {"steps per second": found, "gain": found["2"] / found["1"]}
+
+
+def one(rank: int, count: int, store: str, small: bool) -> None:
+    """Be one of so many processes, and let the first print its outer steps per second."""
+    torch.set_num_threads(1)
+    problem, data, episodes = problem_of("gauss-newton", 64, 64, 256)
+    if count > 1:
+        shared = dist.FileStore(store, count)
+        dist.init_process_group("gloo", store=shared, rank=rank, world_size=count, timeout=timedelta(minutes=5))
+    looks: list[tuple[int, float]] = []
+    distill(
+        problem, data, hypergradient=fitting(problem.learner), validation=[episodes[:2]],
+        settings=OuterSettings(steps=4 if small else 60, batch=32, validate_every=2),
+        progress=lambda step, risk: looks.append((step, time.perf_counter())),
+    )  # fmt: skip
+    (first, begun), (last, ended) = looks[1], looks[-1]
+    if rank == 0:
+        print((last - first) / (ended - begun))
+
+
+def studies(small: bool) -> dict[str, Any]:
+    """Seconds of quick studies with one worker and with two."""
+    found = {}
+    for jobs in ("1", "2"):
+        with tempfile.TemporaryDirectory() as folder:
+            words = ["study", *SUBSET[: 2 if small else None], "--quick", "--protocol", "retrain", "--jobs", jobs, "--out", folder]
+            since = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "pinndd", *words], check=True, stdout=subprocess.DEVNULL)
+            found[jobs] = time.perf_counter() - since
+    return {"seconds": found, "gain": found["1"] / found["2"]}
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Write the page."""
+    lines = [
+        "# Cost",
+        "",
+        "Written by `python benchmarks/scaling.py page` from `benchmarks/results/scaling.json`: processor seconds of one thread, and",
+        "memory beyond what the process had before, of one fit. Where nothing else is said, with",
+        f"{USUAL['points']} interior and half as many boundary points, {USUAL['conditions']} conditions, {USUAL['width']} features.",
+        "The slope is that of the logarithms over the three largest sizes.",
+        "",
+    ]
+    for name, kind in results.get("fits", {}).get("measured", {}).items():
+        learner, axis = name.split(", ")
+        lines += [f"**{learner} ({LEARNERS[learner][0]}) against {axis}**, slope {kind['slope']:.2f}", ""]
+        rows = kind["rows"]
+        table = {axis: [str(row[axis]) for row in rows]}
+        table |= {"seconds": [f"{row['seconds']:.2g}" for row in rows], "MiB": [f"{row['mib']:.0f}" for row in rows]}
+        written = [f"| {what} | {' | '.join(cells)} |" for what, cells in table.items()]
+        lines += [written[0], f"|---{'|---:' * len(rows)}|", *written[1:], ""]
+    lines += ["## Processes", ""]
+    shared, cells = (results.get(what, {}).get("measured") for what in ("steps", "studies"))
+    lines += [
+        "Outer steps per second on Burgers (Gauss-Newton, batches of 32) with two processes against one: "
+        + (f"{shared['gain']:.2f} times as many." if shared else "not measured."),
+        "",
+        f"Quick studies of {', '.join(SUBSET)} with two workers against one: "
+        + (f"{cells['gain']:.2f} times faster." if cells else "not measured."),
+    ]
+    for what, kind in results.items():
+        lines += ["", f"{what.capitalize()}: on {kind['hardware']['processor']}, torch {kind['versions']['torch']}."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["fits", "steps", "studies", "page", "one"])
+    parser.add_argument("--learner", action="append", choices=[*LEARNERS], help="fits of this one only")
+    parser.add_argument("--small", action="store_true", help="few sizes and steps; nothing is written")
+    parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--of", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--store", default="", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.what == "one":
+        one(asked.rank, asked.of, asked.store, asked.small)
+        return
+    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    if asked.what == "page":
+        PAGE.write_text(page(results), encoding="utf-8")
+        return
+    learners, before = asked.learner or [*LEARNERS], results.get("fits", {}).get("measured", {})
+    run = {"fits": lambda small: before | fits(small, learners), "steps": steps, "studies": studies}[asked.what]
+    measured = run(asked.small)
+    print(json.dumps(measured, indent=1))
+    if not asked.small:
+        write_json(RESULT, results | {asked.what: {"measured": measured, "hardware": hardware(), "versions": versions()}})
+
+
+if __name__ == "__main__":
+    main()
