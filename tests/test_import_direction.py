@@ -55,6 +55,8 @@ WHEN_CALLED = {
     "study/cross_table.py": {"pinndd"},
     "learners/compiled.py": {"torch"},
     "learners/scikit.py": {"sklearn"},
+    "learners/estimator.py": {"sklearn"},
+    "stated/task.py": {"pinndd"},
     "vision/datasets/converting.py": {"pandas"},
     "vision/datasets/finding.py": {"pooch"},
     "vision/datasets/loading.py": {"sklearn"},

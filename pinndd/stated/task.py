@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.distances import Distance, ZeroOne
+from pinndd.distances import KL, Distance, RelativeL2, ZeroOne
 from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients.fitting import fitting
 from pinndd.hypergradients.protocol import Hypergradient
+from pinndd.learners.estimator import ScikitEstimator
+from pinndd.learners.linear import LinearRidge, SoftmaxRegression
 from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import OuterSettings
 from pinndd.problem import DistillationProblem, Episodes, Learner, Task
 from pinndd.risks import Mean, Risk
 from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
 from pinndd.user_code import calling
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 PartTask = Callable[[SyntheticData], Task]
 """Makes the task that asks about the examples of a part."""
@@ -131,6 +137,53 @@ class StatedTask:
                 self._refuse(f"{role} is of type {type(function).__name__}: expected something that can be called")
         for shift, part in self.shifts.items():
             require_alike(self.data.train, part, f"shift {shift!r}")
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: DataFrame,
+        *,
+        target: str,
+        size: int,
+        learner: Any = None,
+        name: str = "frame",
+        test_share: float = 0.3,
+        seed: int = 0,
+        **stated: Any,
+    ) -> StatedTask:
+        """State the task of a data frame: one column from all others.
+
+        Args:
+            frame: a pandas frame, one row per example; see `pinndd.stated.frames.parts_of_frame` for what becomes of its columns.
+            target: the column that is learned; a quantity is of a floating type, everything else is a class.
+            size: examples of the distilled set.
+            learner: a learner, or any scikit-learn estimator (None: softmax regression, or ridge regression of values). An estimator
+                trains on the set that is distilled for the usual learner, its ``surrogate`` unless another is given.
+            name: of the task.
+            test_share: of the rows, held out.
+            seed: of the split.
+            stated: everything else that a stated task takes.
+
+        Raises:
+            ValueError: the frame has values that cannot be used; the column and the row are named.
+
+        Examples:
+            >>> from pandas import DataFrame
+            >>> frame = DataFrame({"age": range(40), "sex": ["f", "m"] * 20, "ill": [1, 2] * 20})
+            >>> task = StatedTask.from_frame(frame, target="ill", size=4)
+            >>> task.columns["inputs"], task.columns["targets"]
+            (['age', 'sex=f', 'sex=m'], ['P(ill=1)', 'P(ill=2)'])
+        """
+        from pinndd.stated.frames import parts_of_frame
+
+        parts, columns = parts_of_frame(frame, target, test_share=test_share, seed=seed)
+        classes = len(columns[TARGETS]) > 1
+        usual = SoftmaxRegression(penalty=0.01) if classes else LinearRidge(penalty=0.01)
+        if learner is not None and hasattr(learner, "predict") and not hasattr(learner, "differentiation"):
+            learner = {_kebab(type(learner).__name__): ScikitEstimator(learner)}
+            stated = {"surrogate": usual, **stated}
+        stated = {"distance": KL() if classes else RelativeL2(), "columns": columns, **stated}
+        return cls(name, parts, usual if learner is None else learner, size=size, **stated)
 
     # what others ask
 
