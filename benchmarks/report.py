@@ -35,7 +35,7 @@ from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.selection import of_size, one_set_each, own_learner, sizes_studied
 from pinndd.study.results.standing import Standing, standing
-from pinndd.study.results.summary import comparisons, summarise
+from pinndd.study.results.summary import comparisons
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, rows_of
 from pinndd.study.results.writing import markdown_table
 
@@ -225,7 +225,7 @@ def _example(outcomes: Sequence[Outcome]) -> tuple[FieldExample | None, Standing
     if found is None:
         return None, None
     outcome, example = found
-    summary = summarise(outcome.results)
+    summary = outcome.summary
     own = one_set_each(summary[summary["learner"] == own_learner(summary)])
     table = of_size(own, sizes_studied(own)[0]) if sizes_studied(own) else own
     shown = next((method for method in example.predictions if method != DISTILLED), "")

@@ -25,7 +25,7 @@ from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols.sensors.settings import SensorSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
-from pinndd.study.results.summary import summarise, summary_to_json
+from pinndd.study.results.summary import summary_to_json
 from pinndd.study.run import run_study
 
 RESULTS = Path(__file__).parent / "results" / "sensors"
@@ -58,7 +58,7 @@ def run(name: str) -> None:
         "threads": torch.get_num_threads(),
         "seconds": round(time.perf_counter() - started, 1),
         "seconds_of_one_placement": round(sum(placed) / len(placed), 1),
-        "rows": summary_to_json(summarise(outcome.results)),
+        "rows": summary_to_json(outcome.summary),
         "allocations": [
             {"sensors": data.header["sensors"], "seed": data.header["seed"], "allocation": allocation(pde, data)}
             for data in outcome.data

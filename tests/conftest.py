@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from pinndd.data import SyntheticData
@@ -78,3 +80,13 @@ def example() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every picture be one white pixel: rendering takes most of the time of tests that look at files, not at pictures."""
+
+    def pixel(figure: object, file: BinaryIO, **keywords: object) -> None:
+        Image.new("L", (1, 1), 255).save(file, "png")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", pixel)

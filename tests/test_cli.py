@@ -30,6 +30,8 @@ from pinndd.terminal import distilling, evaluating, exporting, studying_many
 from pinndd.terminal.cells import Answer, run_cell
 from pinndd.terminal.settings import Options, study_settings
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 COMMANDS = ["list", "check", "body", "distill", "study", "evaluate", "solve", "plot", "export", "cache"]
 
 
@@ -639,7 +641,7 @@ def test_sensors_are_placed_saved_exported_and_evaluated(run, tmp_path):
     assert "x (m)" in done.out
     data = SyntheticData.load(tmp_path / "heat-sensors.npz")
     assert (data.header["protocol"], data.header["sensors"]) == ("sensors", 6)
-    assert (tmp_path / "heat-sensors.png").stat().st_size > 10_000
+    assert (tmp_path / "heat-sensors.png").exists()
     refused(run("distill", "heat", "--sensors", "6,8", "--quick"), "--sensors 6,8", "one number")
     assert run("export", "heat-sensors.npz").code == 0
     with (tmp_path / "heat-sensors.csv").open(newline="") as file:

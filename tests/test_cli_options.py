@@ -16,6 +16,8 @@ from pinndd.study.protocols.settings import StudySettings
 from pinndd.terminal import devices, distilling, evaluating, settings, studying, studying_many
 from pinndd.terminal.settings import Options, study_settings
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 OF_POINTS = {
     "--protocol": "heat --protocol amortised",
     "--points": "heat --points 20",

@@ -18,6 +18,8 @@ from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.terminal import solving
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 ZERO = ("--values", "left=0", "--values", "right=0", "--values", "start=0")
 
 

@@ -9,6 +9,8 @@ import torch
 from pinndd.study.classification.architecture_search import METHODS, SearchSettings, SearchStudy, tau
 from pinndd.vision.search_space import small_networks
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 @pytest.fixture(scope="module")
 def found(example):

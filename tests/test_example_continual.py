@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from pinndd.study.classification.continual import gain
+
+pytestmark = pytest.mark.usefixtures("unrendered")
 
 
 def test_continual_keeps_its_promise(example, tmp_path):

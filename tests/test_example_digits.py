@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def test_digits_keeps_its_promise(example, tmp_path):
     found = example("digits").main(steps=40, out=tmp_path, results=tmp_path / "results.json")

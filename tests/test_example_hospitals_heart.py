@@ -9,6 +9,8 @@ from pinndd.bayesnet import BDeu, encode, estimate
 from pinndd.study.medical.heart import LOGISTIC, TARGET, Cohort
 from pinndd.study.medical.heart.methods import structure_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def test_hospitals_heart_keeps_its_promise(example, tmp_path):
     split = example("hospitals_heart").main(tmp_path, rows=40)

@@ -2,7 +2,11 @@
 
 import csv
 
+import pytest
+
 from pinndd.bayesnet import BDeu, encode, estimate, load_network, posterior
+
+pytestmark = pytest.mark.usefixtures("unrendered")
 
 
 def test_hospitals_synthetic_keeps_its_promise(example, tmp_path):

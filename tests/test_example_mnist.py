@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from torch.nn.functional import interpolate
 
 from pinndd.data import SyntheticData
 from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.vision.datasets import load_dataset
+
+pytestmark = pytest.mark.usefixtures("unrendered")
 
 
 def test_mnist_keeps_its_promise_on_digits(example, tmp_path, monkeypatch):

@@ -46,9 +46,11 @@ def test_task_matters_keeps_its_promise(example):
 
 
 def test_faithfulness_keeps_its_promise(example):
-    found = example("faithfulness").main()
+    faithfulness = example("faithfulness")
+    faithfulness.SEEDS = faithfulness.SEEDS[:2]
+    found = faithfulness.main()
     residuals, risks = found.pop("direct").unbind(-1)
-    assert len(residuals) == 3
+    assert len(residuals) == 2
     assert float(residuals.max()) < 1e-3
     assert len(found) == 5
     for name, draws in found.items():

@@ -12,6 +12,8 @@ from pinndd.pinn.files.scripts import FRAMEWORKS, write_script
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "pde-modules.md"
 
 

@@ -16,7 +16,6 @@ from pinndd.study.results.benchmark import FILE, record
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.results.summary import summarise
 from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_folder, table_console, writing_to
@@ -119,7 +118,7 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> No
         console.print(
             f"\n[bold]{outcome.protocol}[/]: error of the distilled set against the best baseline, and their ratio"
         )
-        summary = summarise(outcome.results)
+        summary = outcome.summary
         console.print(comparison_table(summary))
         if summary["kept"].notna().any():
             console.print(KEPT_MEANS, soft_wrap=True, markup=False)

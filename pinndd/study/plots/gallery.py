@@ -92,7 +92,7 @@ def draw_together(outcomes: Sequence[Outcome], folder: Path) -> list[Picture]:
     measured = [outcome for outcome in outcomes if len(outcome.results)]
     if len(measured) < 2:
         return []
-    points = run_points([summarise(outcome.results) for outcome in measured])
+    points = run_points([outcome.summary for outcome in measured])
     if points.empty:
         return []
     caption = (
@@ -107,7 +107,7 @@ def draw_together(outcomes: Sequence[Outcome], folder: Path) -> list[Picture]:
 
 
 def _drawings(subject: PDE | StatedTask, outcome: Outcome) -> Iterator[Drawing]:
-    summary = summarise(outcome.results)
+    summary = outcome.summary
     sizes, learner = sizes_studied(summary), own_learner(summary)
     own = one_set_each(summary[summary["learner"] == learner])
     tables = [of_size(own, size) for size in sizes] or [own]

@@ -128,7 +128,7 @@ def write_report(
 
 def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") -> ProtocolSection:
     """Put together what the page says about one protocol; ``plainly`` is what another protocol of the run does better."""
-    rows = summarise(outcome.results)
+    rows = outcome.summary
     single = one_set_each(rows)
     all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]))) if len(outcome.curve) else single
     learner, sizes = own_learner(rows), sizes_studied(rows)
@@ -178,7 +178,7 @@ def _plainly(subject: PDE | StatedTask, outcome: Outcome, outcomes: Sequence[Out
     if outcome.protocol != "amortised" or retrain is None or isinstance(subject, StatedTask):
         return ""
     linear = pointwise_residual(subject).is_linear()
-    return closed_form_sentence(summarise(outcome.results), summarise(retrain.results), linear=linear)
+    return closed_form_sentence(outcome.summary, retrain.summary, linear=linear)
 
 
 def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, several: bool) -> LearnerSection:

@@ -19,7 +19,7 @@ from pinndd.study.results.intervals import geometric_mean
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig, hardware
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.results.summary import KEPT, SUMMARY_COLUMNS, UNSTORED, summarise, summary_from_json
+from pinndd.study.results.summary import KEPT, SUMMARY_COLUMNS, UNSTORED, summary_from_json
 from pinndd.study.results.table import DISTILLED
 from pinndd.study.results.writing import json_records
 
@@ -112,7 +112,7 @@ class BenchmarkRun:
             config.source,
             list(outcome.distill_seconds),
             config.skipped,
-            summarise(outcome.results),
+            outcome.summary,
             _sizes(outcome.curve),
             list(outcome.body_seconds),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -75,3 +76,10 @@ class Outcome:
     distance: str = RELATIVE_L2
     measured: str = ""
     body_seconds: Sequence[float] = ()
+
+    @cached_property
+    def summary(self) -> DataFrame:
+        """The results by learner, shift, method and size (see `pinndd.study.results.summary.summarise`), computed once."""
+        from pinndd.study.results.summary import summarise
+
+        return summarise(self.results)

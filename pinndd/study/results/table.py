@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -115,7 +117,18 @@ def _typed(frame: DataFrame, name: str, kind: str) -> Any:
 
 def rows_of(frame: DataFrame) -> Iterator[Any]:
     """Return the rows as named tuples of plain Python values; what is missing is None."""
-    return iter(frame.astype(object).where(frame.notna(), None).itertuples(index=False))
+    missing = frame.isna().to_numpy()
+    columns = [
+        [None if gone else value for value, gone in zip(frame.iloc[:, k].tolist(), missing[:, k], strict=True)]
+        for k in range(frame.shape[1])
+    ]
+    return map(_row_type(tuple(map(str, frame.columns)))._make, zip(*columns, strict=True))
+
+
+@cache
+def _row_type(columns: tuple[str, ...]) -> Any:
+    """A class of named tuples; a column whose name is no identifier is read by its place."""
+    return namedtuple("Row", columns, rename=True)
 
 
 def first_row(frame: DataFrame) -> Any:

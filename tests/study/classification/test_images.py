@@ -10,6 +10,8 @@ from pinndd.study.plots.style import save_figure
 from pinndd.vision.datasets import from_arrays
 from pinndd.vision.whitening import ZCA
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def summary(method, value, network="MLP()", examples=3, half=0.02, **others):
     return {

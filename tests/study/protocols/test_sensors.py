@@ -28,6 +28,8 @@ from pinndd.study.protocols.sensors.selection import Candidates, eliminate, exch
 from pinndd.study.protocols.sensors.settings import known_conditions
 from pinndd.study.results.standing import Standing
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 @pytest.fixture(scope="module")
 def poisson():
