@@ -12,13 +12,12 @@ from bokeh.models import ColumnDataSource, LayoutDOM, PointDrawTool
 from bokeh.models.widgets.groups import RadioButtonGroup
 from bokeh.models.widgets.markups import Div
 from bokeh.models.widgets.sliders import Slider
-from bokeh.plotting import figure
 
 from pinndd.pinn.declare.conditions import Condition
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
 from pinndd.pinn.families import Tied
 from pinndd.study.exploring.choice import Choice, Curve, coefficient_ranges
-from pinndd.study.exploring.picture import labelled
+from pinndd.study.exploring.picture import empty_figure, labelled
 
 WIDTH = 360
 _NODES = 121
@@ -76,7 +75,7 @@ class ConditionPanel:
     def _plot(self) -> Any:
         name, unit = self._patch.axis_names[0], {"angle": "rad"}
         units = {**unit, **dict(self._pde.units)}
-        plot: Any = figure(width=WIDTH, height=200, tools="reset", toolbar_location="above")
+        plot = empty_figure(width=WIDTH, height=200, tools="reset")
         plot.line("at", "value", source=self.line, line_width=2, color=_LINE)
         points: Any = plot.scatter("at", "value", source=self.handles, size=11, color=_HANDLE, line_color="white")
         self._draw = PointDrawTool(

@@ -79,7 +79,7 @@ class _Map:
         box, (x, y) = frames.pde.box, frames.axes
         sides = [high - low for low, high in zip(box.low[:2], box.high[:2], strict=True)]
         to_scale = box.space_dimension > 1 and max(sides) <= _EQUAL_UP_TO * min(sides)
-        self.figure = _figure(
+        self.figure = empty_figure(
             x_range=_range(box.low[0], box.high[0]),
             y_range=_range(box.low[1], box.high[1]),
             **_sizes(sides, to_scale),
@@ -123,7 +123,7 @@ class _Lines:
 
     def __init__(self, frames: Frames) -> None:
         (self._x,) = frames.axes
-        self.figure = _figure(height=HEIGHT, sizing_mode="stretch_width", tools="box_zoom,reset,save")
+        self.figure = empty_figure(height=HEIGHT, sizing_mode="stretch_width", tools="box_zoom,reset,save")
         self.source = ColumnDataSource({"x": self._x, "y": np.zeros_like(self._x)})
         self._line: Any = self.figure.line("x", "y", source=self.source, line_width=2, color="#0072B2")
         _dress(self.figure, frames.pde, "")
@@ -138,7 +138,8 @@ class _Lines:
         self.figure.title.text = title
 
 
-def _figure(**options: Any) -> Any:
+def empty_figure(**options: Any) -> Any:
+    """Return a figure with its tools above it; ``options`` are bokeh's, whose types mypy reads differently from run to run."""
     return figure(toolbar_location="above", **options)
 
 
