@@ -166,9 +166,9 @@ def study_one(
         (outcome,) = folder.outcomes()
     console = table_console()
     console.print("\nerror of the distilled set against the best baseline of its size, and their ratio")
-    console.print(comparison_table(summarise(outcome.results)))
+    console.print(comparison_table(outcome.summary))
     console.print("of dense: error of all training data ÷ error of the distilled set", soft_wrap=True, markup=False)
-    console.print(error_table(summarise(outcome.results), methods=True))
+    console.print(error_table(outcome.summary, methods=True))
     for note in outcome.notes:
         console.print(note, soft_wrap=True, markup=False)
     if settings.sensitivity:
