@@ -148,9 +148,10 @@ def test_list_names_known_functions_and_single_joins(run, tmp_path):
 
 
 def test_list_has_a_line_for_every_module(run):
-    lines = run("list").out.splitlines()
-    found = {line.split()[0]: line for line in lines[1:] if line and not line.startswith("'")}
+    pdes, tasks = run("list").out.split("\n\n")[:2]
+    found = {line.split()[0]: line for line in pdes.splitlines()[1:]}
     assert set(found) == {name for name, _ in list_pdes()}
+    assert [line.split()[0] for line in tasks.splitlines()[1:]] == [name for name, _ in list_pdes("tasks")]
     assert "linear, order 2, (x, t)  " in found["heat"]
     assert "nonlinear, order 2, (x, t)  " in found["burgers"]
     assert "Dirichlet, Initial  " in found["heat"]
@@ -160,7 +161,7 @@ def test_list_has_a_line_for_every_module(run):
 def test_list_goes_on_after_a_module_that_does_not_load(run, tmp_path, monkeypatch):
     (tmp_path / "good.py").write_text(module_text("good"))
     (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
-    monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda kind: [tmp_path] if kind == "pdes" else [])
     lines = run("list").out.splitlines()
     assert "does not load" in next(line for line in lines if line.startswith("broken"))
     assert "linear, order 1, (x, y)" in next(line for line in lines if line.startswith("good"))
@@ -359,7 +360,7 @@ def test_a_module_that_does_not_load_is_reported(run, in_process, tmp_path):
 def test_all_means_every_packaged_module(run, in_process, tmp_path, monkeypatch):
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text(module_text(name))
-    monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pinndd.pinn.declare.modules.module_folders", lambda kind: [tmp_path] if kind == "pdes" else [])
     assert run("study", "--all", "--protocol", "retrain", "--boundary-points", "4").code == 0
     assert [cell.pde for cell in in_process["cells"]] == ["one", "two"]
     refused(run("study", "--all", "--protocol", "solved"), "linear")

@@ -50,6 +50,7 @@ WHEN_CALLED = {
     "study/protocols/__init__.py": {"pinndd"},
     "study/solving.py": {"pinndd"},
     "study/results/intervals.py": {"scipy"},
+    "study/results/outcome.py": {"pinndd"},
     "study/results/table.py": {"pandas"},
     "study/plots/panels.py": {"scipy"},
     "study/cross_table.py": {"pinndd"},
