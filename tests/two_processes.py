@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
-from pinndd.vision.tasks.held_out import HeldOutPrediction
 
 from pinndd.constraints import Box, Fixed
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy, RelativeL2
+from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import fitting
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
