@@ -1,4 +1,4 @@
-"""Handwritten digits: one image per class trains a network as well as hundreds do.
+"""Handwritten digits: how well one image per class trains a network, in place of a hundred and more.
 
 scikit-learn's 1797 digits of 8 x 8 pixels. The learner is an MLP that Adam trains from scratch; the distilled images have soft labels.
 """
