@@ -1,6 +1,7 @@
 """What one of two processes does for `test_processes`: gradients and outer loops, shared and alone, as JSON of the first."""
 
 import json
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -138,3 +139,5 @@ def main(rank, folder):
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), Path(sys.argv[2]))
+    sys.stdout.flush()
+    os._exit(0)  # gloo's threads may abort an interpreter that ends after a process was lost

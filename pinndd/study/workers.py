@@ -118,10 +118,15 @@ def local_workers(
             yield client
         done = True
     finally:
-        if not done:
+        if done:
+            client.close()
+            cluster.close()
+        else:  # what is closed no longer answers, and may not be waited for
             _kill(cluster)
-        client.close()
-        cluster.close()
+            with suppress(TimeoutError):
+                client.close(timeout=0.3)
+            with suppress(TimeoutError):
+                cluster.close(timeout=0.3)
 
 
 @contextmanager
