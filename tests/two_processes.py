@@ -134,10 +134,9 @@ def main(rank, folder):
     except LostProcessError as error:
         lost = str(error)
     written = sorted(path.name for path in folder.glob("*.npz"))
-    print(json.dumps({"differences": said, "refusals": refusals, "lost": lost, "written": written}))
+    print(json.dumps({"differences": said, "refusals": refusals, "lost": lost, "written": written}), flush=True)
+    os._exit(0)  # before gloo's threads are joined, which may abort a process that has lost another
 
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), Path(sys.argv[2]))
-    sys.stdout.flush()
-    os._exit(0)  # gloo's threads may abort an interpreter that ends after a process was lost
