@@ -29,6 +29,7 @@ import pandas as pd
 import sklearn
 import torch
 
+from pinndd.devices import require_device
 from pinndd.storage.writing import write_json
 from pinndd.study.classification.architecture_search import METHODS, Searches, SearchSettings, SearchStudy
 from pinndd.study.classification.repetitions import paired_differences
@@ -83,7 +84,7 @@ def main(
     *,
     space: Sequence[Candidate] | None = None,
     settings: SearchSettings | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     report: Callable[[Searches], None] | None = None,
 ) -> Searches:
     """Return all searches of the seeds; ``report`` is given those so far after every seed."""
@@ -101,8 +102,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, help="seeds 0 to this number less one")
     parser.add_argument("--out", type=Path, help="a JSON file for the rows, written after every seed")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1; auto: a GPU where it is faster")
     arguments = parser.parse_args()
+    try:
+        require_device(arguments.device, double=False)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(1)
     keep = None if arguments.out is None else partial(save, settings=SearchSettings(), path=arguments.out)
     print(table(main(range(arguments.seeds), device=arguments.device, report=keep)))

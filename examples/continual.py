@@ -21,10 +21,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from pinndd.devices import require_device
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel
 from pinndd.storage.writing import write_json
 from pinndd.study.classification.continual import ContinualProtocol, Trace, run_memories, table
+from pinndd.study.classification.devices import settled
 from pinndd.study.classification.memories import MEMORIES, DistilledMemory
 from pinndd.study.plots.continual import draw_continual
 from pinndd.study.plots.style import save_figure
@@ -42,16 +44,17 @@ def main(
     *,
     k: int = 10,
     replay: bool = False,
-    device: str = "cpu",
+    device: str = "auto",
     after_seed: Callable[[list[Trace]], None] | None = None,
 ) -> list[Trace]:
     """Run every memory on as many streams as there are seeds; ``after_seed`` is given all runs so far."""
     traces: list[Trace] = []
     for seed in range(seeds):
         # the digits are split anew for each seed; published sets have a test part of their own
-        data = load_dataset(dataset, seed=seed).to(device)
-        network = MLP(data.train_inputs[0].numel(), len(data.classes))
-        learner = Adam(NetworkModel(network), steps=100, learning_rate=RATES.get(dataset, 0.003))
+        data = load_dataset(dataset, seed=seed)
+        model = NetworkModel(MLP(data.train_inputs[0].numel(), len(data.classes)))
+        data = data.to(settled(device, model, networks=1, examples=k * len(data.classes)))
+        learner = Adam(model, steps=100, learning_rate=RATES.get(dataset, 0.003))
         protocol = ContinualProtocol(learner, k=k, replay=replay)
         traces += run_memories(data, {**MEMORIES, "distilled": DistilledMemory()}, protocol, seed=seed)
         print(f"seed {seed}: " + ", ".join(f"{t.memory} {100 * t.accuracy[-1]:.1f}" for t in traces[-4:]), flush=True)
@@ -73,10 +76,14 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to this number less one")
     parser.add_argument("--per-class", type=int, default=10, help="images that are kept of a class")
     parser.add_argument("--replay", action="store_true", help="train on the new images and the memory of the older ones")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1; auto: a GPU where it is faster")
     parser.add_argument("--results", type=Path, help="file to add the runs to")
     parser.add_argument("--out", type=Path, default=Path("runs/continual"), help="folder of the plot")
     asked = parser.parse_args()
+    try:
+        require_device(asked.device, double=False)
+    except ValueError as error:
+        parser.error(str(error))
     setting = f"{asked.dataset}, {asked.per_class} a class, {'new data and memory' if asked.replay else 'memory alone'}"
     # a long run that is cut short leaves the seeds that it finished
     store = partial(keep, asked.results, setting) if asked.results else None

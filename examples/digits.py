@@ -18,6 +18,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from pinndd.devices import require_device
 from pinndd.study.classification.distilling import ClassificationSettings
 from pinndd.study.classification.evaluation import cross_architecture
 from pinndd.study.classification.experiment import BASELINES, DISTILLED, MethodComparison, compare, save_comparison
@@ -40,7 +41,7 @@ def main(
     out: Path | None = None,
     results: Path | None = None,
     *,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> MethodComparison:
     """Tune the training on k-means, distill, compare; print, and write to ``out`` and ``results`` unless they are None."""
     dataset = load_dataset("digits")
@@ -59,7 +60,7 @@ def main(
     if found.robustness:
         print(found.robustness.describe())
     if results:
-        save_comparison(results, found, settings, device=device)
+        save_comparison(results, found, settings)
     if out:
         save_pictures(out, found.sets[DISTILLED], dataset, found.rows)
         print(f"set and pictures are in {out}")
@@ -70,8 +71,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-class", type=int, default=1, help="images per class")
     parser.add_argument("--steps", type=int, help="outer steps")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1; auto: a GPU where it is faster")
     parser.add_argument("--out", type=Path, default=Path("runs/digits"), help="folder of set and pictures")
     parser.add_argument("--results", type=Path, help="file of results to add to")
     arguments = parser.parse_args()
+    try:
+        require_device(arguments.device, double=False)
+    except ValueError as error:
+        parser.error(str(error))
     main(arguments.per_class, arguments.steps, arguments.out, arguments.results, device=arguments.device)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import torch
 
+from pinndd.devices import require_device
 from pinndd.study.classification.distilling import ClassificationSettings
 from pinndd.study.classification.experiment import (
     BASELINES,
@@ -99,7 +100,7 @@ def main(
     every_baseline: bool = False,
     mixed: bool = False,
     download: bool = False,
-    device: str = "cpu",
+    device: str = "auto",
     out: Path | None = None,
     results: Path | None = None,
 ) -> MethodComparison:
@@ -145,11 +146,11 @@ def main(
         progress=_say,
         report=lambda text: print(text, flush=True),
     )
-    print(f"\n{found.markdown()}\n\ndistilled in {found.seconds:.0f} s on {described(device)}")
+    print(f"\n{found.markdown()}\n\ndistilled in {found.seconds:.0f} s on {described(found.device)}")
     for name, own in found.protocols.items():
         print(f"{name}: trained for {own.training}")
     if results:
-        save_comparison(results, found, settings, device=device)
+        save_comparison(results, found, settings)
     if out:
         save_pictures(out, found.sets[DISTILLED], data, found.rows)
         print(f"set and pictures are in {out}")
@@ -170,11 +171,15 @@ if __name__ == "__main__":
     parser.add_argument("--all", action="store_true", help="every baseline, all data, and the label-robust score")
     parser.add_argument("--mixed", action="store_true", help="mixed precision: bfloat16 inside the networks")
     parser.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1; auto: a GPU where it is faster")
     parser.add_argument("--threads", type=int, default=2, help="of the processor")
     parser.add_argument("--out", type=Path, default=Path("runs/mnist"), help="folder of set and pictures")
     parser.add_argument("--results", type=Path, help="file of results to add to")
     arguments = vars(parser.parse_args())
+    try:
+        require_device(arguments["device"], double=False)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(arguments.pop("threads"))
     arguments["every_baseline"] = arguments.pop("all")
     main(**arguments)

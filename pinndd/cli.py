@@ -51,7 +51,7 @@ Risk = Annotated[
     typer.Option(metavar="NAME", help="Over conditions, in the outer loop: mean, geometric-mean, worst-case, cvar:0.1, entropic:0.1."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="First seed.")]
-Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1; auto: a GPU where it is faster.")]
 Learner = Annotated[
     str | None,
     typer.Option(
@@ -131,7 +131,7 @@ def distill(
     distance: Distance = None,
     risk: Risk = None,
     seed: Seed = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File to write. Default: PDE-PROTOCOL.npz, or PDE-sensors.npz.")
     ] = None,
@@ -195,7 +195,7 @@ def study(
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Distillation seeds. Default: 2.")] = None,
     test_conditions: Annotated[int | None, typer.Option(metavar="N", help="Test conditions per shift. Default: 40.")] = None,
     seed: Seed = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -291,7 +291,7 @@ def evaluate(
     ] = None,
     pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
     distance: Distance = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the results as CSV.")] = None,
 ) -> None:
     """Train on a distilled set for boundary conditions that were never seen, and print the errors."""
@@ -319,7 +319,7 @@ def solve(
     tolerance: Annotated[
         float | None, typer.Option(metavar="X", help="Add points and features until the estimated relative error is X.")
     ] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the solution, a .png file.")] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the solution on a grid: .nc (NetCDF), .csv, .vtu (ParaView).")

@@ -16,6 +16,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
+from pinndd.pinn.jets.deepxde import import_deepxde
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.solving.cache import CACHE
@@ -90,3 +91,15 @@ def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
         Image.new("L", (1, 1), 255).save(file, "png")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", pixel)
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a GPU that torch believes to be there, with a byte less than 8 GiB free; nothing can be computed on it."""
+    name = "Imagined H100"
+    import_deepxde()  # which would compute there
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *device: name)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *device: (2**33 - 1, 2**34))
+    return name

@@ -238,8 +238,8 @@ def test_wrong_usage_is_one_line(run, arguments, parts):
     ("arguments", "parts"),
     [
         (["--boundary-points", "2"], ["2 boundary points for 3 conditions", "give at least 3"]),
-        (["--device", "cuda:7"], ["--device cuda:7", "expected one of cpu"]),
-        (["--device", "quantum"], ["--device quantum", "expected one of cpu"]),
+        (["--device", "cuda:7"], ["--device cuda:7", "expected one of auto, cpu"]),
+        (["--device", "quantum"], ["--device quantum", "expected one of auto, cpu"]),
         (["--learner", "deepxde"], ["learner 'deepxde'", "expected ridge, gauss-newton, body, mlp-adam, mlp-lm", "--judge deepxde"]),
         (["--quick", "--full"], ["--quick and --full"]),
         (["--resume", "--overwrite"], ["--resume and --overwrite"]),

@@ -6,6 +6,7 @@ import pytest
 import torch
 import typer
 
+from pinndd import devices
 from pinndd.cli import app, main
 from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.models.solved_conditions import condition_data
@@ -13,7 +14,7 @@ from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.settings import StudySettings
-from pinndd.terminal import devices, distilling, evaluating, settings, studying, studying_many
+from pinndd.terminal import distilling, evaluating, settings, studying, studying_many
 from pinndd.terminal.settings import Options, study_settings
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -85,7 +86,7 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         distilling, "distill_first", lambda study, file, resume: keep(study.name, study.size, study.settings, file, resume)
     )
-    monkeypatch.setattr(settings, "require_device", lambda name: name == "meta" or devices.require_device(name))
+    monkeypatch.setattr(settings, "require_device", lambda name, **given: name == "meta" or devices.require_device(name, **given))
     monkeypatch.setattr(evaluating, "judge", lambda study, protocol, data, learner: keep(study.settings, learner))
 
     def invoke(command, words):
@@ -160,7 +161,7 @@ def test_options_of_an_evaluation_have_an_effect(call, tmp_path, option):
         ("heat --learner gauss-newtn", ["learner 'gauss-newtn'", "expected gauss-newton, "]),
         ("heat --distance relative-l3", ["distance 'relative-l3'", "expected relative-l2, "]),
         ("heat --risk worstcase", ["risk 'worstcase'", "expected worst-case, "]),
-        ("heat --device cuda:7", ["--device cuda:7", "expected one of cpu"]),
+        ("heat --device cuda:7", ["--device cuda:7", "expected one of auto, cpu"]),
         ("burgers --protocol solved --device meta", ["--device meta", "solved works on the processor alone"]),
         ("heat --seed -1", ["--seed -1"]),
         ("heat --points 0", ["--points 0"]),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pinndd.devices import AUTO, PROCESSOR, Choice
 from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
@@ -18,6 +19,7 @@ from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.engine import run
 from pinndd.study.protocols.parts import unknown
 from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.protocols.work import counts_asked
 from pinndd.study.report.page import write_report
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
@@ -81,6 +83,27 @@ def fitted_settings(name: str, settings: StudySettings, among: Sequence[str]) ->
     if settings.curve and any(protocol_named(other).curve for other in among):
         settings = replace(settings, curve=protocol.curve)
     return settings
+
+
+def study_device(pde: PDE, protocols: Sequence[str], settings: StudySettings, sizes: Mapping[str, Any]) -> Choice:
+    """Choose the device of a study: a GPU where that is worth it for one of its protocols.
+
+    Args:
+        pde: the PDE.
+        protocols: that make sense for it.
+        settings: of the study.
+        sizes: settings of single protocols, by name.
+    """
+    if settings.device != AUTO:
+        return Choice(settings.device)
+    found = []
+    for name in protocols:
+        protocol = protocol_named(name)
+        if not protocol.processor:
+            learner = settings.learner if settings.learner in protocol.recipes else None
+            size = sizes.get(name) or protocol.default_size(pde)
+            found.append(protocol.choice(pde, counts_asked(size), replace(settings, learner=learner)))
+    return next((choice for choice in found if choice.device != PROCESSOR), found[0] if found else Choice(PROCESSOR))
 
 
 def _require_learners(asked: Sequence[str], settings: StudySettings) -> None:
@@ -148,6 +171,7 @@ def run_study(
     if not chosen:
         raise ValueError("; ".join(f"protocol {name}: {why}" for name, why in skipped.items()))
     sizes = {name: sizes.get(name) or protocol_named(name).default_size(pde) for name in chosen}
+    settings = replace(settings, device=study_device(pde, chosen, settings, sizes).device)
     made_by = pde.source or ModuleSource("", "")
     config = RunConfig.of(pde.name, chosen, settings, command, made_by.module, made_by.checksum, skipped, sizes)
     RunFolder(path).require_free(resume=resume, overwrite=overwrite)

@@ -9,13 +9,14 @@ from pathlib import Path
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO, Work, chosen_device, require_device
 from pinndd.pinn.checks.residual import require_sound
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.given import Given, GivenValues, given_values
 from pinndd.pinn.solving.reading import read_values
 from pinndd.pinn.solving.solution import Solution
-from pinndd.pinn.solving.solver import require_tolerance, solve_given
+from pinndd.pinn.solving.solver import dense_work, require_tolerance, solve_given
 from pinndd.pinn.solving.telling import Progress, quiet
 
 Values = Mapping[str, Given] | Path | str | Sequence[Path | str]
@@ -26,7 +27,7 @@ def solve(
     *,
     data: SyntheticData | Path | str | None = None,
     tolerance: float | None = None,
-    device: str = "cpu",
+    device: str = AUTO,
     progress: Progress | None = None,
 ) -> Solution:
     """Solve a PDE for boundary values of one's own, with an estimate of the error; no reference is needed.
@@ -38,14 +39,14 @@ def solve(
             (see `pinndd.pinn.solving.reading.read_values`).
         data: a distilled set of points to train on (None: as many points as needed).
         tolerance: estimated relative error that is to be reached, by more features and points.
-        device: where.
+        device: where, or ``auto``, see `pinndd.devices.chosen_device`.
         progress: called for every size that is tried.
 
     Returns:
         The solution, for as many boundary conditions as there are rows of coefficients.
 
     Raises:
-        ValueError: values or a set that cannot be used, or a tolerance together with a set.
+        ValueError: values or a set that cannot be used, a tolerance together with a set, or a device that does not exist.
         UserCodeError: the residual fails, or would train to something else than it says.
         FileNotFoundError: there is no such file.
 
@@ -71,6 +72,7 @@ class Problem:
         data: a distilled set to train on (None: as many points as needed).
         tolerance: estimated relative error that is to be reached.
         device: where.
+        why: a sentence where a GPU was chosen, or is there and is not used.
     """
 
     pde: PDE
@@ -78,6 +80,7 @@ class Problem:
     data: SyntheticData | None
     tolerance: float | None
     device: str
+    why: str = ""
 
     @classmethod
     def of(
@@ -87,10 +90,11 @@ class Problem:
         *,
         data: SyntheticData | Path | str | None = None,
         tolerance: float | None = None,
-        device: str = "cpu",
+        device: str = AUTO,
     ) -> Problem:
         """Check all that `solve` is given; arguments and errors as there."""
         equation = load_pde(pde) if isinstance(pde, str) else pde
+        require_device(device)
         require_sound(equation)
         if tolerance is not None:
             require_tolerance(tolerance)
@@ -99,7 +103,9 @@ class Problem:
         chosen = SyntheticData.load(data) if isinstance(data, Path | str) else data
         sensors = None if chosen is None else _sensors(equation, chosen)
         given = values if isinstance(values, Mapping) else read_values(equation, _listed(values))
-        return cls(equation, given_values(equation, given, sensors), chosen, tolerance, device)
+        found = given_values(equation, given, sensors)
+        choice = chosen_device(device, lambda: _work(equation, found, chosen, tolerance))
+        return cls(equation, found, chosen, tolerance, choice.device, choice.why)
 
     def solve(self, progress: Progress | None = None) -> Solution:
         """Solve; ``progress`` is called for every size that is tried."""
@@ -113,6 +119,15 @@ class Problem:
 
 def _listed(values: Path | str | Sequence[Path | str]) -> Sequence[Path | str]:
     return [values] if isinstance(values, Path | str) else values
+
+
+def _work(pde: PDE, values: GivenValues, data: SyntheticData | None, tolerance: float | None) -> Work:
+    """Return the work of a step."""
+    if data is None:
+        return dense_work(pde, tolerance)
+    from pinndd.study.solving_on_set import work_on_set
+
+    return work_on_set(pde, values, data)
 
 
 def _sensors(pde: PDE, data: SyntheticData) -> dict[str, Tensor] | None:

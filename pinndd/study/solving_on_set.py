@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.devices import Work
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import divergence
@@ -32,6 +33,20 @@ from pinndd.pinn.tasks.episodes import Trainings
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.learners import ON_POINTS, recipe_of, train_bodies
 from pinndd.study.protocols.stored import require_fits
+from pinndd.study.protocols.work import counts_of
+
+
+def work_on_set(pde: PDE, values: GivenValues, data: SyntheticData) -> Work:
+    """Return the work of a step of training on a set: one factorisation, or one fit per condition.
+
+    Raises:
+        ValueError: see `learners_of`.
+    """
+    learner, _ = learners_of(pde, data)
+    assert isinstance(learner.model, HeadModel)
+    inner, outer = counts_of(data)
+    rows = inner * pde.equation_count + outer
+    return Work(1 if isinstance(learner, Ridge) else len(values), rows, learner.model.parameter_count)
 
 
 def sensors_of(pde: PDE, data: SyntheticData) -> dict[str, Tensor] | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from pandas import DataFrame
 
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO
 from pinndd.outer_loop import Distillation, divergence
 from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
@@ -24,6 +26,7 @@ from pinndd.study.protocols.sensors.settings import SensorSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.solved import SolvedSettings
 from pinndd.study.protocols.stored import require_fits
+from pinndd.study.protocols.work import counts_of
 from pinndd.study.run import run_study
 
 __all__ = ["distill_set", "evaluate", "run_study"]
@@ -166,5 +169,25 @@ def evaluate(
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol
     require_fits(chosen, equation, data, file)
+    settings = evaluation_settings(chosen, equation, settings or StudySettings(), data, learner)[0]
     with telling(progress):
         return judge(chosen.open(equation, None, settings, progress), chosen, data, learner)
+
+
+def evaluation_settings(
+    protocol: Protocol[Any], pde: PDE, settings: StudySettings, data: SyntheticData, learner: str | None
+) -> tuple[StudySettings, str]:
+    """Return the settings with the device on which a set is judged, and a sentence on it, see `pinndd.devices.Choice`.
+
+    Args:
+        protocol: of the set.
+        pde: its equation.
+        settings: of the evaluation.
+        data: the set.
+        learner: that judges (None: the one that it was distilled with).
+    """
+    if settings.device != AUTO:
+        return settings, ""
+    made_with = data.header.get("learner")
+    choice = protocol.choice(pde, counts_of(data), settings, learner or (made_with if made_with in protocol.recipes else None))
+    return replace(settings, device=choice.device), choice.why

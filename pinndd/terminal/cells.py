@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pinndd.pinn.declare.loading import MODULE, SOURCE, load_remembered
 from pinndd.pinn.solving.parts import PROCESSES
 from pinndd.study.results.run_config import hardware
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.run import run_study
+from pinndd.study.run import choose_protocols, run_study, study_device
 from pinndd.surroundings import settle
 from pinndd.terminal.errors import in_words, report, show_traceback_if_asked, warnings_in_lines
 from pinndd.terminal.progress import ProgressBars
@@ -127,17 +128,23 @@ def _study(cell: StudyCell, again: bool) -> dict[str, Any]:
     options = Options(**cell.options)
     folder = RunFolder(Path(cell.folder))
     go_on = folder.holds_run and (cell.resume or again)
+    settings = study_settings(pde, options)
+    sizes = protocol_settings(pde, cell.protocols, options)
+    chosen, _ = choose_protocols(pde, cell.protocols, settings, sizes)
+    choice = study_device(pde, chosen, settings, sizes)
+    if choice.why:
+        print(choice.why)
     with ProgressBars() as bars:
         run_study(
             pde,
             folder.path,
             protocols=cell.protocols,
-            sizes=protocol_settings(pde, cell.protocols, options),
-            settings=study_settings(pde, options),
+            sizes=sizes,
+            settings=replace(settings, device=choice.device),
             progress=bars,
             resume=go_on,
             overwrite=cell.overwrite and not go_on,
             command=cell.command,
         )
     show(folder.outcomes(), dict(folder.config.skipped), folder.path)
-    return hardware(options.device or "cpu")
+    return hardware(str(folder.config.settings["device"]))

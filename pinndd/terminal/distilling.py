@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
+import typer
 from rich.console import Console
 from torch import Tensor
 
@@ -27,6 +29,7 @@ from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
+from pinndd.study.run import study_device
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
@@ -60,7 +63,9 @@ def distill_one(
             chosen = protocol_named(name)
             settings = study_settings(pde, options)
             require_use_of_device(options, [name])
-            study = chosen.open(pde, protocol_settings(pde, [name], options)[name], settings)
+            size = protocol_settings(pde, [name], options)[name]
+            choice = study_device(pde, [name], settings, {name: size})
+            study = chosen.open(pde, size, replace(settings, device=choice.device))
             if len(study.sizes) > 1:
                 raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")
             path = out or Path(f"{pde.name}-{name}.npz")
@@ -68,6 +73,8 @@ def distill_one(
             if writes:
                 require_free(path, checkpoint, resume=resume, overwrite=overwrite)
 
+        if choice.why:
+            typer.echo(choice.why)
         held.enter_context(writing_to("--out", path if writes else None))
         if writes:
             with checking_input():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import typer
 from pandas import DataFrame
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
+from pinndd.study.verbs import evaluation_settings
 from pinndd.terminal.datafile import is_of_task, open_data
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
@@ -62,6 +64,9 @@ def evaluate(
             raise ValueError(f"--solutions {solutions}: there is no such file")
         if out is not None:
             require_writable("--out", out, overwrite=None)
+        settings, why = evaluation_settings(protocol, file.pde, settings, file.data, learner)
+    if why:
+        typer.echo(why)
     with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         study = protocol.open(file.pde, settings=settings, progress=bars)
         if solutions is not None:

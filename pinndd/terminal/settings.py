@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pinndd.devices import AUTO, PROCESSOR, require_device
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.learners import drawn_learner
-from pinndd.study.protocols.protocol import PROCESSOR
 from pinndd.study.protocols.settings import StudySettings
-from pinndd.terminal.devices import require_device
 
 QUICK = StudySettings(seeds=1, test_conditions=12, effort=0.2, judges=(), judge_conditions=2, seconds=100.0)
 FULL = StudySettings(seeds=5, test_conditions=40, judges=("mlp-adam", "mlp-lm", "deepxde"), judge_conditions=4)
@@ -123,7 +122,7 @@ def require_use_of_device(options: Options, chosen: Sequence[str]) -> None:
     Raises:
         ValueError: they all work on the processor, and another device was named.
     """
-    if options.device not in (None, PROCESSOR) and all(protocol_named(name).processor for name in chosen):
+    if options.device not in (None, AUTO, PROCESSOR) and all(protocol_named(name).processor for name in chosen):
         raise ValueError(
             f"--device {options.device}: the protocol {' or '.join(chosen)} works on the processor alone; leave --device out"
         )
@@ -162,7 +161,7 @@ def study_settings(pde: PDE, options: Options, *, here: bool = True) -> StudySet
         settings = replace(settings, judges=tuple(dict.fromkeys(options.judges)))
     settings.measure, settings.risk_or(settings.measure)  # type: ignore[arg-type]
     if here:
-        require_device(settings.device)
+        require_device(settings.device, called="--device")
     return settings
 
 

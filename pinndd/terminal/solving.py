@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import typer
 
+from pinndd.devices import require_device
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
-from pinndd.terminal.devices import require_device
 from pinndd.terminal.errors import checking_input, working
 from pinndd.terminal.output import require_writable, writing_to
 from pinndd.terminal.progress import ProgressBars
@@ -30,7 +30,7 @@ def solve(
 ) -> None:
     """Solve, print how good the solution is, and write picture and file."""
     with checking_input():
-        require_device(device)
+        require_device(device, called="--device")
         if plot is not None and plot.suffix != ".png":
             raise ValueError(f"--plot {plot}: pictures are written as .png; choose that ending")
         pde = load_pde(name)
@@ -41,6 +41,8 @@ def solve(
             if path is not None:
                 for file in (path,) if option == "--plot" else files_of(pde, path):
                     require_writable(option, file, overwrite=overwrite)
+    if problem.why:
+        typer.echo(problem.why)
     with writing_to("--plot", plot), writing_to("--out", out), working("nothing was written"):
         with ProgressBars() as bars:
             solution = problem.solve(bars)

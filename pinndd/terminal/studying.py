@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered, load_subject
@@ -16,7 +18,7 @@ from pinndd.study.results.benchmark import FILE, record
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.run import choose_protocols, publish, run_study, usual_protocols
+from pinndd.study.run import choose_protocols, publish, run_study, study_device, usual_protocols
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_folder, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
@@ -66,6 +68,10 @@ def study(
         if not chosen:
             raise ValueError(f"--protocol {protocol}: {'; '.join(skipped.values())}; choose another one")
         require_use_of_device(options, chosen)
+        choice = study_device(pde, chosen, settings, sizes)
+        settings = replace(settings, device=choice.device)
+    if choice.why:
+        typer.echo(choice.why)
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
     resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
     file = None if results is None else results / FILE

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import torch
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pinndd.data import DataFileError, SyntheticData
+from pinndd.devices import AUTO, chosen_device, require_device
 from pinndd.outer_loop import DivergedError, divergence, require_resumable
 from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of, load_remembered_subject, load_subject
 from pinndd.stated.export import write_examples
@@ -27,7 +29,6 @@ from pinndd.study.results.writing import write_csv
 from pinndd.study.run_task import publish_task, require_variants, run_task
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header, judged
-from pinndd.terminal.devices import require_device
 from pinndd.terminal.distilling import require_free
 from pinndd.terminal.errors import BAD_INPUT, checking_input, warn, working
 from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
@@ -96,13 +97,18 @@ def task_settings(task: StatedTask, options: Options, protocol: str | None = Non
             raise ValueError(f"--{name} {value}: expected a whole number from {least} on")
     usual = StatedSettings()
     seeds = 1 if options.quick else 5 if options.full else usual.seeds
-    require_device(options.device or usual.device)
+    asked = options.device or AUTO
+    double = any(value.dtype == torch.float64 for value in task.data.train.fields.values())
+    require_device(asked, called="--device", double=double)
+    choice = chosen_device(asked, None)
+    if choice.why:
+        typer.echo(choice.why)
     return StatedSettings(
         seeds=options.seeds or seeds,
         size=options.size,
         effort=QUICK_EFFORT if options.quick else 1.0,
         sensitivity=options.sensitivity,
-        device=options.device or usual.device,
+        device=choice.device,
         seed=options.seed or 0,
     )
 

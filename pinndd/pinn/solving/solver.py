@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinndd.devices import Work
 from pinndd.pinn.declare.finding import coordinates
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
@@ -214,6 +215,13 @@ def _sizes(pde: PDE, u: Tensor) -> Tensor:
     same = torch.tensor([[one == two for two in units] for one in units], device=u.device)
     largest = (size[:, None] * same).amax(-1)
     return torch.maximum(size, torch.maximum(1e-6 * size.mean(0), 1e-4 * largest)).clamp_min(torch.finfo(size.dtype).tiny)
+
+
+def dense_work(pde: PDE, tolerance: float | None = None) -> Work:
+    """Return the work of a step of `solve_given`, of its largest size; the conditions are solved for one after the other."""
+    width = WIDTHS[pde.box.dimension][0 if tolerance is None else -1]
+    interior, boundary = dense_counts(pde, DenseSettings(width, seed=0))
+    return Work(1, interior * pde.equation_count + boundary, width * pde.output_count)
 
 
 def solve_given(

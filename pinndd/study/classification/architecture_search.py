@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinndd.constraints import Box, Simplex
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO, Work, chosen_device
 from pinndd.distances import Kendall
 from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import UnrolledAdjoint
@@ -113,7 +114,8 @@ class SearchStudy:
     Args:
         space: the candidates, builders of networks for images ``(1, 8, 8)`` and ten classes.
         settings: see `SearchSettings`.
-        device: of everything. Times are processor times, on an accelerator wall times.
+        device: of everything, or ``auto``, see `pinndd.devices.chosen_device`.
+            Times are processor times, on an accelerator wall times.
 
     Raises:
         ValueError: fewer than two candidates are left when the members are taken out.
@@ -125,16 +127,18 @@ class SearchStudy:
         full_seconds: processor time of one of them.
     """
 
-    def __init__(self, space: Sequence[Candidate], settings: SearchSettings, device: torch.device | str = "cpu") -> None:
+    def __init__(self, space: Sequence[Candidate], settings: SearchSettings, device: torch.device | str = AUTO) -> None:
         if len(space) < settings.members + 2:
             raise ValueError(
                 f"SearchStudy: {len(space)} candidates leave {len(space) - settings.members} beside "
                 f"members={settings.members}, expected at least two to rank: lower members"
             )
-        self.space, self.settings, self.device = tuple(space), settings, torch.device(device)
+        self.space, self.settings = tuple(space), settings
         self.digits = load_dataset("digits")
-        test, everything = self._questions(self.digits), all_training_data(self.digits).to(device)
         learner = portfolio(space, settings.full_steps, settings.full_rate)
+        together = Work(settings.full_weights, len(self.digits.train_labels), sum(NetworkModel(each).size for each in space))
+        self.device = torch.device(chosen_device(str(device), lambda: together).device)
+        test, everything = self._questions(self.digits), all_training_data(self.digits).to(self.device)
         started, rankings = self._now(), []
         for seed in (1001, 1002):
             asked = test.everything(settings.full_weights, seed)

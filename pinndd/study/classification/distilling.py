@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinndd.constraints import Box, Constraint, Fixed, Simplex
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO
 from pinndd.distances import CrossEntropy, Distance, ZeroOne
 from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import Hypergradient, RandomlyTruncated, Truncated, UnrolledAdjoint
@@ -21,6 +22,7 @@ from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.baselines import k_means, random_samples
+from pinndd.study.classification.devices import settled
 from pinndd.study.classification.labels import TeacherLabels, smoothed, trained_teachers, with_teacher_labels
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol, built_augmentation
@@ -154,7 +156,7 @@ def distill_examples(
     *,
     stored: EvaluationProtocol | None = None,
     start: SyntheticData | None = None,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
     architectures: Mapping[str, Architecture] = ARCHITECTURES,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -171,7 +173,7 @@ def distill_examples(
         settings: see `ClassificationSettings`.
         stored: the protocol that goes with the set; None: the first. A set may be distilled with a narrow network for a wide one.
         start: where to start, such as a set that another run has distilled; None: as the settings say.
-        device: of the distillation.
+        device: of the distillation, or ``auto``, see `pinndd.devices.chosen_device`.
         architectures: the registry of builders.
         checkpoint, resume, progress: as in `pinndd.distill`.
 
@@ -193,6 +195,7 @@ def distill_examples(
     learner = protocol.learner(model)
     examples = settings.per_class * len(dataset.classes)
     unrolled = settings.method in _UNROLLED
+    device = settled(device, model, networks=settings.episodes, examples=examples)
     check_memory(
         estimate_memory(
             model,

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO
 from pinndd.study.classification.dataset import as_seen
+from pinndd.study.classification.devices import settled
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory, room_for
 from pinndd.study.classification.metrics import accuracy, expected_calibration_error
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
@@ -48,7 +50,7 @@ def evaluate(
     protocol: EvaluationProtocol | None = None,
     method: str | None = None,
     distilled_with: str = "",
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
     architectures: Mapping[str, Architecture] = ARCHITECTURES,
     at_once: int | None = None,
 ) -> pd.DataFrame:
@@ -60,7 +62,7 @@ def evaluate(
         protocol: None: that in the header of the set, repeated exactly.
         method: that made the set; None: what its header says.
         distilled_with: for the rows.
-        device: of the training.
+        device: of the training, or ``auto``, see `pinndd.devices.chosen_device`.
         architectures: the registry of builders.
         at_once: networks that are trained together; None: as many as there is memory for on CUDA, one on a CPU, where batching
             saves no time.
@@ -76,11 +78,12 @@ def evaluate(
     data = data if isinstance(data, SyntheticData) else SyntheticData.load(data)
     protocol = protocol or EvaluationProtocol.stored(data)
     protocol.check(data, dataset)
-    labels = dataset.test_labels.to(device)
     shape = tuple(dataset.test_inputs.shape[1:])
     model = protocol.model(shape, len(dataset.classes), architectures)
     learner = protocol.learner(model)
     shown = len(data["targets"]) if protocol.batch is None else min(protocol.batch, len(data["targets"]))
+    device = settled(device, model, networks=protocol.retrainings, examples=shown)
+    labels = dataset.test_labels.to(device)
 
     def needed(together: int) -> MemoryEstimate:
         return estimate_memory(
@@ -95,7 +98,7 @@ def evaluate(
         )
 
     augment = protocol.augment()
-    together = at_once or (room_for(protocol.retrainings, needed, device) if torch.device(device).type == "cuda" else 1)
+    together = at_once or (room_for(protocol.retrainings, needed, device) if device.type == "cuda" else 1)
     check_memory(needed(together), device)
     started = time.perf_counter()
     networks = train_networks(

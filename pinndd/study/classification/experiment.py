@@ -13,11 +13,13 @@ import pandas as pd
 import torch
 
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO, PROCESSOR
 from pinndd.outer_loop import OuterSettings
 from pinndd.storage.reading import Reading
 from pinndd.storage.writing import write_json
 from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
 from pinndd.study.classification.dataset import hard_labels, without_test
+from pinndd.study.classification.devices import settled
 from pinndd.study.classification.distilling import ClassificationSettings, distill_examples
 from pinndd.study.classification.evaluation import evaluate, markdown, summarise
 from pinndd.study.classification.labels import (
@@ -56,6 +58,7 @@ class MethodComparison:
         rows: one per method, network and seed, as `pinndd.study.classification.evaluate` returns them; on the test part.
         robustness: of the distilled set.
         seconds: that distilling took, wall time.
+        device: that all was computed on.
     """
 
     dataset: str
@@ -65,6 +68,7 @@ class MethodComparison:
     rows: pd.DataFrame
     robustness: LabelRobustness | None
     seconds: float
+    device: str = PROCESSOR
 
     def mean(self, method: str, trained_with: str | None = None) -> float:
         """Return the mean accuracy of a method with a network; None: that of the protocol."""
@@ -90,7 +94,7 @@ def baseline_sets(
     labels: TeacherLabels | None = None,
     seed: int = 0,
     label_steps: int = 100,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
 ) -> dict[str, SyntheticData]:
     """Return baselines by their names: chosen examples, and random ones with the labels of teachers or learned ones.
 
@@ -103,7 +107,7 @@ def baseline_sets(
         labels: of those teachers; None: their probabilities.
         seed: of the draws.
         label_steps: of the outer loop that learns labels.
-        device: of the training.
+        device: of the training, or ``auto``, see `pinndd.devices.chosen_device`.
 
     Raises:
         ValueError: a name is unknown.
@@ -117,10 +121,12 @@ def baseline_sets(
         return with_teacher_labels(drawn, trained_teachers(dataset, teachers or protocol, device=device), labels)
 
     def learned() -> SyntheticData:
-        learner = protocol.learner(protocol.model(dataset.shape, len(dataset.classes)))
+        model = protocol.model(dataset.shape, len(dataset.classes))
+        learner = protocol.learner(model)
+        where = settled(device, model, networks=2, examples=len(drawn["targets"]))
         looks = max(1, label_steps // 10)
         settings = OuterSettings(steps=label_steps, batch=2, learning_rate=0.1, validate_every=looks, seed=seed)
-        return with_learned_labels(drawn.to(device), dataset.to(device), learner, settings=settings)
+        return with_learned_labels(drawn.to(where), dataset.to(where), learner, settings=settings)
 
     makers: dict[str, Callable[[], SyntheticData]] = {
         "random": lambda: drawn,
@@ -144,7 +150,7 @@ def compare(
     others: Sequence[EvaluationProtocol] = (),
     label_steps: int = 100,
     ceiling: bool = True,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Callable[[int, float], None] | None = None,
@@ -164,10 +170,12 @@ def compare(
         others: protocols of other networks, which are trained on every set too, in the way chosen for the set.
         label_steps: of the baseline that learns labels.
         ceiling: whether to train on all data; `LabelRobustness` follows from that where labels are learned for random examples.
-        device: of everything.
+        device: of everything, or ``auto``, see `pinndd.devices.chosen_device`.
         checkpoint, resume, progress: of the outer loop.
         report: called with a word on what is done.
     """
+    model = (inner or protocol).model(dataset.shape, len(dataset.classes))
+    device = settled(device, model, networks=settings.episodes, examples=settings.per_class * len(dataset.classes))
     report("distilling")
     begun = time.perf_counter()
     found = distill_examples(
@@ -221,23 +229,20 @@ def compare(
         hardened = evaluate(hard_labels(found.data), dataset, protocol=protocols[DISTILLED], device=device)
         real, mine, drawn = (_mean(rows, name, protocol.name) for name in (ALL_DATA, DISTILLED, LEARNED))
         measured = LabelRobustness(real, float(hardened["accuracy"].mean()), mine, drawn)
-    return MethodComparison(dataset.name, protocol, protocols, sets, rows, measured, seconds)
+    return MethodComparison(dataset.name, protocol, protocols, sets, rows, measured, seconds, str(device))
 
 
 def _mean(rows: pd.DataFrame, method: str, network: str) -> float:
     return float(rows.loc[(rows["method"] == method) & (rows["trained_with"] == network), "accuracy"].mean())
 
 
-def save_comparison(
-    path: Path, comparison: MethodComparison, settings: ClassificationSettings, *, device: torch.device | str
-) -> None:
+def save_comparison(path: Path, comparison: MethodComparison, settings: ClassificationSettings) -> None:
     """Add rows, settings, versions and hardware to a file of results; what the file holds of other settings is kept.
 
     Args:
         path: of the file.
         comparison: to add.
         settings: of the distillation.
-        device: that it ran on.
 
     Raises:
         FileError: there is a file that is damaged.
@@ -250,7 +255,7 @@ def save_comparison(
         "protocol": asdict(comparison.protocol),
         "chosen": {name: _chosen(own) for name, own in comparison.protocols.items()},
         "distilling_seconds": round(comparison.seconds, 1),
-        "hardware": described(device),
+        "hardware": described(comparison.device),
         "versions": versions(),
         "label_robustness": asdict(comparison.robustness) if comparison.robustness else None,
         "rows": json_records(comparison.rows),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO
 from pinndd.distances import CrossEntropy
 from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import Hypergradient, UnrolledAdjoint
@@ -20,6 +21,7 @@ from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.baselines import all_training_data
 from pinndd.study.classification.dataset import as_seen, hard_labels, with_targets
+from pinndd.study.classification.devices import settled
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, BATCH, Architecture, EvaluationProtocol
 from pinndd.study.classification.training import QUESTIONS, VALIDATION, scores_of, train_networks
@@ -56,7 +58,7 @@ def trained_teachers(
     protocol: EvaluationProtocol,
     *,
     count: int = TEACHERS,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
     architectures: Mapping[str, Architecture] = ARCHITECTURES,
 ) -> FittedNetworks:
     """Train networks on the training part of a data set.
@@ -65,7 +67,7 @@ def trained_teachers(
         dataset: of which the test part is not looked at.
         protocol: of the networks; they see batches, so more steps (`EvaluationProtocol.for_all_data`).
         count: of the networks.
-        device: of the training.
+        device: of the training, or ``auto``, see `pinndd.devices.chosen_device`.
         architectures: the registry of builders.
 
     Raises:
@@ -73,6 +75,7 @@ def trained_teachers(
     """
     how = protocol.for_all_data()
     model = how.model(dataset.shape, len(dataset.classes), architectures)
+    device = settled(device, model, networks=1, examples=BATCH)
     needed = estimate_memory(model, dataset.shape, examples=BATCH, steps=1, episodes=1, questions=QUESTIONS, unrolled=False)
     check_memory(needed, device)
     data = all_training_data(dataset).to(device)

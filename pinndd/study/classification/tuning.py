@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO
 from pinndd.study.classification.baselines import k_means
 from pinndd.study.classification.dataset import without_test
 from pinndd.study.classification.evaluation import evaluate
@@ -24,7 +25,7 @@ def tuned(
     rates: Sequence[float],
     held_out: float = 0.2,
     judged_on: int = 2000,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
 ) -> EvaluationProtocol:
     """Return the protocol with the steps and the learning rate that suit the k-means baseline best.
 
@@ -38,7 +39,7 @@ def tuned(
         steps, rates: to choose from.
         held_out: share that judges.
         judged_on: most examples of it that are asked about.
-        device: of the training.
+        device: of the training, or ``auto``, see `pinndd.devices.chosen_device`.
     """
     inner = without_test(dataset, held_out, protocol.seed, most=judged_on)
     centres = k_means(inner, per_class, seed=protocol.seed, restarts=1)
@@ -51,7 +52,7 @@ def most_accurate(
     data: SyntheticData,
     dataset: Dataset,
     *,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = AUTO,
 ) -> EvaluationProtocol:
     """Return the protocol whose networks, trained on a set, are most accurate on the test part of ``dataset``.
 
@@ -61,7 +62,7 @@ def most_accurate(
         candidates: to choose from.
         data: the set.
         dataset: whose test part is none: examples held out of a training part.
-        device: of the training.
+        device: of the training, or ``auto``, see `pinndd.devices.chosen_device`.
     """
 
     def accuracy(protocol: EvaluationProtocol) -> float:

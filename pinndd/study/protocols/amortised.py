@@ -277,6 +277,7 @@ PROTOCOL = Protocol(
     derivatives=False,
     usual=True,
     labelled=False,
+    shared=True,
     nonsense=nonsense,
     export=write_csv,
     fields=lambda pde: points_needed(pde, pde.ensemble().size),

@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pinndd.data import SyntheticData
+from pinndd.devices import AUTO, PROCESSOR, Choice, chosen_device, require_device
 from pinndd.pinn.checks.residual import require_sound
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study
-from pinndd.study.protocols.learners import Recipes, distilling_recipe, recipe_of
+from pinndd.study.protocols.learners import Recipes, distilling_recipe, drawn_learner, recipe_of
 from pinndd.study.protocols.memory import beyond_memory
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.stored import Needed
 from pinndd.study.protocols.words import ProtocolWords
+from pinndd.study.protocols.work import Counts, counts_asked, work_of
 
 S = TypeVar("S")
-
-PROCESSOR = "cpu"
-"""The device that every machine has."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Protocol(Generic[S]):
         export: writes a set as CSV and returns the files.
         fields: returns what it needs of a set for a PDE; nothing is looked at beforehand where it says nothing.
         processor: whether it works on the processor alone: solvers do, and what is fitted to their small tables.
+        shared: whether one network serves all boundary conditions.
         placed: whether its sets are placements, whose pictures show where each point stands on the outline of the domain.
     """
 
@@ -68,6 +68,7 @@ class Protocol(Generic[S]):
     export: Callable[[PDE, SyntheticData, Path], Sequence[Path]]
     placed: bool = False
     processor: bool = False
+    shared: bool = False
     fields: Callable[[PDE], Mapping[str, Needed]] = lambda pde: {}
 
     @property
@@ -107,7 +108,7 @@ class Protocol(Generic[S]):
             TypeError: the settings are those of another protocol.
             UnknownNameError: there is no such learner, distance, risk or shift.
             UserCodeError: the residual cannot be trained on, see `pinndd.pinn.checks.residual.residual_faults`.
-            ValueError: see `refusal`.
+            ValueError: see `refusal`; or there is no such device.
 
         Warns:
             UserWarning: the settings name another device than the processor, on which alone the protocol works.
@@ -124,13 +125,34 @@ class Protocol(Generic[S]):
         refused = self.refusal(pde, size, settings)
         if refused:
             raise ValueError(f"protocol {self.name!r}: {refused}")
-        if self.processor and settings.device != PROCESSOR:
+        if self.processor and settings.device not in (PROCESSOR, AUTO):
             warnings.warn(
                 f"the protocol {self.name} works on the processor ({PROCESSOR}), and not on {settings.device}: its solvers do",
                 stacklevel=2,
             )
-            settings = replace(settings, device=PROCESSOR)
+        if not self.processor:
+            require_device(settings.device)
+        settings = replace(settings, device=self.choice(pde, counts_asked(size), settings).device)
         return self.study(pde, size, settings, progress, allowance or Allowance(), self.recipes)
+
+    def choice(self, pde: PDE, counts: Counts, settings: StudySettings, learner: str | None = None) -> Choice:
+        """Choose the device, by the work of a step where the settings leave it open.
+
+        Args:
+            pde: the equation.
+            counts: points of the equations, and of the conditions.
+            settings: those that all protocols have.
+            learner: that trains (None: the one that the settings name, or the usual one).
+
+        Raises:
+            UnknownNameError: the protocol has no such learner.
+        """
+        if self.processor:
+            return Choice(PROCESSOR)
+        named = learner or settings.learner or drawn_learner(pde)
+        return chosen_device(
+            settings.device, lambda: work_of(pde, counts, recipe_of(named, self.recipes), self.recipes, shared=self.shared)
+        )
 
     def refusal(self, pde: PDE, size: S, settings: StudySettings) -> str:
         """Return why the protocol cannot be run so, or an empty text."""
@@ -142,7 +164,10 @@ class Protocol(Generic[S]):
             return "it is not repeated at other sizes; leave out --curve"
         if settings.measure.derivatives and not self.derivatives:
             return "its conditioned models know values only; take a distance without derivatives"
-        return self.nonsense(pde, size) or beyond_memory(pde, size, settings)
+        nonsense = self.nonsense(pde, size)
+        if nonsense:
+            return nonsense
+        return beyond_memory(pde, size, replace(settings, device=self.choice(pde, counts_asked(size), settings).device))
 
     def _require_parts(self, pde: PDE, settings: StudySettings) -> None:
         """Make sure that learner, judges, risk, distance and shifts exist and fit the equation.

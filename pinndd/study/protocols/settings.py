@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pinndd.devices import AUTO
 from pinndd.distances import Distance
 from pinndd.risks import Risk
 from pinndd.study.protocols.parts import named_distance, named_risk, unknown
@@ -23,7 +24,7 @@ class StudySettings:
         learner: distill with this learner (None: the one that fits the PDE).
         judges: learners that train on the set besides its own (None: those that the protocol takes by itself).
         judge_conditions: boundary conditions per shift for judges that train afresh for each.
-        device: of the computation.
+        device: of the computation, or ``auto``, see `pinndd.devices.chosen_device`.
         seed: the first seed.
         shifts: test these only, ``none`` among them if it is wanted (empty: all).
         distance: between answers and truth, in the outer loop and in every table: a name or an object.
@@ -38,7 +39,7 @@ class StudySettings:
     learner: str | None = None
     judges: Sequence[str] | None = None
     judge_conditions: int = 8
-    device: str = "cpu"
+    device: str = AUTO
     seed: int = 0
     shifts: Sequence[str] = ()
     distance: str | Distance = "relative-l2"

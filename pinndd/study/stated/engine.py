@@ -14,6 +14,7 @@ import torch
 
 from pinndd import __version__
 from pinndd.data import SyntheticData
+from pinndd.devices import chosen_device, require_device
 from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
 from pinndd.pinn.declare.loading import remembered_module
 from pinndd.pinn.solving.telling import Progress, quiet
@@ -50,7 +51,7 @@ class StatedSettings:
         effort: factor on the number of outer steps.
         test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
         sensitivity: whether to distill for the other tasks, distances and risks that the module names, too.
-        device: of the computation.
+        device: of the computation; ``auto`` is the processor, since a learner of one's own may know no other.
         seed: the first seed.
 
     Raises:
@@ -70,6 +71,9 @@ class StatedSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name}={value}: expected a whole number from {least} on")
+
+        require_device(self.device, double=False)
+        object.__setattr__(self, "device", chosen_device(self.device, None).device)
 
     def applied_to(self, task: StatedTask) -> StatedTask:
         """Return the task at the size, on the device and with the number of steps that were asked for."""

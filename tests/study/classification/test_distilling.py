@@ -111,7 +111,7 @@ def test_a_comparison_holds_every_method_and_adds_to_a_file(blobs: Dataset, tmp_
     assert isinstance(found.sets["distilled"], SyntheticData)
     path = tmp_path / "results.json"
     for per_class in (1, 1, 2):
-        save_comparison(path, found, settings("unrolled", per_class=per_class), device="cpu")
+        save_comparison(path, found, settings("unrolled", per_class=per_class))
     runs = json.loads(path.read_text())["runs"]
     assert [run["settings"]["per_class"] for run in runs] == [1, 2]
     assert pd.DataFrame(runs[0]["rows"]).equals(found.rows)
