@@ -27,8 +27,23 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="A distilled set, an .npz file.")]
 PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packaged PDE, or path of your own module.")]
-Subject = Annotated[str, typer.Argument(metavar="PDE|TASK", help="Name of a packaged PDE or stated task, or path of your own module.")]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="PDE|TASK", help="Name of a packaged PDE or stated task, path of your own module, or of a folder or .npz of images."
+    ),
+]
 Size = Annotated[int | None, typer.Option(metavar="N", help="Examples of the set of a stated task. Default: as its module says.")]
+PerClass = Annotated[
+    int | None, typer.Option("--per-class", metavar="N", help="Examples per class of the set of a stated task, in place of --size.")
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of images: convnet-3 (of width 128), convnet-3x32, mlp, mlp-256x256. Default: convnet-3x32; mlp below 16 pixels.",
+    ),
+]
 ProtocolName = Annotated[
     str | None, typer.Option("--protocol", metavar="NAME", help=f"How a PINN meets a new condition: {', '.join(NAMES)}.")
 ]
@@ -98,11 +113,11 @@ def list_command(
 
 
 @app.command(epilog="Example: pinndd check ./my_pde.py")
-def check(pde: Subject) -> None:
-    """Tell what is wrong with a module of a PDE, or of a stated task, before any training."""
+def check(pde: Subject, network: Network = None, per_class: PerClass = None) -> None:
+    """Tell what is wrong with a module of a PDE or of a stated task, or with images, before any training."""
     from pinndd.terminal.describing import check as run
 
-    run(pde)
+    run(pde, network, per_class)
 
 
 @app.command(epilog="Example: pinndd body heat")
@@ -127,6 +142,8 @@ def distill(
         typer.Option(metavar="M", help="Where to measure: M sensors on all conditions together (sensors: 18)."),
     ] = None,
     size: Size = None,
+    per_class: PerClass = None,
+    network: Network = None,
     learner: Learner = None,
     distance: Distance = None,
     risk: Risk = None,
@@ -151,6 +168,8 @@ def distill(
         conditions=conditions,
         sensors=sensors,
         size=size,
+        per_class=per_class,
+        network=network,
         distance=distance,
         risk=risk,
         seed=seed,
@@ -167,7 +186,7 @@ def study(
         list[str] | None,
         typer.Argument(
             metavar="PDE|TASK...",
-            help="Names of packaged PDEs, or paths of your own modules; or one stated task.",
+            help="Names of packaged PDEs, or paths of your own modules; or one stated task, or a folder or .npz of images.",
             show_default=False,
         ),
     ] = None,
@@ -183,6 +202,8 @@ def study(
         typer.Option(metavar="M,M,...", help="Study the placement of sensors instead, at these numbers of them (sensors: 18)."),
     ] = None,
     size: Size = None,
+    per_class: PerClass = None,
+    network: Network = None,
     learner: Learner = None,
     distance: Distance = None,
     risk: Risk = None,
@@ -249,6 +270,8 @@ def study(
         conditions=conditions,
         sensors=sensors,
         size=size,
+        per_class=per_class,
+        network=network,
         distance=distance,
         risk=risk,
         seed=seed,

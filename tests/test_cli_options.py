@@ -60,8 +60,9 @@ OF_EVALUATIONS = {
 }
 ELSEWHERE = {
     "body": {"--points", "--boundary-points"},
-    "distill": {"--device", "--resume", "--overwrite", "--size"},
-    "study": {"--size", "--sensitivity", "--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"},
+    "check": {"--per-class", "--network"},
+    "distill": {"--device", "--resume", "--overwrite", "--size", "--per-class", "--network"},
+    "study": {"--size", "--per-class", "--network", "--sensitivity", "--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
     "export": {"--pde", "--to", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
@@ -101,6 +102,7 @@ def call(tmp_path, monkeypatch, capsys):
 def test_no_option_is_forgotten():
     known = {
         "body": ELSEWHERE["body"],
+        "check": ELSEWHERE["check"],
         "distill": {*OF_POINTS, *ELSEWHERE["distill"]},
         "study": {*OF_POINTS, *OF_STUDIES, *ELSEWHERE["study"]},
         "evaluate": {*OF_EVALUATIONS, *ELSEWHERE["evaluate"]},

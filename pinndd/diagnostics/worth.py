@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.problem import DistillationProblem, Episodes
+from pinndd.problem import DistillationProblem, Episodes, Learner
 
 
 def effective_sample_size(weights: Tensor) -> float:
@@ -90,6 +90,7 @@ def vacuity(
     generator: torch.Generator,
     subsets: int = 20,
     tolerance: float = 0.01,
+    ceiling: Learner | None = None,
 ) -> Vacuity:
     """Train from scratch on ``data``, on equal-size random subsets of all data and on all data; compare the task risks.
 
@@ -104,6 +105,7 @@ def vacuity(
         generator: draws the subsets, each without repetition.
         subsets: how many.
         tolerance: relative difference of training losses that counts as equal.
+        ceiling: trains on all data (None: the learner).
 
     Raises:
         ValueError: the sets do not fit each other, the pool is smaller than the set, or a setting is not positive.
@@ -112,7 +114,7 @@ def vacuity(
         raise ValueError(f"vacuity: subsets={subsets} must be at least 1 and tolerance={tolerance} positive")
     size, total = _example_count(data, pool_data)
     with torch.no_grad():
-        fitted, full = problem.learner.fit(data, episodes), problem.learner.fit(pool_data, episodes)
+        fitted, full = problem.learner.fit(data, episodes), (ceiling or problem.learner).fit(pool_data, episodes)
         drawn = [torch.randperm(total, generator=generator)[:size] for _ in range(subsets)]
         random = [problem.evaluate(_chosen(pool_data, index), episodes) for index in drawn]
         return Vacuity(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pinndd.learners.kernel_ridge import KernelRidge
     from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
     from pinndd.learners.linear import LinearRidge, SoftmaxRegression
+    from pinndd.learners.minibatch import MinibatchAdam
     from pinndd.learners.portfolio import Portfolio
     from pinndd.learners.product_ridge import ProductRidge
     from pinndd.learners.ridge import Ridge
@@ -25,6 +26,7 @@ __all__ = [
     "KernelRidge",
     "LevenbergMarquardt",
     "LinearRidge",
+    "MinibatchAdam",
     "Portfolio",
     "ProductRidge",
     "Ridge",
@@ -42,6 +44,7 @@ __getattr__ = importer(
         "KernelRidge": "pinndd.learners.kernel_ridge",
         "LevenbergMarquardt": "pinndd.learners.levenberg_marquardt",
         "LinearRidge": "pinndd.learners.linear",
+        "MinibatchAdam": "pinndd.learners.minibatch",
         "Portfolio": "pinndd.learners.portfolio",
         "ProductRidge": "pinndd.learners.product_ridge",
         "Ridge": "pinndd.learners.ridge",

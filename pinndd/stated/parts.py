@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +15,7 @@ from pinndd.held_out import one_hot
 
 INPUTS, TARGETS = "inputs", "targets"
 """Fields of examples."""
+
 
 class LabelledSet(Protocol):
     """A data set of labelled examples in two parts."""
@@ -28,10 +30,36 @@ class LabelledSet(Protocol):
     def test_labels(self) -> Tensor: ...
     @property
     def classes(self) -> tuple[str, ...]: ...
+    @property
+    def mean(self) -> Tensor: ...
+    @property
+    def std(self) -> Tensor: ...
 
+
+BALANCED = "per class"
+"""Entry of the header of a training part of which baselines take equally many examples of every class, not in proportion."""
 
 ROOM = 1.0
 """How far inputs may leave the range of the training part, as a part of its width: what matters is what models learn from them."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How standardised inputs ``(n, C, H, W)`` become images with values from 0 to 1: times ``std``, plus ``mean``.
+
+    Attributes:
+        mean, std: ``(C, 1, 1)``.
+        classes: names, by label.
+    """
+
+    mean: Tensor
+    std: Tensor
+    classes: tuple[str, ...]
+
+    def restore(self, inputs: Tensor) -> Tensor:
+        """Return standardised inputs ``(..., C, H, W)`` as images, on the processor."""
+        inputs = inputs.detach().cpu()
+        return inputs * self.std.to(inputs) + self.mean.to(inputs)
 
 
 @dataclass(frozen=True)
@@ -44,6 +72,7 @@ class Parts:
         train: what is distilled, and what the outer loop asks about.
         validation: chooses the best iterate, the start and whatever is tuned.
         test: asked once, in the end.
+        pictures: how the inputs become pictures again, where they are images (None: they are none).
 
     Raises:
         ValueError: the parts differ in their fields, the shape or the type of an example, or a field has another number of examples.
@@ -52,10 +81,20 @@ class Parts:
     train: SyntheticData
     validation: SyntheticData
     test: SyntheticData
+    pictures: Pictures | None = None
 
     def __post_init__(self) -> None:
-        for name, part in vars(self).items():
+        for name, part in self.named.items():
             require_alike(self.train, part, name)
+
+    @property
+    def named(self) -> Mapping[str, SyntheticData]:
+        """The three parts by their names."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def to(self, device: torch.device | str) -> Parts:
+        """Return the parts on another device."""
+        return replace(self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device))
 
     @property
     def count(self) -> int:
@@ -122,16 +161,21 @@ class Parts:
     def of_dataset(cls, dataset: LabelledSet, *, validation_share: float = 0.2, seed: int = 0) -> Parts:
         """Take the two parts of a data set such as `pinndd.vision.datasets.Dataset`, and hold a share of the first one out.
 
+        Of images, baselines take equally many of every class.
+
         Args:
             dataset: standardised inputs and labels, to train on and to test with.
             validation_share: of the training part, the same of every class.
             seed: of the split.
         """
         test = dataset.test_inputs, dataset.test_labels
-        classes = len(dataset.classes)
-        return cls.of_examples(
-            dataset.train_inputs, dataset.train_labels, test=test, classes=classes, validation_share=validation_share, seed=seed
+        names = tuple(dataset.classes)
+        parts = cls.of_examples(
+            dataset.train_inputs, dataset.train_labels, test=test, classes=len(names), validation_share=validation_share, seed=seed
         )
+        if dataset.train_inputs.dim() != 4:
+            return parts
+        return replace(parts, train=parts.train.with_header(**{BALANCED: True}), pictures=Pictures(dataset.mean, dataset.std, names))
 
 
 def example_count(data: SyntheticData) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,6 +69,8 @@ class StatedTask:
         shifts: other test parts by name.
         tasks, distances, risks: alternatives by name, for ``--sensitivity``.
         columns: names of the columns of a field, for exports.
+        test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
+        subsets: random subsets of the vacuity test.
         title: a line for lists and reports.
 
     Attributes:
@@ -106,6 +108,8 @@ class StatedTask:
     distances: Mapping[str, Distance] = field(default_factory=dict)
     risks: Mapping[str, Risk] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    test_blocks: int = 20
+    subsets: int = 20
     title: str = ""
     source: ModuleSource | None = field(default=None, init=False)
 
@@ -118,6 +122,9 @@ class StatedTask:
             raise ValueError(
                 f"task {self.name!r}: size={self.size!r}: expected a whole number from 1 to below the {most} training examples"
             )
+        for name, least in (("test_blocks", 2), ("subsets", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"task {self.name!r}: {name}={getattr(self, name)}: expected a whole number from {least} on")
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"task {self.name!r}: smoothing={self.smoothing}: expected at least 0 and less than 1")
         if isinstance(self.baselines, str) or not self.baselines:
@@ -220,12 +227,14 @@ class StatedTask:
 
     @property
     def estimator(self) -> Hypergradient:
-        """The estimator of the gradient of the risk.
+        """The estimator of the gradient of the risk; a criterion that matches all data looks at the training part.
 
         Raises:
             TypeError: none fits the learner, and the task names none.
         """
-        return self.hypergradient or fitting(self.trainer)
+        found: Any = self.hypergradient or fitting(self.trainer)
+        own: Hypergradient = replace(found, full=self.data.train) if is_dataclass(type(found)) and hasattr(found, "full") else found
+        return own
 
     def asking(self, part: SyntheticData) -> Task:
         """Return the task that asks about a part.

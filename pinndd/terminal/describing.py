@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pinndd.pinn.checks.pde import check_pde
 from pinndd.pinn.declare.conditions import Operator, Periodic
-from pinndd.pinn.declare.loading import docstring_of, load_subject
+from pinndd.pinn.declare.loading import docstring_of
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.families import Family, Fourier
 from pinndd.pinn.families.known import name_of
@@ -22,6 +22,7 @@ from pinndd.stated.task import StatedTask
 from pinndd.terminal.errors import BAD_INPUT, checking_input
 from pinndd.terminal.output import table_console
 from pinndd.terminal.progress import ProgressBars
+from pinndd.terminal.subjects import subject_named
 
 _SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
@@ -40,7 +41,7 @@ def list_one(name: str) -> None:
     from pinndd.study.run import choose_protocols
 
     with checking_input():
-        pde = load_subject(name)
+        pde = subject_named(name)
     if isinstance(pde, StatedTask):
         from pinndd.terminal.tasks import list_task
 
@@ -136,14 +137,16 @@ def _argument(value: object) -> str:
     return name_of(value) if callable(value) else repr(value)
 
 
-def check(name: str) -> None:
-    """Print what is wrong with a PDE module; exit with 2 if it cannot be used."""
+def check(name: str, network: str | None = None, per_class: int | None = None) -> None:
+    """Print what is wrong with a module or with images; exit with 2 if it cannot be used."""
     with checking_input():
-        pde = load_subject(name)
+        pde = subject_named(name, network, per_class)
+        if isinstance(pde, PDE) and per_class is not None:
+            raise ValueError(f"--per-class {per_class}: it is for stated tasks of classes, and {pde.name!r} is a PDE")
     if isinstance(pde, StatedTask):
         from pinndd.terminal.tasks import check_one
 
-        check_one(name, pde)
+        check_one(name, pde, per_class)
         return
     with checking_input(), ProgressBars():
         findings = check_pde(pde)

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError, require_resumable
-from pinndd.pinn.declare.loading import load_subject
 from pinndd.pinn.declare.pde import PDE
 from pinndd.processes import LostProcessError
 from pinndd.stated.task import StatedTask
@@ -35,6 +34,7 @@ from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_use_of_device, study_settings
 from pinndd.terminal.several import joined
+from pinndd.terminal.subjects import subject_named
 from pinndd.terminal.tables import plain_table
 
 USUAL = "retrain"
@@ -48,7 +48,7 @@ def distill_one(
     with ExitStack() as held:
         with checking_input():
             options, writes = held.enter_context(joined(options))
-            pde = load_subject(module)
+            pde = subject_named(module, options.network, options.per_class, options.size)
             if isinstance(pde, StatedTask) and dist.is_initialized():
                 raise ValueError(f"torchrun splits the distillation of a PDE, and {pde.name!r} is a stated task: start one process")
         if isinstance(pde, StatedTask):

@@ -31,6 +31,8 @@ class Options:
     conditions: int | None = None
     sensors: str | None = None
     size: int | None = None
+    per_class: int | None = None
+    network: str | None = None
     seeds: int | None = None
     test_conditions: int | None = None
     seed: int | None = None
@@ -139,8 +141,9 @@ def study_settings(pde: PDE, options: Options, *, here: bool = True) -> StudySet
     Raises:
         ValueError: options that exclude each other, or that do not fit this machine.
     """
-    if options.size is not None or options.sensitivity:
-        named = "--sensitivity" if options.size is None else f"--size {options.size}"
+    sized = next((f"--{n.replace('_', '-')} {v}" for n in ("size", "per_class") if (v := getattr(options, n)) is not None), None)
+    if sized is not None or options.sensitivity:
+        named = sized or "--sensitivity"
         raise ValueError(f"{named}: it is for stated tasks, and {pde.name!r} is a PDE; its options of size are those of its protocols")
     if options.quick and options.full:
         raise ValueError("--quick and --full exclude each other: choose one")

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered, load_subject
+from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered
 from pinndd.stated.task import StatedTask
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
@@ -30,6 +30,7 @@ from pinndd.terminal.settings import (
     require_use_of_device,
     study_settings,
 )
+from pinndd.terminal.subjects import subject_named
 from pinndd.terminal.tables import comparison_table, component_table
 
 KEPT_MEANS = "of dense: error of the dense set ÷ error of the distilled set, the share of its performance that is kept"
@@ -48,7 +49,7 @@ def study(
 ) -> None:
     """Run a study and print what came out; with ``results``, also put it into the results file in that folder."""
     with checking_input():
-        pde = load_subject(module)
+        pde = subject_named(module, options.network, options.per_class, options.size)
     if isinstance(pde, StatedTask):
         from pinndd.terminal.tasks import study_one
 

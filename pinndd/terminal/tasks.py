@@ -16,9 +16,9 @@ from rich.table import Table
 from pinndd.data import DataFileError, SyntheticData
 from pinndd.devices import AUTO, chosen_device, require_device
 from pinndd.outer_loop import DivergedError, divergence, require_resumable
-from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of, load_remembered_subject, load_subject
+from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
-from pinndd.stated.parts import example_count, require_alike
+from pinndd.stated.parts import TARGETS, example_count, require_alike
 from pinndd.stated.task import StatedTask
 from pinndd.study.protocols.parts import unknown
 from pinndd.study.results import words
@@ -34,11 +34,12 @@ from pinndd.terminal.errors import BAD_INPUT, checking_input, warn, working
 from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options
+from pinndd.terminal.subjects import again, images_at, remembered_subject
 from pinndd.terminal.tables import comparison_table, error_table
 
 SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
 
-OF_TASKS = ("size", "seeds", "seed", "device", "quick", "full", "sensitivity")
+OF_TASKS = ("size", "per_class", "network", "seeds", "seed", "device", "quick", "full", "sensitivity")
 """Options that a stated task has."""
 
 QUICK_EFFORT = 0.2
@@ -47,9 +48,9 @@ QUICK_EFFORT = 0.2
 def list_task(name: str, task: StatedTask) -> None:
     """Print one task in full."""
     console = Console(highlight=False, soft_wrap=True)
-    text = docstring_of(name) or task.title
+    text = task.title if images_at(name) is not None else docstring_of(name) or task.title
     console.print(f"[bold]{escape(task.name)}[/]: {escape(text)}\n" if text else f"[bold]{escape(task.name)}[/]")
-    parts = ", ".join(f"{part} {example_count(data)}" for part, data in vars(task.data).items())
+    parts = ", ".join(f"{part} {example_count(data)}" for part, data in task.data.named.items())
     shapes = ", ".join(f"{field} {tuple(value.shape[1:])}" for field, value in task.data.train.fields.items())
     lines = [f"examples: {parts}; each has {shapes}", f"distilled set: {task.size} examples"]
     lines += [f"learner {learner}: {each.differentiation}" for learner, each in task.learners.items()]
@@ -60,10 +61,11 @@ def list_task(name: str, task: StatedTask) -> None:
         console.print(line, markup=False)
 
 
-def check_one(name: str, task: StatedTask) -> None:
+def check_one(name: str, task: StatedTask, per_class: int | None = None) -> None:
     """Print what is wrong with a task; exit with 2 if it cannot be used."""
     with checking_input(), ProgressBars():
-        findings = list(check_task(task))
+        settings = task_settings(task, Options(per_class=per_class))
+        findings = list(check_task(settings.applied_to(task)))
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         table.add_row(SIGNS[finding.level], escape(finding.subject), escape(finding.message))
@@ -85,13 +87,14 @@ def task_settings(task: StatedTask, options: Options, protocol: str | None = Non
     given += ["protocol"] * (protocol is not None)
     if given:
         named = {"judges": "judge"}.get(given[0], given[0]).replace("_", "-")
-        known = ", ".join(f"--{name}" for name in OF_TASKS)
+        known = ", ".join(f"--{name.replace('_', '-')}" for name in OF_TASKS)
         raise ValueError(f"--{named}: it is for PDEs, and {task.name!r} is a stated task, whose module says that; it has {known}")
     if options.quick and options.full:
         raise ValueError("--quick and --full exclude each other: choose one")
-    most = task.data.count
-    if options.size is not None and not 1 <= options.size < most:
-        raise ValueError(f"--size {options.size}: expected a whole number from 1 to below the {most} training examples")
+    size, most = _size(task, options), task.data.count
+    if size is not None and not 1 <= size < most:
+        said = f"--size {options.size}" if options.per_class is None else f"--per-class {options.per_class}: that is {size} in all"
+        raise ValueError(f"{said}: expected a whole number from 1 to below the {most} training examples")
     for name, least in (("seeds", 1), ("seed", 0)):
         if (value := getattr(options, name)) is not None and value < least:
             raise ValueError(f"--{name} {value}: expected a whole number from {least} on")
@@ -105,12 +108,27 @@ def task_settings(task: StatedTask, options: Options, protocol: str | None = Non
         typer.echo(choice.why)
     return StatedSettings(
         seeds=options.seeds or seeds,
-        size=options.size,
+        size=size,
         effort=QUICK_EFFORT if options.quick else 1.0,
         sensitivity=options.sensitivity,
         device=choice.device,
         seed=options.seed or 0,
     )
+
+
+def _size(task: StatedTask, options: Options) -> int | None:
+    """Return the number of examples that was asked for.
+
+    Raises:
+        ValueError: it was asked for twice, or by class of a task that has none.
+    """
+    if options.per_class is None:
+        return options.size
+    if options.size is not None:
+        raise ValueError(f"--size {options.size} and --per-class {options.per_class} exclude each other: choose one")
+    if not task.probabilities:
+        raise ValueError(f"--per-class {options.per_class}: the task {task.name!r} has values, no classes: give --size")
+    return options.per_class * task.data.train[TARGETS].shape[-1]
 
 
 def distill_one(
@@ -196,7 +214,7 @@ def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]
         ValueError: the module defines another task.
     """
     data = SyntheticData.load(path)
-    found = load_remembered_subject(data.header, path) if module is None else load_subject(module)
+    found = remembered_subject(data.header, path) if module is None else again(module, data.header)
     if not isinstance(found, StatedTask) or found.name != data.header.get("task"):
         raise ValueError(
             f"{path} was distilled for the task {data.header.get('task')!r}, not for {found.name!r}: name the module of the former"
@@ -238,7 +256,7 @@ def evaluate_set(
     with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         bars(f"{task.name}: training {name}", 0, 1, None)
         seed = int(data.header.get("seed", 0))
-        rows = judged(task, name, "distilled", data.to(settings.device), seed, settings.test_blocks)
+        rows = judged(task, name, "distilled", data.to(settings.device), seed)
         rows = as_table(rows[rows["shift"].isin(shifts)]) if shifts else rows
         if out is not None:
             write_csv(rows, out)
@@ -265,7 +283,7 @@ def plot_run(folder: RunFolder, module: str | None) -> None:
     with checking_input():
         config = folder.config
         stored = {"task": config.pde, MODULE: config.module, SOURCE: config.source}
-        task = load_remembered_subject(stored, folder.config_file) if module is None else load_subject(module)
+        task = remembered_subject(stored, folder.config_file) if module is None else again(module, stored)
         if not isinstance(task, StatedTask) or task.name != config.pde:
             raise ValueError(
                 f"run {folder.path} is about the task {config.pde!r}, --pde gives {task.name!r}: name the module of the former"

@@ -34,7 +34,7 @@ def test_numbers_are_standardised_by_the_training_part_and_categories_are_column
     assert set(train[:, 1].tolist()) == {0.0, 1.0}
     assert not train[:, 3].any()
     assert task.data.train["targets"].shape[1] == 2
-    assert sum(len(part["inputs"]) for part in vars(task.data).values()) == 60
+    assert sum(len(part["inputs"]) for part in task.data.named.values()) == 60
     assert task.distance.__class__.__name__ == "KL"
 
 

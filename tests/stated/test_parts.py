@@ -13,9 +13,9 @@ def test_parts_are_a_partition_with_the_same_share_of_every_class():
     inputs = torch.arange(200.0)[:, None]
     labels = torch.arange(200) % 4
     parts = Parts.of_examples(inputs, labels, test_share=0.5, validation_share=0.2)
-    rows = torch.cat([part["inputs"] for part in vars(parts).values()])
+    rows = torch.cat([part["inputs"] for part in parts.named.values()])
     assert rows[:, 0].sort().values.tolist() == inputs[:, 0].tolist()
-    assert [part["targets"].sum(0).tolist() for part in vars(parts).values()] == [[20.0] * 4, [5.0] * 4, [25.0] * 4]
+    assert [part["targets"].sum(0).tolist() for part in parts.named.values()] == [[20.0] * 4, [5.0] * 4, [25.0] * 4]
     assert parts.train.learnable == ("inputs", "targets")
 
 

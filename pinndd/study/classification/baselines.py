@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.learners.minibatch import QUESTIONS
 from pinndd.learners.network import FittedNetworks
 from pinndd.study.classification.dataset import labelled, members
-from pinndd.study.classification.training import QUESTIONS
 from pinndd.vision.datasets import Dataset
 
 Embedding = Callable[[Tensor], Tensor]

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.devices import AUTO
+from pinndd.learners.minibatch import QUESTIONS
 from pinndd.study.classification.dataset import as_seen
 from pinndd.study.classification.devices import settled
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory, room_for
 from pinndd.study.classification.metrics import accuracy, expected_calibration_error
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol
 from pinndd.study.classification.repetitions import per_cents, student_half
-from pinndd.study.classification.training import QUESTIONS, scores_of, train_networks
+from pinndd.study.classification.training import scores_of, train_networks
 from pinndd.study.results.writing import markdown_table
 from pinndd.vision.datasets import Dataset
 

@@ -15,6 +15,7 @@ from pinndd.distances import CrossEntropy
 from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import Hypergradient, UnrolledAdjoint
 from pinndd.learners.adam import Adam
+from pinndd.learners.minibatch import QUESTIONS
 from pinndd.learners.network import FittedNetworks
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
@@ -24,7 +25,7 @@ from pinndd.study.classification.dataset import as_seen, hard_labels, with_targe
 from pinndd.study.classification.devices import settled
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, BATCH, Architecture, EvaluationProtocol
-from pinndd.study.classification.training import QUESTIONS, VALIDATION, scores_of, train_networks
+from pinndd.study.classification.training import VALIDATION, scores_of, train_networks
 from pinndd.vision.datasets import Dataset
 
 TEACHERS = 3

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.learners.adam import Adam, AdamState
+from pinndd.learners.adam import Adam
+from pinndd.learners.minibatch import QUESTIONS, trained_weights
 from pinndd.learners.network import FittedNetworks, NetworkModel
 from pinndd.matching.minibatch import Augmentation
-
-QUESTIONS = 256
-"""Inputs that trained networks are asked at once."""
 
 VALIDATION = 1_000_003
 """Added to a seed for the draws that choose an iterate, so that they differ from those that train."""
@@ -83,29 +81,7 @@ def _train(
     """Return the weights of networks that see the same examples at every step, ``(E, P)``."""
     prepared = {name: value.detach() for name, value in learner.prepare(data, Draw(seeds[0])).items()}
     parameters = torch.cat([model.initial(Draw(seed), prepared["inputs"]) for seed in seeds])
-    state = AdamState(parameters, torch.zeros_like(parameters), torch.zeros_like(parameters))
-    examples = _batches(prepared, batch, seeds[0])
-    for t in range(learner.steps):
-        shown = next(examples)
-        if augmentation is not None:
-            # one seed per step and network, far from those of other networks
-            shown = {**shown, "inputs": augmentation(shown["inputs"], seeds[0] * 1_000_003 + t)}
-        state = learner.advance(state, shown, t)
-    return state.parameters
-
-
-def _batches(prepared: dict[str, Tensor], batch: int | None, seed: int) -> Iterator[dict[str, Tensor]]:
-    count = len(prepared["inputs"])
-    if batch is None or batch >= count:
-        while True:
-            yield prepared
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(count, generator=generator).to(prepared["inputs"].device)
-        # a last batch that is not full waits for the next round, which is shuffled anew
-        for first in range(0, count - batch + 1, batch):
-            chosen = order[first : first + batch]
-            yield {name: value[chosen] for name, value in prepared.items()}
+    return trained_weights(learner, prepared, parameters, seeds[0], batch, augmentation)
 
 
 @torch.no_grad()

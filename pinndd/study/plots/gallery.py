@@ -15,12 +15,14 @@ from pinndd.data import SyntheticData
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.models.solved_conditions import CONDITIONS
 from pinndd.pinn.sets.collocation import INTERIOR
+from pinndd.stated.parts import INPUTS, Pictures
 from pinndd.stated.task import StatedTask
 from pinndd.study.plots.conditions import draw_conditions, drawn_conditions
 from pinndd.study.plots.curve import draw_curve
 from pinndd.study.plots.errors import draw_errors
 from pinndd.study.plots.fields import draw_fields
 from pinndd.study.plots.history import FEW_LOOKS, draw_history, looks_at
+from pinndd.study.plots.images import image_grid
 from pinndd.study.plots.pareto import draw_pareto
 from pinndd.study.plots.points import draw_points
 from pinndd.study.plots.run_pareto import beaten_in_words, draw_run_pareto, run_points
@@ -113,6 +115,8 @@ def _drawings(subject: PDE | StatedTask, outcome: Outcome) -> Iterator[Drawing]:
     tables = [of_size(own, size) for size in sizes] or [own]
     if isinstance(subject, PDE):
         yield from _of_pde(subject, outcome, own, tables[0])
+    elif outcome.data and subject.data.pictures is not None:
+        yield from _images(subject.data.pictures, outcome, tables[0])
     if len(summary):
         yield from _tables(outcome, summary, sizes)
     yield from _curve(outcome, learner)
@@ -141,6 +145,20 @@ def _of_pde(pde: PDE, outcome: Outcome, own: DataFrame, table: DataFrame) -> Ite
         yield _points(pde, outcome, table)
     if outcome.data and CONDITIONS in outcome.data[0] and drawn_conditions(pde):
         yield _conditions(pde, outcome, table)
+
+
+def _images(pictures: Pictures, outcome: Outcome, table: DataFrame) -> Iterator[Drawing]:
+    """The distilled images of the first seed, and those of the best baseline."""
+    if outcome.data[0][INPUTS].shape[1] not in (1, 3):
+        return
+    found = standing(table, NO_SHIFT, outcome.best_baseline)
+    beside = outcome.baseline_data
+    caption = f"The distilled images of the first seed by class.{_beside(outcome, found, beside is not None)}"
+    yield "points", "images", caption, partial(image_grid, outcome.data[0], pictures)
+    if beside is not None:
+        caption = f"For comparison: the images of {found.beside}, as many."
+        title = f"{outcome.best_baseline}: {len(beside[INPUTS])} images by class"
+        yield "points", "images-baseline", caption, partial(image_grid, beside, pictures, title=title)
 
 
 def _tables(outcome: Outcome, summary: DataFrame, sizes: Sequence[tuple[int, int]]) -> Iterator[Drawing]:

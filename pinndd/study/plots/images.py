@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.stated.parts import Pictures
 from pinndd.study.classification.dataset import is_whitened
 from pinndd.study.classification.evaluation import sets_of, summarise
 from pinndd.study.plots.style import WIDTH, house_style, marks, new_figure, save_figure, wrap_axes
@@ -33,7 +34,11 @@ _HARD = 0.005
 """Entropy in bits below which a label counts as hard."""
 
 
-def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, title: str | None = None) -> Figure:
+_MOST_CLASSES = 20
+"""Classes that are drawn: the rows of more are too small to be seen."""
+
+
+def image_grid(data: SyntheticData, dataset: Dataset | Pictures, *, columns: int = 10, title: str | None = None) -> Figure:
     """Draw the images of a set, one row per class, all on one scale, with the entropy of each soft label below its image.
 
     An image stands with its most probable class; where each class has one, classes stand side by side. Standardisation and
@@ -42,7 +47,7 @@ def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, titl
 
     Args:
         data: with ``inputs`` ``(n, C, H, W)``, C 1 or 3, and ``targets`` ``(n, K)``.
-        dataset: gives names of the classes, mean and standard deviation.
+        dataset: gives names of the classes, mean and standard deviation; of many classes the first are drawn.
         columns: images per class that are shown.
         title: None: one that says what is shown.
 
@@ -59,15 +64,15 @@ def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, titl
         )
     images = _restored(data, dataset)
     numbers, entropies = targets.argmax(-1), _entropy(targets)
-    groups = [(numbers == k).nonzero()[:, 0] for k in range(len(dataset.classes))]
+    groups = [(numbers == k).nonzero()[:, 0] for k in range(len(dataset.classes))][:_MOST_CLASSES]
     shown = max(1, min(columns, max(len(group) for group in groups)))
     low, high = min(0.0, float(images.min())), max(1.0, float(images.max()))
     soft = bool((entropies > _HARD).any())
     with house_style():
         if shown == 1:
-            figure, axes = _one_each(images, groups, dataset, low, high)
+            figure, axes = _one_each(images, groups, dataset.classes, low, high)
         else:
-            figure, axes = _rows(images, groups, dataset, shown, low, high)
+            figure, axes = _rows(images, groups, dataset.classes, shown, low, high)
         if soft:
             for ax, own in axes:
                 ax.set_xlabel(f"{float(entropies[own]):.2f}", fontsize=7, labelpad=1)
@@ -79,14 +84,14 @@ def image_grid(data: SyntheticData, dataset: Dataset, *, columns: int = 10, titl
 
 
 def _rows(
-    images: Tensor, groups: Sequence[Tensor], dataset: Dataset, shown: int, low: float, high: float
+    images: Tensor, groups: Sequence[Tensor], names: Sequence[str], shown: int, low: float, high: float
 ) -> tuple[Figure, list[tuple[Axes, int]]]:
     """Draw one row per class; return the axes of each image with its number."""
     cell = min(0.9, 0.88 * WIDTH / (shown + 1.2))
     figure = new_figure(max(4.6, (shown + 2.4) * cell), 0.7 + len(groups) * (cell + 0.17))
     axes = figure.subplots(len(groups), shown, squeeze=False)
     drawn = []
-    for name, group, row in zip(dataset.classes, groups, axes, strict=True):
+    for name, group, row in zip(names, groups, axes, strict=False):
         for ax, own in zip_longest(row, group[:shown].tolist()):
             _bare(ax)
             if own is not None:
@@ -97,13 +102,13 @@ def _rows(
 
 
 def _one_each(
-    images: Tensor, groups: Sequence[Tensor], dataset: Dataset, low: float, high: float
+    images: Tensor, groups: Sequence[Tensor], names: Sequence[str], low: float, high: float
 ) -> tuple[Figure, list[tuple[Axes, int]]]:
     """Draw one image per class side by side; return the axes of each image with its number."""
     across = min(_ACROSS, len(groups))
     figure = new_figure(WIDTH, 0.7 + 1.9 * -(-len(groups) // across))
     drawn = []
-    for ax, name, group in zip(wrap_axes(figure, len(groups), across), dataset.classes, groups, strict=True):
+    for ax, name, group in zip(wrap_axes(figure, len(groups), across), names, groups, strict=False):
         _bare(ax)
         ax.set_title(name, fontsize=9, pad=2)
         if len(group):
@@ -159,7 +164,7 @@ def save_pictures(folder: Path, distilled: SyntheticData, dataset: Dataset, rows
     save_figure(accuracy_bars(summarise(rows)), folder / "accuracy.png")
 
 
-def _restored(data: SyntheticData, dataset: Dataset) -> Tensor:
+def _restored(data: SyntheticData, dataset: Dataset | Pictures) -> Tensor:
     inputs = data["inputs"].detach()
     if is_whitened(data):
         inputs = ZCA.from_tensors(data.fields).invert(inputs)

@@ -141,10 +141,15 @@ def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
 def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
     """Make an axis logarithmic, with ticks at powers of ten, and between them where the range is short.
 
+    Where something on it is zero, such as the error rate of a model that errs nowhere, it stays linear, so that nothing vanishes.
+
     Args:
         axis: ``ax.xaxis`` or ``ax.yaxis``, after everything is drawn on it.
         write: turns a tick into text.
     """
+    axis.set_major_formatter(FuncFormatter(lambda value, position: write(value)))
+    if axis.get_data_interval()[0] <= 0:
+        return
     scale = axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale
     scale("log")
     low, high = axis.get_view_interval()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.stated.parts import INPUTS, TARGETS, chosen, example_count
+from pinndd.stated.parts import BALANCED, INPUTS, TARGETS, chosen, example_count
 from pinndd.stated.task import Baseline, StatedTask
 from pinndd.study.classification.baselines import covering, herded
 from pinndd.study.protocols.parts import unknown
@@ -54,7 +54,9 @@ def make(task: StatedTask, name: str, baseline: Baseline, size: int, seed: int) 
 
 
 def random_rows(train: SyntheticData, size: int, seed: int) -> SyntheticData:
-    """Draw examples without repetition, whatever their classes."""
+    """Draw examples without repetition, whatever their classes; of images equally many of every class, as the field does."""
+    if train.header.get(BALANCED):
+        return stratified_rows(train, size, seed)
     generator = torch.Generator().manual_seed(seed)
     return chosen(train, torch.randperm(example_count(train), generator=generator)[:size])
 
@@ -159,15 +161,19 @@ def _groups(train: SyntheticData, size: int, *, cut: bool = False) -> Iterator[t
         return
     labels = targets.argmax(-1)
     counts = torch.bincount(labels, minlength=targets.shape[-1])
-    for label, share in enumerate(shares(counts, size)):
+    wanted = torch.ones_like(counts) if train.header.get(BALANCED) else counts
+    for label, share in enumerate(shares(counts, size, wanted)):
         if share:
             yield (labels == label).nonzero()[:, 0], share
 
 
-def shares(counts: Tensor, size: int) -> list[int]:
-    """Divide a number among classes in proportion to their examples ``(K,)``, one at least for each that has any.
+def shares(counts: Tensor, size: int, wanted: Tensor | None = None) -> list[int]:
+    """Divide a number among classes, one at least for each that has any examples, by the largest remainders.
 
-    By the largest remainders, never more than a class has.
+    Args:
+        counts: examples of the classes, ``(K,)``, of which never more are taken than there are.
+        size: to divide.
+        wanted: in proportion to what (None: to the examples), ``(K,)``.
 
     Raises:
         ValueError: there are more classes than that number.
@@ -175,7 +181,8 @@ def shares(counts: Tensor, size: int) -> list[int]:
     classes = int((counts > 0).sum())
     if size < classes:
         raise ValueError(f"size={size} is less than the {classes} classes: a set of this baseline has one example of each at least")
-    exact = counts.double() * (size / float(counts.sum()))
+    proportions = torch.where(counts > 0, counts if wanted is None else wanted, 0).double()
+    exact = proportions * (size / float(proportions.sum()))
     given = torch.minimum(exact.floor().clamp_min(1), counts.double()) * (counts > 0)
     while int(given.sum()) != size:
         short = int(given.sum()) < size

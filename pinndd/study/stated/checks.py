@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy
+from pinndd.learners.adam import Adam
+from pinndd.learners.minibatch import MinibatchAdam
+from pinndd.learners.network import NetworkModel
 from pinndd.problem import Episodes, Learner, Task
-from pinndd.stated.parts import TARGETS, chosen, example_count, softened
-from pinndd.stated.task import StatedTask, blocks
+from pinndd.stated.parts import INPUTS, TARGETS, chosen, example_count, softened
+from pinndd.stated.task import QUERIES, StatedTask, blocks
+from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory
 from pinndd.study.stated.baselines import make, named_baselines
 from pinndd.user_code import calling
 
@@ -49,16 +54,22 @@ def require_usable(task: StatedTask, size: int) -> None:
 def check_task(task: StatedTask, size: int | None = None) -> Iterator[TaskFinding]:
     """Yield what is found of the data, the baselines, every learner, and the gradient, each tried on a small set."""
     size = task.size if size is None else size
-    parts = {name: example_count(part) for name, part in vars(task.data).items()}
+    parts = {name: example_count(part) for name, part in task.data.named.items()}
     yield TaskFinding("ok", "data", ", ".join(f"{name} {count}" for name, count in parts.items()) + " examples")
     yield from _overlaps(task)
+    small = chosen(task.data.train, torch.arange(min(size, example_count(task.data.train))))
     for name, baseline in named_baselines(task).items():
         try:
-            make(task, name, baseline, size, 0)
+            small = make(task, name, baseline, size, 0)
             yield TaskFinding("ok", f"baseline {name}", f"{size} examples")
         except ValueError as error:
             yield TaskFinding("error", f"baseline {name}", str(error))
-    small = chosen(task.data.train, torch.arange(min(size, example_count(task.data.train))))
+    try:
+        require_memory(task, size)
+        yield TaskFinding("ok", "memory", "enough is free")
+    except MemoryError as error:
+        yield TaskFinding("error", "memory", str(error))
+        return
     learners = dict(task.learners) | ({} if task.surrogate is None else {"surrogate": task.surrogate})
     failed = False
     for name, learner in learners.items():
@@ -67,6 +78,48 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[TaskFindin
         yield finding
     if not failed:
         yield _gradient(task, small)
+
+
+def require_memory(task: StatedTask, size: int) -> None:
+    """Make sure that networks can be trained, where that is what the learners do.
+
+    Raises:
+        MemoryError: there is not memory enough; the message says what lowers it.
+        ValueError: a network does not take such examples.
+    """
+    train, device = task.data.train, str(task.data.train[INPUTS].device) if INPUTS in task.data.train else "cpu"
+    everything = example_count(train)
+    trained = [(learner, size) for learner in task.learners.values()] + [(task.ceiling or task.own_learner, everything)]
+    for learner, count in trained:
+        if isinstance(learner, Adam) and isinstance(learner.model, NetworkModel):
+            alone = isinstance(learner, MinibatchAdam)
+            batch = min(count, getattr(learner, "batch", None) or count)
+            check_memory(_needed(task, learner, learner.model, batch, 1 if alone else task.test_blocks, 0), device)
+    trainer = task.trainer
+    if isinstance(trainer, Adam) and isinstance(trainer.model, NetworkModel):
+        estimator: Any = task.estimator
+        # a criterion that matches compares gradients at one look, back-propagation keeps what training went through
+        matching = hasattr(estimator, "full")
+        check_memory(
+            _needed(task, trainer, trainer.model, size, task.outer.batch, 1 if matching else trainer.steps, estimator), device
+        )
+
+
+def _needed(
+    task: StatedTask, learner: Adam, model: NetworkModel, examples: int, episodes: int, unrolled: int, estimator: Any = None
+) -> MemoryEstimate:
+    shape = tuple(task.data.train[INPUTS].shape[1:])
+    return estimate_memory(
+        model,
+        shape,
+        examples=examples,
+        steps=max(1, unrolled),
+        episodes=episodes,
+        questions=QUERIES,
+        keep_every=getattr(estimator, "keep_every", 1),
+        dtype=learner.dtype,
+        unrolled=unrolled > 0,
+    )
 
 
 def _overlaps(task: StatedTask) -> Iterator[TaskFinding]:
@@ -90,7 +143,7 @@ def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) 
         asking = task.asking(task.data.validation)
         episodes = blocks(asking, TRIAL, 0)
         with torch.no_grad(), calling(f"learner {name!r}", learner.fit):
-            fitted = learner.fit(small, episodes)
+            fitted = getattr(learner, "trial", learner).fit(small, episodes)
         with torch.no_grad(), calling("the task", asking.answer):
             answer, truth = asking.answer(fitted, episodes, 0), asking.truth(episodes, 0)
         if said := _misfit(answer, truth):

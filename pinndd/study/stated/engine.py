@@ -19,7 +19,7 @@ from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettin
 from pinndd.pinn.declare.loading import remembered_module
 from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.problem import Episodes, Learner
-from pinndd.stated.parts import Parts, example_count, softened
+from pinndd.stated.parts import example_count, softened
 from pinndd.stated.task import StatedTask, blocks
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.words import STATED
@@ -35,7 +35,7 @@ VALIDATION, TEST = 1_000_003, 2_000_003
 """Seeds of the blocks of the two parts."""
 
 VALIDATED = 5
-"""Models that judge an iterate, each on its own block of the validation part."""
+"""Most models that judge an iterate, each on its own block of the validation part."""
 
 _ONE_TRAINING = ("closed form", "implicit", "none")
 """Ways of training that draw nothing per episode: one model answers all of them."""
@@ -49,7 +49,7 @@ class StatedSettings:
         seeds: number of distillation seeds.
         size: examples of the distilled set (None: as the task says).
         effort: factor on the number of outer steps.
-        test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
+        test_blocks: blocks that the test part is cut into (None: as the task says).
         sensitivity: whether to distill for the other tasks, distances and risks that the module names, too.
         device: of the computation; ``auto`` is the processor, since a learner of one's own may know no other.
         seed: the first seed.
@@ -61,7 +61,7 @@ class StatedSettings:
     seeds: int = 2
     size: int | None = None
     effort: float = 1.0
-    test_blocks: int = 20
+    test_blocks: int | None = None
     sensitivity: bool = False
     device: str = "cpu"
     seed: int = 0
@@ -77,13 +77,13 @@ class StatedSettings:
 
     def applied_to(self, task: StatedTask) -> StatedTask:
         """Return the task at the size, on the device and with the number of steps that were asked for."""
-        parts = Parts(*(part.to(self.device) for part in vars(task.data).values()))
         steps = max(5, round(self.effort * task.outer.steps))
         found = replace(
             task,
-            data=parts,
+            data=task.data.to(self.device),
             shifts={name: part.to(self.device) for name, part in task.shifts.items()},
             size=self.size or task.size,
+            test_blocks=self.test_blocks or task.test_blocks,
             outer=replace(task.outer, steps=steps, validate_every=min(task.outer.validate_every, steps)),
         )
         object.__setattr__(found, "source", task.source)
@@ -130,7 +130,8 @@ def distill_task(
         DivergedError: the outer loop diverged; its best set is on the exception, and says so in its header.
     """
     started = time.perf_counter()
-    problem, validation = task.problem(), blocks(task.asking(task.data.validation), VALIDATED, VALIDATION)
+    count = min(VALIDATED, task.test_blocks)
+    problem, validation = task.problem(), blocks(task.asking(task.data.validation), count, VALIDATION)
     sets = baseline_sets(task, seed) if sets is None else sets
     with torch.no_grad():
         risks = {name: float(problem.evaluate(data, validation)) for name, data in sets.items()}
@@ -191,7 +192,7 @@ def run_stated(
         methods = {DISTILLED: found[k].data, **sets[k], DENSE: task.data.train}
         for learner in task.learners:
             for method, data in methods.items():
-                rows.append(judged(task, learner, method, data, seed, settings.test_blocks))
+                rows.append(judged(task, learner, method, data, seed))
                 trained += 1
                 progress(f"{task.name}: testing", trained, total, None)
     results = as_table(pd.concat(rows))
@@ -208,12 +209,12 @@ def run_stated(
         distill_seconds=[each.seconds for each in found],
         examples=[],
         settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},
-        notes=sentences(task, found[0].data, summary, blocks(task.asking(task.data.test), settings.test_blocks, TEST)),
+        notes=sentences(task, found[0].data, summary, blocks(task.asking(task.data.test), task.test_blocks, TEST)),
         distance=distance_name(task.measure),
     )
 
 
-def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, seed: int, test_blocks: int) -> pd.DataFrame:
+def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, seed: int) -> pd.DataFrame:
     """Train on a set, ask about blocks of the test part and of every shift, and return one row per block.
 
     The column ``seconds`` is the wall time of training divided by the number of models that it made.
@@ -224,7 +225,6 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
         method: name in the rows.
         data: the set.
         seed: of the distillation, and of what the learner draws.
-        test_blocks: blocks of a part.
 
     Raises:
         UnknownNameError: the task has no such learner.
@@ -237,11 +237,12 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
     rows: list[dict[str, Any]] = []
     for shift, part in {NO_SHIFT: task.data.test, **task.shifts}.items():
         asking = task.asking(part)
-        episodes: Episodes = blocks(asking, test_blocks, TEST, seed)
+        episodes: Episodes = blocks(asking, task.test_blocks, TEST, seed)
         started = time.perf_counter()
         with torch.no_grad():
             fitted = chosen.fit(data, episodes)
-        models = 1 if chosen.differentiation in _ONE_TRAINING else len(episodes)
+        most = getattr(chosen, "networks", None) or len(episodes)
+        models = 1 if chosen.differentiation in _ONE_TRAINING else min(most, len(episodes))
         seconds = (time.perf_counter() - started) / models
         with torch.no_grad():
             answer = asking.answer(fitted, episodes, task.measure.derivatives)

@@ -18,9 +18,6 @@ from pinndd.stated.task import StatedTask
 from pinndd.study.results import words
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, rows_of
 
-SUBSETS = 20
-"""Random subsets of the vacuity test."""
-
 GRADIENT_EPISODES = 16
 """Episodes of the training part at which the gradient of the residual is taken."""
 
@@ -62,7 +59,8 @@ def _kept(task: StatedTask, summary: DataFrame) -> Iterator[str]:
 
 def _vacuity(task: StatedTask, data: SyntheticData, test: Episodes) -> str:
     problem = replace(task.problem(task.data.test), learner=task.own_learner, distance=task.measure)
-    found = vacuity(problem, data, task.data.train, test, generator=torch.Generator().manual_seed(0), subsets=SUBSETS)
+    generator = torch.Generator().manual_seed(0)
+    found = vacuity(problem, data, task.data.train, test, generator=generator, subsets=task.subsets, ceiling=task.ceiling)
     return f"Vacuity test: {str(found).replace(chr(10), '; ')}."
 
 

@@ -42,7 +42,7 @@ def as_inputs(inputs: Any, place: str, channels: Channels | None = None) -> Tens
         return values[:, None]
     if values.ndim == 4 and channels == "last":
         return values.movedim(-1, 1).contiguous()
-    if values.ndim == 4 and channels is None and _looks_channels_last(values.shape[1:]):
+    if values.ndim == 4 and channels is None and looks_channels_last(values.shape[1:]):
         raise ValueError(
             f"{place}: images have shape {tuple(values.shape)}, with the channels last as it seems, expected (N, C, H, W): give "
             "inputs.transpose(0, 3, 1, 2) (of a tensor: inputs.permute), or say channels='last'; if they are first, channels='first'"
@@ -72,7 +72,8 @@ def as_labels(labels: Any, place: str) -> Tensor:
     return values if values.is_floating_point() or values.dtype == torch.bool else values.to(torch.int64)
 
 
-def _looks_channels_last(shape: tuple[int, ...]) -> bool:
+def looks_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether an image of this shape, three numbers, seems to have its channels last."""
     first, second, last = shape
     return last <= _MOST_COLOURS and last < min(first, second) and (min(first, second) > _MOST_COLOURS or first == second)
 

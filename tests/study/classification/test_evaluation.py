@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 
+from pinndd.learners.minibatch import batches
 from pinndd.study.classification import (
     EvaluationProtocol,
     all_training_data,
@@ -24,7 +25,7 @@ from pinndd.study.classification import (
 )
 from pinndd.study.classification.evaluation import COLUMNS
 from pinndd.study.classification.repetitions import student_half
-from pinndd.study.classification.training import _batches, scores_of
+from pinndd.study.classification.training import scores_of
 from pinndd.vision.whitening import ZCA
 
 PROTOCOL = EvaluationProtocol("MLP", {"hidden": (8,)}, steps=60, learning_rate=0.02, retrainings=3, dtype="float64")
@@ -92,7 +93,7 @@ def test_batches_and_augmentation_are_drawn_from_the_seed_of_each_network(shapes
 
 def test_a_round_of_batches_sees_each_example_once():
     prepared = {"inputs": torch.arange(7), "targets": torch.arange(7)}
-    drawn = _batches(prepared, 3, 0)
+    drawn = batches(prepared, 3, 0)
     first = torch.cat([next(drawn)["inputs"] for _ in range(2)])
     assert len(set(first.tolist())) == 6
 

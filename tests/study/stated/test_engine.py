@@ -72,11 +72,11 @@ def test_sets_remember_what_they_are_of(outcome):
 
 
 def test_learners_and_shifts_by_name(line, classes):
-    two = replace(line, learner={"a": LinearRidge(1e-4), "b": LinearRidge(1.0)}, shifts={"left": line.data.validation})
-    rows = judged(two, "b", "distilled", two.data.train, 0, 2)
+    two = replace(line, learner={"a": LinearRidge(1e-4), "b": LinearRidge(1.0)}, shifts={"left": line.data.validation}, test_blocks=2)
+    rows = judged(two, "b", "distilled", two.data.train, 0)
     assert set(rows["shift"]) == {"none", "left"}
     with pytest.raises(UnknownNameError, match="learner 'c'"):
-        judged(two, "c", "distilled", two.data.train, 0, 2)
+        judged(two, "c", "distilled", two.data.train, 0)
     notes = run_stated(classes, StatedSettings(seeds=1, test_blocks=3)).notes
     assert any(note.startswith("Accuracy with softmax-regression:") for note in notes)
 

@@ -1,0 +1,78 @@
+"""What a command is about: a module of a PDE or of a stated task, or images, which need none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pinndd.module_source import ModuleSource
+from pinndd.pinn.declare.loading import MODULE, load_remembered_subject, load_subject
+from pinndd.pinn.declare.modules import all_module_files
+from pinndd.pinn.declare.pde import PDE
+from pinndd.stated.task import StatedTask
+
+
+def subject_named(name: str, network: str | None = None, per_class: int | None = None, size: int | None = None) -> PDE | StatedTask:
+    """Load what a person named.
+
+    Args:
+        name: of a packaged module, or the path of one, of a folder of images, or of an ``.npz`` with images.
+        network: of images (None: the usual one).
+        per_class: images per class of the set (None: one).
+        size: the same as the number of all (None: nothing was said of it).
+
+    Raises:
+        ValueError: there is no such thing, or it cannot be used.
+    """
+    path = images_at(name)
+    if path is not None:
+        return _of_images(path, network, per_class, size)
+    if network is not None:
+        raise ValueError(f"--network {network}: it is for images, and {name} is a module, which says what trains on its set")
+    return load_subject(name)
+
+
+def remembered_subject(header: Mapping[str, Any], file: Path) -> PDE | StatedTask:
+    """Load what a set or a run remembers, if that is safe, see `pinndd.pinn.declare.loading.load_remembered_subject`.
+
+    Images are read, not executed; `pinndd.pinn.declare.loading.difference` tells whether they have changed.
+    """
+    place = header.get(MODULE)
+    if isinstance(place, str) and Path(place).is_absolute() and (path := images_at(place)) is not None:
+        return _of_images(path, *_asked(header))
+    return load_remembered_subject(header, file)
+
+
+def again(name: str, header: Mapping[str, Any]) -> PDE | StatedTask:
+    """Load what a person names for a set or a run that exists: images with the network that it remembers."""
+    return subject_named(name, *_asked(header)) if images_at(name) is not None else load_subject(name)
+
+
+def images_at(name: str) -> Path | None:
+    """Return the path of images, if that is what a name means; packaged modules come first."""
+    path = Path(name).expanduser()
+    if name.replace("-", "_") in all_module_files() or not (path.is_dir() or (path.suffix == ".npz" and path.is_file())):
+        return None
+    return path.resolve()
+
+
+def _asked(header: Mapping[str, Any]) -> tuple[str | None, int | None, int | None]:
+    """Return network, images per class and their number, as a set remembers them."""
+    network, asked = header.get("learner"), header.get("asked")
+    size = asked.get("size") if isinstance(asked, Mapping) else None
+    return network if isinstance(network, str) else None, None, size if isinstance(size, int) and size > 0 else None
+
+
+def _of_images(path: Path, network: str | None, per_class: int | None, size: int | None) -> StatedTask:
+    from pinndd.vision.datasets.folders import read_images
+    from pinndd.vision.stating import image_task, task_name
+
+    found = read_images(path)
+    count = len(found.dataset.train_labels) + len(found.dataset.test_labels)
+    title = f"{count} images of {len(found.dataset.classes)} classes in {path.name}; {found.split}"
+    each = per_class if per_class is not None else max(1, (size or 1) // len(found.dataset.classes))
+    name = task_name(path.stem if path.is_file() else path.name)
+    task = image_task(found.dataset, name, per_class=each, network=network, title=title)
+    object.__setattr__(task, "source", ModuleSource(str(path), found.checksum))
+    return task

@@ -1,0 +1,60 @@
+"""The task of images: networks by name, equally many images of every class, the training part alone in a criterion."""
+
+import pytest
+import torch
+
+from pinndd.pinn.declare.modules import all_module_files
+from pinndd.study.stated.baselines import BASELINES, make
+from pinndd.study.stated.checks import check_task
+from pinndd.study.stated.engine import StatedSettings
+from pinndd.vision.datasets import from_arrays
+from pinndd.vision.stating import image_task, network_of, task_name, usual_network
+
+
+def images(counts=(20, 9, 30), side=8, channels=1):
+    labels = torch.cat([torch.full((count,), k) for k, count in enumerate(counts)])
+    return from_arrays(torch.rand((len(labels), channels, side, side), generator=torch.Generator().manual_seed(0)), labels)
+
+
+def test_networks_are_built_by_name():
+    sizes = {name: sum(p.numel() for p in network_of(name, (3, 32, 32), 10)().parameters()) for name in ("convnet-3", "mlp-7x5")}
+    # the ConvNet of the field on CIFAR-10 has 320010 weights
+    assert sizes == {"convnet-3": 320_010, "mlp-7x5": 3072 * 7 + 7 + 35 + 5 + 50 + 10}
+    for wrong in ("convnet", "convnet-0", "mlp-", "resnet-18", "convnet-3x0"):
+        with pytest.raises(ValueError, match="is unknown: expected convnet-DEPTH"):
+            network_of(wrong, (3, 32, 32), 10)
+    with pytest.raises(ValueError, match="too small for depth=4"):
+        network_of("convnet-4", (1, 8, 8), 10)
+    assert usual_network((1, 28, 28)) == "convnet-3x32"
+    assert usual_network((1, 8, 8)) == "mlp"
+
+
+@pytest.mark.parametrize("name", ["random", "k-means", "k-medoids", "herding"])
+def test_baselines_take_equally_many_of_every_class(name):
+    task = image_task(images(), "shapes", per_class=3)
+    found = make(task, name, BASELINES[name], 9, 0)
+    assert found["targets"].argmax(-1).bincount().tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize(("network", "per_class"), [("mlp-4", 1), ("convnet-2x4", 1), ("convnet-2x4", 5)])
+def test_every_recipe_is_fit_for_use(network, per_class):
+    task = image_task(images((20, 20)), "shapes", per_class=per_class, network=network)
+    found = {finding.subject: finding for finding in check_task(task)}
+    assert {finding.level for finding in found.values()} == {"ok"}, found
+    assert "gradient" in found
+
+
+def test_a_criterion_looks_at_the_training_part_of_the_device():
+    task = StatedSettings().applied_to(image_task(images((20, 20)), "shapes", network="convnet-2x4"))
+    assert task.estimator.full is task.data.train
+
+
+def test_a_class_with_too_few_images_is_named():
+    with pytest.raises(ValueError, match="6 images per class wanted, the class '1' has 5"):
+        image_task(images(), "shapes", per_class=6)
+
+
+def test_names_of_folders_become_names_of_tasks():
+    assert task_name("my photos (2024)") == "my-photos-2024"
+    assert task_name("猫") == "images"
+    assert task_name("digits") in all_module_files()
