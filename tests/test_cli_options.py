@@ -62,7 +62,8 @@ ELSEWHERE = {
     "body": {"--points", "--boundary-points"},
     "check": {"--per-class", "--network"},
     "distill": {"--device", "--resume", "--overwrite", "--size", "--per-class", "--network"},
-    "study": {"--size", "--per-class", "--network", "--sensitivity", "--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"},
+    "study": {"--size", "--sensitivity", "--device", "--all", "--results", "--jobs", "--scheduler", "--cell", "--of"}
+    | {"--per-class", "--network"},
     "evaluate": {"--device", "--solutions", "--pde", "--out"},
     "export": {"--pde", "--to", "--out", "--overwrite"},
     "solve": {"--values", "--data", "--tolerance", "--device", "--plot", "--out", "--overwrite"},
