@@ -1,4 +1,4 @@
-"""How much memory a device has to give."""
+"""How much memory a device has to give, and what it is called when there was too little."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ def available_memory(device: torch.device | str = "cpu") -> int | None:
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return _from_sysconf()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch, or of Python, says that memory was too short; the processor's comes as a `RuntimeError`."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def give_back(device: torch.device) -> None:
+    """Give memory that torch keeps for later back to a GPU, where other processes and larger pieces find it."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _from_sysconf() -> int | None:

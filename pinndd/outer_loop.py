@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from pinndd.checkpoint import Checkpoint, CheckpointError, require_checkpoint
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Hypergradient
+from pinndd.free_memory import give_back, is_out_of_memory
+from pinndd.hypergradients.protocol import Gradient, Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
 from pinndd.processes import processes, same_everywhere, split
 from pinndd.projected_adam import AdamStep, adam_step
@@ -35,6 +37,10 @@ class DivergedError(RuntimeError):
     def __init__(self, message: str, best: SyntheticData) -> None:
         super().__init__(message)
         self.best = best
+
+
+class TooLargeError(MemoryError):
+    """A step does not fit into the memory of its device. The last whole step is in the checkpoint."""
 
 
 def divergence(data: SyntheticData) -> str:
@@ -126,10 +132,14 @@ def distill(
         DivergedError: the risk, its gradient or a step is not finite, or no validation risk was; the best set is on the exception.
         CheckpointError: the checkpoint is damaged or was written under other settings.
         LockedError: another process writes to the checkpoint.
+        TooLargeError: a step does not fit into the memory of the device, with half of the episodes neither.
         LostProcessError: of several processes one has ended; the first keeps the last whole step.
         TypeError: the estimator, the risk or the episodes cannot be split over several processes.
         ValueError: there are more processes than episodes.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
+
+    Warns:
+        UserWarning: a batch did not fit into the memory of the device, so the loop goes on with half of it.
 
     Examples:
         Two numbers whose mean is to be 3; see `pinndd.problem.DistillationProblem` for what a problem is.
@@ -230,6 +240,7 @@ class _Loop:
         zero = {n: torch.zeros_like(v) for n, v in free.items()}
         self.state = _State(0, free, zero, zero, free, torch.Generator().manual_seed(settings.seed).get_state())
         self.elapsed = 0.0
+        self.batch = settings.batch
 
     def current(self, free: Mapping[str, Tensor]) -> SyntheticData:
         return self.data.with_fields({n: self._value(n, v) for n, v in free.items()})
@@ -268,10 +279,13 @@ class _Loop:
         return DivergedError(why, self.current(self.state.best))
 
     def _advanced(self, state: _State) -> _State:
-        generator = torch.Generator()
-        generator.set_state(state.generator)
-        episodes = self.problem.task.episodes(self.settings.batch, generator)
-        risk, gradient = self.hypergradient(self.problem, self.current(state.free), episodes)
+        found = self._differentiated(state)
+        if found is None:
+            self._halve()
+            found = self._differentiated(state)
+        if found is None:
+            raise TooLargeError(f"an outer step with {self.batch} episodes does not fit into the memory of {self.device}")
+        risk, gradient, generator = found
         if not _all_finite(risk, *gradient.values()):
             raise self._diverged(f"the risk or its gradient is not finite at outer step {state.step}: {_REMEDY}")
         moved = {name: self._moved(name, state, gradient[name]) for name in state.free}
@@ -288,6 +302,38 @@ class _Loop:
             wild=state.wild + any(field.wild for field in moved.values()),
         )
 
+    def _differentiated(self, state: _State) -> tuple[Tensor, Gradient, torch.Generator] | None:
+        """Return the risk of a fresh batch, its gradient, and the generator after it; None where memory is too short."""
+        generator = torch.Generator()
+        generator.set_state(state.generator)
+        try:
+            episodes = self.problem.task.episodes(self.batch, generator)
+            return *self.hypergradient(self.problem, self.current(state.free), episodes), generator
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None  # whatever the error holds is let go first
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.state.free.values())).device
+
+    def _halve(self) -> None:
+        """Go on with half of the episodes per step.
+
+        Raises:
+            TooLargeError: they were halved before, there is one, or other processes would go on with all of theirs.
+        """
+        give_back(self.device)
+        if self.batch < self.settings.batch or self.batch == 1 or processes()[1] > 1:
+            raise TooLargeError(f"an outer step with {self.batch} episodes does not fit into the memory of {self.device}")
+        self.batch //= 2
+        warnings.warn(
+            f"{self.settings.batch} episodes per outer step do not fit into the memory of {self.device}: the outer loop goes on with "
+            f"{self.batch}",
+            stacklevel=1,
+        )
+
     def _moved(self, name: str, state: _State, gradient: Tensor) -> AdamStep:
         """Return a field after one step, whose rate decays along half a cosine."""
         decay = half_cosine(state.step / self.settings.steps, FINAL_RATE)
@@ -300,13 +346,35 @@ class _Loop:
         if state.history and state.history[-1]["step"] == state.step:
             return state
         with torch.no_grad():
-            losses = torch.cat([self.problem.losses(self.current(state.free), e) for e in self.validation])
+            losses = torch.cat([self._losses(self.current(state.free), e) for e in self.validation])
             validation = float(self.problem.risk(losses))
         row = {"step": state.step, "risk": state.risk, "validation": validation, "seconds": seconds}
         state = replace(state, history=(*state.history, row))
         if math.isfinite(validation) and validation < state.best_risk:
             return replace(state, best_risk=validation, best=state.free)
         return state
+
+    def _losses(self, data: SyntheticData, episodes: Episodes) -> Tensor:
+        """Return the losses of validation episodes, of one half after the other where memory is too short for all.
+
+        Raises:
+            TooLargeError: a half does not fit either, or the episodes cannot be split.
+        """
+        try:
+            return self.problem.losses(data, episodes)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        give_back(self.device)
+        count = len(episodes)
+        try:
+            if count > 1 and hasattr(episodes, "part"):
+                halves = episodes.part(0, count // 2), episodes.part(count // 2, count - count // 2)
+                return torch.cat([self.problem.losses(data, half) for half in halves])
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        raise TooLargeError(f"training for {count} validation episodes does not fit into the memory of {self.device}")
 
     def _configuration(self) -> dict[str, Any]:
         shapes = {n: list(v.shape) for n, v in self.data.fields.items()}

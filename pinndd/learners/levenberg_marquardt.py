@@ -100,7 +100,8 @@ class LevenbergMarquardt:
         attempts: most trials of λ a step; a network none of whose trials lowers the loss is done.
         tolerance: a network is done when its loss has fallen below this part of the loss it began with.
         acceleration: largest length of the acceleration, as a part of that of v, with which a step is accepted; 0 for plain steps.
-        memory: size in bytes of what is held for the networks that are trained at a time; more are trained in several batches.
+        memory: size in bytes of what is held for the networks that are trained at a time, on a GPU half of what is free if that is
+            more; more networks are trained in several batches.
         fresh: the ceiling "fresh samples": draw all points anew at every step, as many as the set has; all iterations are taken.
 
     Raises:
@@ -188,7 +189,9 @@ class LevenbergMarquardt:
                 "are free: its memory grows with the square of the number of rows, so give it fewer points, or train on them with "
                 "Adam (mlp-adam)"
             )
-        return max(1, self.memory // needed)
+        # a GPU computes many networks in the time of few
+        room = self.memory if free is None or torch.device(device).type == "cpu" else max(self.memory, round(_SHARE * free))
+        return max(1, room // needed)
 
     def _train_on_fresh(self, data: SyntheticData, episodes: Episodes, theta: Tensor) -> Tensor:
         """Take every step on points of its own, which all networks share."""
@@ -320,6 +323,9 @@ class _Batch:
             "values of that condition, and whether the residual is defined for every u that a network may take"
         )
 
+
+_SHARE = 0.5
+"""Part of the free memory of a GPU for what is held for the networks that are trained at a time."""
 
 _PROBE = 0.1
 """Part of a step at which the rows are evaluated for their second derivative along it."""

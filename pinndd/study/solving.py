@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.devices import AUTO, Work, chosen_device, require_device
+from pinndd.free_memory import available_memory
 from pinndd.pinn.checks.residual import require_sound
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE
@@ -104,7 +105,9 @@ class Problem:
         sensors = None if chosen is None else _sensors(equation, chosen)
         given = values if isinstance(values, Mapping) else read_values(equation, _listed(values))
         found = given_values(equation, given, sensors)
-        choice = chosen_device(device, lambda: _work(equation, found, chosen, tolerance))
+        work = _work(equation, found, chosen, tolerance)
+        choice = chosen_device(device, lambda: work)
+        _require_memory(work, len(found), choice.device)
         return cls(equation, found, chosen, tolerance, choice.device, choice.why)
 
     def solve(self, progress: Progress | None = None) -> Solution:
@@ -128,6 +131,22 @@ def _work(pde: PDE, values: GivenValues, data: SyntheticData | None, tolerance: 
     from pinndd.study.solving_on_set import work_on_set
 
     return work_on_set(pde, values, data)
+
+
+def _require_memory(work: Work, conditions: int, device: str) -> None:
+    """Make sure that a step fits into memory: Jacobians, once more with their weights, Gram matrices, and what all conditions need.
+
+    Raises:
+        ValueError: it does not.
+    """
+    smaller, free = min(work.rows, work.weights), available_memory(device)
+    fits, asked = work.networks * (2 * work.rows * work.weights + smaller**2), conditions * (work.rows + work.weights)
+    needed = 8 * (fits + asked)
+    if free is not None and needed > free:
+        raise ValueError(
+            f"{conditions} conditions would need at least {needed / 1e9:.3g} GB of memory, and {free / 1e9:.3g} GB are free: solve "
+            "for fewer at a time"
+        )
 
 
 def _sensors(pde: PDE, data: SyntheticData) -> dict[str, Tensor] | None:

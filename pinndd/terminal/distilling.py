@@ -29,7 +29,7 @@ from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.run import study_device
-from pinndd.terminal.errors import checking_input, warn, working
+from pinndd.terminal.errors import checking_input, options_lowered, warn, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_use_of_device, study_settings
@@ -96,7 +96,7 @@ def _distill(
             return f"the state is kept in {checkpoint}; go on with the same command and --resume"
         return "the outer loop had not begun: start again with the same command"
 
-    with working(hint), ProgressBars() as bars:
+    with working(hint, options_lowered(chosen.options)), ProgressBars() as bars:
         try:
             bench, found = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
         except LostProcessError as error:

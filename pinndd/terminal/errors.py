@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
@@ -29,6 +30,11 @@ def report(message: object) -> None:
     """Print one line to the standard error."""
     with suppress(OSError):  # the terminal may be gone
         typer.secho(f"pinndd: {' '.join(str(message).split())}", fg=typer.colors.RED, err=True)
+
+
+def options_lowered(names: Iterable[str]) -> str:
+    """Say that options should be lower: ``lower --points or --tuples``."""
+    return f"lower {' or '.join('--' + name.replace('_', '-') for name in dict.fromkeys(names))}"
 
 
 def warn(message: object) -> None:
@@ -58,6 +64,8 @@ def show_traceback_if_asked() -> None:
 
 def in_words(error: Exception) -> str:
     """Say what went wrong, and of an error that nobody foresees whose fault it is."""
+    if said := _too_little_memory(error):
+        return said
     if isinstance(error, FORESEEN):
         return str(error)
     return (
@@ -81,11 +89,12 @@ def checking_input() -> Iterator[None]:
 
 
 @contextmanager
-def working(resume: str | Callable[[], str]) -> Iterator[None]:
+def working(resume: str | Callable[[], str], lower: str = "") -> Iterator[None]:
     """Run something long; Ctrl-C and failures end with one line.
 
     Args:
         resume: what to tell somebody who pressed Ctrl-C, or a function that finds out what is true by then.
+        lower: which options need less memory, where there was too little.
     """
     try:
         with warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume):
@@ -96,7 +105,22 @@ def working(resume: str | Callable[[], str]) -> Iterator[None]:
         _reraise_if_asked()
         if isinstance(error, _errors_of_files()):
             fail(error)
+        if said := _too_little_memory(error, lower):
+            fail(f"{said}; {resume() if callable(resume) else resume}", FAILED)
         fail(f"{error} (set {TRACEBACK}=1 to see where)", FAILED)
+
+
+def _too_little_memory(error: Exception, lower: str = "") -> str:
+    """Say that memory was too short and what needs less; empty where something else was wrong, or where the error says it itself."""
+    if "torch" not in sys.modules or (type(error) is MemoryError and str(error)):
+        return ""
+    from pinndd.free_memory import is_out_of_memory
+    from pinndd.outer_loop import TooLargeError
+
+    if not is_out_of_memory(error):
+        return ""
+    what = str(error) if isinstance(error, TooLargeError) else f"memory is too short ({str(error).partition('. ')[0] or 'of Python'})"
+    return f"{what}: {lower or 'ask for fewer points, tuples or conditions'}; a GPU without room enough is left out by --device cpu"
 
 
 def _errors_of_files() -> tuple[type[Exception], ...]:

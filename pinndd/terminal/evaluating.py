@@ -20,7 +20,7 @@ from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.results.writing import write_csv
 from pinndd.study.verbs import evaluation_settings
 from pinndd.terminal.datafile import is_of_task, open_data
-from pinndd.terminal.errors import checking_input, working
+from pinndd.terminal.errors import checking_input, options_lowered, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, require_use_of_device, study_settings
@@ -67,7 +67,8 @@ def evaluate(
         settings, why = evaluation_settings(protocol, file.pde, settings, file.data, learner)
     if why:
         typer.echo(why)
-    with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
+    again, lower = f"begin again with: pinndd evaluate {path}", options_lowered(["test_conditions"])
+    with writing_to("--out", out), working(again, lower), ProgressBars() as bars:
         study = protocol.open(file.pde, settings=settings, progress=bars)
         if solutions is not None:
             study = study.with_solutions(solutions, file.data)

@@ -43,7 +43,9 @@ def solve(
                     require_writable(option, file, overwrite=overwrite)
     if problem.why:
         typer.echo(problem.why)
-    with writing_to("--plot", plot), writing_to("--out", out), working("nothing was written"):
+    with writing_to("--plot", plot), writing_to("--out", out), working(
+        "nothing was written", "give fewer conditions at a time, and no --tolerance"
+    ):
         with ProgressBars() as bars:
             solution = problem.solve(bars)
         written = list(solution.save(out)) if out is not None else []

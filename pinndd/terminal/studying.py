@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered
 from pinndd.stated.task import StatedTask
+from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, record
@@ -19,7 +20,7 @@ from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.run import choose_protocols, publish, run_study, study_device, usual_protocols
-from pinndd.terminal.errors import checking_input, warn, working
+from pinndd.terminal.errors import checking_input, options_lowered, warn, working
 from pinndd.terminal.output import require_folder, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import (
@@ -74,9 +75,10 @@ def study(
     if choice.why:
         typer.echo(choice.why)
     command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
+    lower = options_lowered([*(option for name in chosen for option in protocol_named(name).options), "test-conditions"])
     resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
     file = None if results is None else results / FILE
-    with writing_to("--results", file), working(resume_by), ProgressBars() as bars:
+    with writing_to("--results", file), working(resume_by, lower), ProgressBars() as bars:
         folder = run_study(
             pde,
             path,

@@ -17,12 +17,12 @@ from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study
 from pinndd.study.protocols.learners import Recipes, distilling_recipe, drawn_learner, recipe_of
-from pinndd.study.protocols.memory import beyond_memory
+from pinndd.study.protocols.memory import beyond_memory, fit_bytes
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.stored import Needed
 from pinndd.study.protocols.words import ProtocolWords
-from pinndd.study.protocols.work import Counts, counts_asked, work_of
+from pinndd.study.protocols.work import Counts, counts_asked, steps_of, work_of
 
 S = TypeVar("S")
 
@@ -167,7 +167,15 @@ class Protocol(Generic[S]):
         nonsense = self.nonsense(pde, size)
         if nonsense:
             return nonsense
-        return beyond_memory(pde, size, replace(settings, device=self.choice(pde, counts_asked(size), settings).device))
+        settings = replace(settings, device=self.choice(pde, counts_asked(size), settings).device)
+        return beyond_memory(pde, size, settings, lambda: self._fit_bytes(pde, size, settings))
+
+    def _fit_bytes(self, pde: PDE, size: S, settings: StudySettings) -> int:
+        """Return the bytes that a step of training holds at least; 0 where solvers work, whose tables are small."""
+        if self.processor:
+            return 0
+        recipe = recipe_of(settings.learner or drawn_learner(pde), self.recipes)
+        return max(fit_bytes(*step) for step in steps_of(pde, counts_asked(size), recipe, self.recipes, shared=self.shared))
 
     def _require_parts(self, pde: PDE, settings: StudySettings) -> None:
         """Make sure that learner, judges, risk, distance and shifts exist and fit the equation.

@@ -21,8 +21,8 @@ Counts = tuple[int, int]
 """Points of the equations, and those of all conditions together."""
 
 
-def work_of(pde: PDE, counts: Counts, recipe: Recipe, recipes: Recipes, *, shared: bool) -> Work:
-    """Return the work of an outer step with a learner; of a bank, that of its largest member.
+def steps_of(pde: PDE, counts: Counts, recipe: Recipe, recipes: Recipes, *, shared: bool) -> list[tuple[Any, Work]]:
+    """Return the learners of an outer step, several of a bank, and the work of each.
 
     Args:
         pde: the equation.
@@ -39,8 +39,13 @@ def work_of(pde: PDE, counts: Counts, recipe: Recipe, recipes: Recipes, *, share
         # one factorisation serves all conditions
         alone = shared or learner.differentiation == "closed form"
         together = each.outer.batch if each.outer else USUAL_BATCH
-        found.append(Work(1 if alone else together, rows, _weights(learner)))
-    return max(found, key=lambda work: work.numbers)
+        found.append((learner, Work(1 if alone else together, rows, _weights(learner))))
+    return found
+
+
+def work_of(pde: PDE, counts: Counts, recipe: Recipe, recipes: Recipes, *, shared: bool) -> Work:
+    """Return the work of an outer step with a learner, see `steps_of`; of a bank, that of its largest member."""
+    return max((work for _, work in steps_of(pde, counts, recipe, recipes, shared=shared)), key=lambda work: work.numbers)
 
 
 def counts_asked(size: object) -> Counts:
