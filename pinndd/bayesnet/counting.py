@@ -41,15 +41,20 @@ class CountingLearner:
         """Return the conditional tables of the network; the episodes do not matter.
 
         Args:
-            data: one field per variable, ``(N, K)``: a distribution over its states per row (one-hot for hard rows); and
-                perhaps `WEIGHTS`, ``(N,)``.
+            data: one field per variable, ``(N, K)``: a distribution over its states per row (one-hot for hard rows), or ones where
+                the cell is missing, so that the row counts in no family with it (available case); and perhaps `WEIGHTS`, ``(N,)``.
             episodes: of any task.
 
         Raises:
             ValueError: the fields do not fit the structure.
         """
-        cells = {name: value for name, value in data.fields.items() if name != WEIGHTS}
+        cells = {name: _recorded(value) for name, value in data.fields.items() if name != WEIGHTS}
         return estimate_tables(self.structure, cells, prior=self.prior, weights=data.fields.get(WEIGHTS))
+
+
+def _recorded(cells: Tensor) -> Tensor:
+    """Return cells ``(N, K)`` with zeros where one is missing."""
+    return cells.masked_fill(cells.detach().sum(-1, keepdim=True) > 1.5, 0)
 
 
 def table_of_rows(

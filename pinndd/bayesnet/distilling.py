@@ -101,7 +101,9 @@ def distill_rows(
     seconds: float = math.inf,
     certainty: float = 0.8,
     smooth: DistillationProblem | None = None,
+    hardening: int | None = None,
     programme: bool = False,
+    progress: Callable[[int, int, float | None], None] | None = None,
 ) -> PolishedRows:
     """Distill hard rows: soft rows by the exact gradient, hardened little by little, then polished by single flips.
 
@@ -112,13 +114,15 @@ def distill_rows(
         rows: where to start, such as rows drawn from the network of expectation maximisation, codes ``(N, V)``; or several
             starts, ``(S, N, V)``, of which the one that ends with the lowest risk is kept.
         episodes: all queries of the task.
-        steps: of the gradient before the first cell is rounded, and a fifth of it after each rounding; 0 leaves both out.
+        steps: of the gradient before the first cell is rounded; 0 leaves rounding out.
         sweeps: most passes of flips over all rows.
         seconds: wall time; each start has an equal share of it, after which no row is visited by flips.
         certainty: of the start of the soft rows, see `table_of_rows`.
         smooth: the same problem with a smoother distance, for the gradient; None: the problem itself.
+        hardening: steps of the gradient after each rounding; None: a fifth of ``steps``.
         programme: whether integer programmes go on from the best rows, in the time that is left of ``seconds``, see
             `pinndd.bayesnet.programming.sequential_programme`.
+        progress: called with the number of starts that are done, of all, and the lowest risk so far.
 
     Raises:
         TypeError: the learner is another one.
@@ -130,10 +134,12 @@ def distill_rows(
         raise ValueError(f"distill_rows: rows have shape {tuple(rows.shape)}: there is no start")
     begun, found = time.perf_counter(), []
     for k, start in enumerate(starts):
+        if progress is not None:
+            progress(k, len(starts), min((each.risk for each in found), default=None))
         if steps:
             guide = smooth or problem
             soft = distill_table(guide, table_of_rows(structure, start, certainty=certainty), episodes, steps=steps).data
-            hardened = harden(guide, soft, episodes, steps=max(1, steps // 5))
+            hardened = harden(guide, soft, episodes, steps=hardening or max(1, steps // 5))
             start = min(
                 (hardened, start), key=lambda each: float(problem.evaluate(table_of_rows(structure, each), episodes))
             )

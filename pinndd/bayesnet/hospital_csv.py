@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import difflib
+import math
 import re
 from collections.abc import Collection
 from io import StringIO
@@ -14,15 +16,16 @@ _SAID = re.compile(r"sep=(.)\r?\n")
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(?:[.,](\d+))?")
 
 
-def csv_lines(text: str, known: Collection[str]) -> list[tuple[int, list[str]]]:
+def csv_lines(text: str, known: Collection[str], width: int | None = None) -> list[tuple[int, list[str]]]:
     """Return the lines that are not blank, with their numbers, their cells without blanks around them.
 
-    The separator is the one that Excel's first line ``sep=;`` says, or the one that makes known names of all cells of the header,
-    or else the one that makes most cells of it.
+    The separator is the one that Excel's first line ``sep=;`` says, or the one that makes known names of all cells of the header, or
+    as many cells as there are, or else the one that makes most cells of the first line.
 
     Args:
         text: of the file.
         known: names of columns.
+        width: number of cells of a line, of a file without a header.
 
     Raises:
         csv.Error: a quote is not closed, or the like.
@@ -30,33 +33,63 @@ def csv_lines(text: str, known: Collection[str]) -> list[tuple[int, list[str]]]:
     said = _SAID.match(text)
     skipped = 1 if said else 0
     text = text[said.end() :] if said else text
-    separator = said.group(1) if said else max(SEPARATORS, key=lambda mark: _fits(text, mark, known))
+    separator = said.group(1) if said else max(SEPARATORS, key=lambda mark: _fits(text, mark, known, width))
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     return [(reader.line_num + skipped, [cell.strip() for cell in cells]) for cells in reader if cells]
 
 
 def word_among(word: str, known: Collection[str]) -> str | None:
-    """Return the known word that a cell stands for: itself, or the only one that is the same number, as 1 for 1.0 or 1,0."""
+    """Return the known word that a cell stands for: itself, the only one that is the same number, as 1 for 1.0 or 1,0, or the only
+    one that differs in letter case alone."""
     if word in known:
         return word
     number = _number(word)
     same = [other for other in known if number is not None and _number(other) == number]
+    return same[0] if len(same) == 1 else same_word(word, known)
+
+
+def same_word(word: str, known: Collection[str]) -> str | None:
+    """Return the known word itself, or the only one that differs in letter case alone."""
+    if word in known:
+        return word
+    same = [other for other in known if other.casefold() == word.casefold()]
     return same[0] if len(same) == 1 else None
 
 
-def file_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, without its byte order mark.
+def nearest(word: str, known: Collection[str]) -> str:
+    """Say which of the known words is meant, or all of them."""
+    close = difflib.get_close_matches(word.casefold(), [other.casefold() for other in known], n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {next(other for other in known if other.casefold() == close[0])!r}?"
+    return f"expected one of {', '.join(known)}"
+
+
+def number_of(word: str) -> float | None:
+    """Return the number that a cell holds, with a point or a comma before its decimals; None if it holds none."""
+    text = word.replace(",", ".") if word.count(",") == 1 and "." not in word else word
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and "_" not in text else None
+
+
+def file_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return the text of a file, without its byte order mark.
 
     Raises:
         OSError, UnicodeDecodeError: it cannot be read.
+        LookupError: there is no such encoding.
     """
-    return path.read_bytes().decode("utf-8-sig")
+    return path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding).removeprefix("\ufeff")
 
 
-def _fits(text: str, separator: str, known: Collection[str]) -> tuple[bool, int]:
+def _fits(text: str, separator: str, known: Collection[str], width: int | None) -> tuple[bool, int]:
     header = next(csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), [])
-    cells = [cell.strip() for cell in header]
-    return bool(cells) and set(cells) <= set(known), len(cells)
+    cells = [cell.strip().casefold() for cell in header]
+    if width is not None:
+        return len(cells) == width, len(cells)
+    return bool(cells) and set(cells) <= {name.casefold() for name in known}, len(cells)
 
 
 def _number(word: str) -> tuple[bool, str, str] | None:

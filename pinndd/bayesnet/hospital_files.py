@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
@@ -10,12 +11,12 @@ from pathlib import Path
 
 import torch
 
-from pinndd.bayesnet.hospital_csv import csv_lines, file_text, word_among
+from pinndd.bayesnet.hospital_csv import csv_lines, file_text, number_of, same_word, word_among
 from pinndd.bayesnet.hospitals import Hospitals
 from pinndd.bayesnet.network import Structure, Variable
 from pinndd.bayesnet.rows import MISSING
 
-_MARKS = ("", "?", ".", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None")
+MARKS = ("", "?", ".", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None")
 """Cells that mean: not recorded, as people, R, pandas and databases write it."""
 
 
@@ -25,20 +26,26 @@ class HospitalFileError(ValueError):
 
 @dataclass(frozen=True)
 class HospitalFile:
-    """A CSV file with one header line.
+    """A CSV file.
 
     Attributes:
-        path: of it, UTF-8, with commas, semicolons, tabs or bars between its cells.
+        path: of it, with commas, semicolons, tabs or bars between its cells.
         codebook: states that this hospital declares for columns of its own, in any order; checked against the common ones.
         recode: for a column, the state that each of the file's own words stands for, or a mark of missing cells; other words
             are taken as they are.
         ignore: columns that are not to be used, for example a patient number; the report lists them.
+        rename: for columns that the file calls otherwise the name of the variable; other letter case needs none.
+        columns: names of the columns of a file without a header line (None: its first line has them).
+        encoding: of its text.
     """
 
     path: Path
     codebook: Mapping[str, Sequence[str]] = field(default_factory=dict)
     recode: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ignore: Sequence[str] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    columns: Sequence[str] | None = None
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class FileReport:
         columns: variables that the file has.
         absent: variables that it does not have.
         ignored: columns that were left out on request.
+        taken: for columns that the file calls otherwise the name of the variable.
     """
 
     hospital: str
@@ -66,6 +74,7 @@ class FileReport:
     columns: tuple[str, ...]
     absent: tuple[str, ...]
     ignored: tuple[str, ...]
+    taken: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         parts = [
@@ -73,7 +82,8 @@ class FileReport:
             f"{self.cells_used} cells used, {self.cells_missing} missing in {len(self.columns)} columns",
             f"not recorded: {', '.join(self.absent) or 'nothing'}",
         ]
-        return "; ".join([*parts, f"ignored: {', '.join(self.ignored)}"] if self.ignored else parts)
+        parts += [f"ignored: {', '.join(self.ignored)}"] * bool(self.ignored)
+        return "; ".join([*parts, *(f"column {name} is {variable}" for name, variable in self.taken.items())])
 
 
 def read_hospitals(
@@ -82,11 +92,12 @@ def read_hospitals(
     *,
     missing: Collection[str] | None = None,
     disjoint: Collection[str] = (),
+    cuts: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[Hospitals, tuple[FileReport, ...]]:
     """Read one CSV file per hospital, or a single one; blanks around a cell do not count.
 
     A cell that is the same number as one declared state alone is that state, since programs turn a column of whole numbers with
-    gaps into 1.0 and 2.0, or 1,0 and 2,0.
+    gaps into 1.0 and 2.0, or 1,0 and 2,0; so is one that differs from one state alone in letter case, and names of columns likewise.
 
     Args:
         files: for each hospital its file.
@@ -95,6 +106,8 @@ def read_hospitals(
             like), but for columns with such a state.
         disjoint: columns in which hospitals may have no state in common. Elsewhere, two hospitals that each use two states or
             more, none of them in common, are taken to code the column differently.
+        cuts: for variables whose cells are numbers where the range is cut, ascending, one less than it has states; a number at a
+            cut belongs to the state above it.
 
     Returns:
         The table, rows without a recorded cell left out, and for each file what was used.
@@ -103,10 +116,20 @@ def read_hospitals(
         HospitalFileError: a file cannot be read or is empty, a column is unknown or repeated, a line has too few or too many
             cells, a state is not declared, two hospitals code a column differently, a codebook differs from the states, or see
             `Hospitals`: no shared column.
-        ValueError: the variables do not fit together, ``disjoint`` names an unknown one, or ``missing`` a declared state.
+        ValueError: the variables do not fit together, ``disjoint`` or ``cuts`` names an unknown one, cuts do not fit the states, or
+            ``missing`` names a declared state.
     """
     structure = Structure(tuple(variables), {})
+    cuts = dict(cuts or {})
+    for name, places in cuts.items():
+        if len(places) != len(structure[name]) - 1 or list(places) != sorted(set(places)):
+            raise ValueError(
+                f"cuts of {name!r} are {', '.join(f'{place:g}' for place in places) or 'none'}: expected {len(structure[name]) - 1} "
+                f"ascending numbers between its {len(structure[name])} states"
+            )
     for word, variable in product(missing or (), structure.variables):
+        if variable.name in cuts:
+            continue
         if word_among(word, variable.states) is not None:
             raise ValueError(
                 f"missing names {word!r}, which is a state of {variable.name!r}: recode the cells that mean that nothing was recorded"
@@ -115,10 +138,10 @@ def read_hospitals(
     reports: list[FileReport] = []
     for hospital, file in files.items():
         given = file if isinstance(file, HospitalFile) else HospitalFile(Path(file))
-        codes, report = _read(hospital, given, structure, frozenset(_MARKS if missing is None else missing))
+        codes, report = _read(hospital, given, structure, cuts, frozenset(MARKS if missing is None else missing))
         tables.append(codes)
         reports.append(report)
-    _check_same_coding(structure, tables, reports, disjoint)
+    _check_same_coding(structure, tables, reports, {*disjoint, *cuts})
     rows = torch.tensor([row for table in tables for row in table], dtype=torch.int64).reshape(-1, len(structure.names))
     membership = torch.tensor([k for k, table in enumerate(tables) for _ in table], dtype=torch.int64)
     try:
@@ -129,22 +152,26 @@ def read_hospitals(
 
 
 def _read(
-    hospital: str, file: HospitalFile, structure: Structure, missing: frozenset[str]
+    hospital: str, file: HospitalFile, structure: Structure, cuts: Mapping[str, Sequence[float]], missing: frozenset[str]
 ) -> tuple[list[list[int]], FileReport]:
     """Return the codes of the rows with a recorded cell, and the report."""
-    lines = _lines(file.path, (*structure.names, *file.ignore))
-    header = lines[0][1]
+    lines = _lines(file, (*structure.names, *file.ignore, *file.rename))
+    written = lines.pop(0)[1] if file.columns is None else list(file.columns)
+    header = [_meant(name, file, structure) for name in written]
     _check_header(file, header, structure)
     used = [k for k, name in enumerate(header) if name not in file.ignore]
     rows: list[list[int]] = []
-    for number, cells in lines[1:]:
+    seen: dict[tuple[int, str], int] = {}
+    for number, cells in lines:
         if len(cells) != len(header):
-            raise HospitalFileError(
-                f"{file.path}, line {number}: {len(cells)} cells, expected {len(header)} as in the header"
-            )
+            names = "columns are named" if file.columns is not None else "are in the header"
+            raise HospitalFileError(f"{file.path}, line {number}: {len(cells)} cells, expected {len(header)}, as many as {names}")
         row = [MISSING] * len(structure.names)
         for k in used:
-            row[structure.index(header[k])] = _code(file, structure[header[k]], cells[k], number, missing)
+            if (k, cells[k]) not in seen:
+                variable = structure[header[k]]
+                seen[k, cells[k]] = _code(file, variable, cuts.get(variable.name), cells[k], number, missing)
+            row[structure.index(header[k])] = seen[k, cells[k]]
         rows.append(row)
     kept = [row for row in rows if any(code != MISSING for code in row)]
     if not kept:
@@ -161,15 +188,31 @@ def _read(
         columns=columns,
         absent=tuple(name for name in structure.names if name not in columns),
         ignored=tuple(name for name in header if name in file.ignore),
+        taken={name: variable for name, variable in zip(written, header, strict=True) if name != variable},
     )
 
 
-def _lines(path: Path, known: Collection[str]) -> list[tuple[int, list[str]]]:
+def _meant(name: str, file: HospitalFile, structure: Structure) -> str:
+    """Return the variable, or the column to ignore, that the name of a column stands for."""
+    if name in file.ignore or name in file.rename:
+        return file.rename.get(name, name)
+    return same_word(name, structure.names) or same_word(name, file.ignore) or name
+
+
+def _lines(file: HospitalFile, known: Collection[str]) -> list[tuple[int, list[str]]]:
     """Return the lines that are not blank, with their numbers."""
+    path = file.path
     try:
-        lines = csv_lines(file_text(path), known)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise HospitalFileError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
+        lines = csv_lines(file_text(path, file.encoding), known, None if file.columns is None else len(file.columns))
+    except FileNotFoundError as error:
+        raise HospitalFileError(f"{path}: there is no such file; correct its name") from error
+    except UnicodeDecodeError as error:
+        raise HospitalFileError(
+            f"{path}: byte {error.start} is no text in {file.encoding}; save it as UTF-8, or say its encoding: programs of Windows "
+            "write cp1252"
+        ) from error
+    except (OSError, LookupError, csv.Error) as error:
+        raise HospitalFileError(f"{path}: cannot be read as CSV in {file.encoding} ({error})") from error
     if not lines:
         raise HospitalFileError(f"{path}: the file is empty, expected a header line with the names of the columns")
     return lines
@@ -184,10 +227,12 @@ def _check_header(file: HospitalFile, header: list[str], structure: Structure) -
                 f"{file.path}: unknown column {name!r}; "
                 f"expected some of {', '.join(structure.names)}. Declare it as a variable, or name it in ignore"
             )
-    for name in (*file.codebook, *file.recode, *file.ignore):
+    if not set(header) & set(structure.names):
+        raise HospitalFileError(f"{file.path}: it has none of the variables {', '.join(structure.names)}: leave the file out")
+    for name in (*file.codebook, *file.recode, *file.ignore, *file.rename.values()):
         if name not in header:
             raise HospitalFileError(
-                f"{file.path}: codebook, recode or ignore names the column {name!r}, which it does not have"
+                f"{file.path}: codebook, recode, rename or ignore names the column {name!r}, which it does not have"
             )
     for name, states in file.codebook.items():
         recoded = {file.recode.get(name, {}).get(state, state) for state in states}
@@ -199,19 +244,25 @@ def _check_header(file: HospitalFile, header: list[str], structure: Structure) -
             )
 
 
-def _code(file: HospitalFile, variable: Variable, word: str, number: int, missing: frozenset[str]) -> int:
+def _code(
+    file: HospitalFile, variable: Variable, cuts: Sequence[float] | None, word: str, number: int, missing: frozenset[str]
+) -> int:
     recode = file.recode.get(variable.name, {})
     said = word_among(word, recode)
     meant = word if said is None else recode[said]
     state = word_among(meant, variable.states)
-    if state is not None:
+    if state is not None and cuts is None:
         return variable.code(state)
     if word_among(meant, missing) is not None:
         return MISSING
+    value = None if cuts is None else number_of(meant)
+    if cuts is not None and value is not None:
+        return bisect_right(cuts, value)
     became = "" if meant == word else f", recoded to {meant!r},"
+    expected = "not a number" if cuts else f"not a declared state, expected one of {', '.join(variable.states)}"
     raise HospitalFileError(
-        f"{file.path}, line {number}, column {variable.name!r}: value {word!r}{became} is not a declared state, expected one "
-        f"of {', '.join(variable.states)}; declare it, recode it, or name it in missing"
+        f"{file.path}, line {number}, column {variable.name!r}: value {word!r}{became} is {expected}; "
+        f"{'' if cuts else 'declare it, '}recode it, or name it in missing"
     )
 
 

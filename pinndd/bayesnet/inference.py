@@ -79,17 +79,19 @@ class QueryBatch:
     def likelihoods(self) -> dict[str, Tensor]:
         """One likelihood per row for each variable that some query touches, ``(Q * states, K)``."""
         found: dict[str, Tensor] = {}
+        states = self.states
 
         def of(name: str) -> Tensor:
-            size = len(self.structure[name])
-            return found.setdefault(name, torch.ones((len(self.queries), self.states, size), dtype=torch.float64))
+            if name not in found:
+                found[name] = torch.ones((len(self.queries), states, len(self.structure[name])), dtype=torch.float64)
+            return found[name]
 
         for k, query in enumerate(self.queries):
             try:
                 if query.target in query.evidence:
                     raise ValueError("the target is among the evidence")
                 own = len(self.structure[query.target])
-                of(query.target)[k] = torch.eye(self.states, own, dtype=torch.float64)
+                of(query.target)[k] = torch.eye(states, own, dtype=torch.float64)
                 for name, evidence in query.evidence.items():
                     of(name)[k] = _likelihood(self.structure, name, evidence)
             except ValueError as error:

@@ -30,11 +30,14 @@ def column_names(task: StatedTask, data: SyntheticData) -> list[str]:
 
 
 def write_examples(task: StatedTask, data: SyntheticData, path: Path) -> None:
-    """Write one line per example, with all digits, atomically.
+    """Write one line per example, atomically: as the task keeps them, else with all digits.
 
     Raises:
         ValueError: see `column_names`.
     """
+    if task.keep is not None:
+        task.keep(data, path)
+        return
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(column_names(task, data))

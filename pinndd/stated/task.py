@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,7 @@ from pinndd.hypergradients.protocol import Hypergradient
 from pinndd.learners.estimator import ScikitEstimator
 from pinndd.learners.linear import LinearRidge, SoftmaxRegression
 from pinndd.module_source import ModuleSource
-from pinndd.outer_loop import OuterSettings
+from pinndd.outer_loop import Distillation, OuterSettings
 from pinndd.problem import DistillationProblem, Episodes, Learner, Task
 from pinndd.risks import Mean, Risk
 from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
@@ -31,6 +32,12 @@ PartTask = Callable[[SyntheticData], Task]
 
 Baseline = Callable[[SyntheticData, int, int], SyntheticData]
 """Makes a set of the training part: ``(train, size, seed)``."""
+
+Search = Callable[["StatedTask", Mapping[str, SyntheticData], int, Callable[[int, int, float | None], None]], Distillation]
+"""Finds a set where no gradient leads to one: ``(task, sets of the baselines, seed, progress(step, steps, risk))``."""
+
+Keeping = Callable[[SyntheticData, Path], None]
+"""Writes a set as the CSV file that other programs read, and what belongs beside it."""
 
 QUERIES = 256
 """Examples that an episode asks about where nothing is said."""
@@ -68,6 +75,12 @@ class StatedTask:
         baselines: names, see `pinndd.study.stated.baselines`, or functions ``(train, size, seed)`` by name.
         shifts: other test parts by name.
         tasks, distances, risks: alternatives by name, for ``--sensitivity``.
+        on_full_data: further learners by name that train on all data, such as the usual methods of a field; they stand in the tables
+            beside the ceiling, outside the comparison at equal size.
+        search: finds the set in place of the outer loop, such as one of whole states (None: the outer loop). Its header may say under
+            ``optimality`` how the search ended.
+        keep: writes a set as CSV, and what belongs beside it (None: one column per entry of an example).
+        remarks: lines for the report, such as the limits of what the set is good for.
         columns: names of the columns of a field, for exports.
         test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
         subsets: random subsets of the vacuity test.
@@ -107,6 +120,10 @@ class StatedTask:
     tasks: Mapping[str, PartTask] = field(default_factory=dict)
     distances: Mapping[str, Distance] = field(default_factory=dict)
     risks: Mapping[str, Risk] = field(default_factory=dict)
+    on_full_data: Mapping[str, Learner] = field(default_factory=dict)
+    search: Search | None = None
+    keep: Keeping | None = None
+    remarks: Sequence[str] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     test_blocks: int = 20
     subsets: int = 20
@@ -132,13 +149,17 @@ class StatedTask:
         if not self.learners:
             self._refuse("learner is an empty mapping: expected a learner, or several by name")
         known = {"surrogate": self.surrogate, "ceiling": self.ceiling}
-        for role, each in (*((f"learner {n!r}", v) for n, v in self.learners.items()), *known.items()):
+        whole = {f"on_full_data {name!r}": each for name, each in self.on_full_data.items()}
+        for role, each in (*((f"learner {n!r}", v) for n, v in self.learners.items()), *known.items(), *whole.items()):
             if each is not None and not (callable(getattr(each, "fit", None)) and hasattr(each, "differentiation")):
                 self._refuse(
                     f"{role} is of type {type(each).__name__}: expected an object with fit(data, episodes) and differentiation; a "
                     "function that trains becomes one by pinndd.learners.BlackBox"
                 )
-        functions = {"distance": self.distance, "error": self.error, "risk": self.risk, "task": self.task}
+        functions = {
+            "distance": self.distance, "error": self.error, "risk": self.risk,
+            "task": self.task, "search": self.search, "keep": self.keep,
+        }
         for role, function in functions.items():
             if (function is None and role in ("distance", "risk")) or (function is not None and not callable(function)):
                 self._refuse(f"{role} is of type {type(function).__name__}: expected something that can be called")

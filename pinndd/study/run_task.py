@@ -25,6 +25,9 @@ from pinndd.study.stated.engine import StatedSettings, baseline_sets, run_stated
 SENSITIVITY_EPISODES = 64
 """Test episodes of a table of sensitivity."""
 
+TABLE = "table.csv"
+"""The distilled set of the first seed, where a task says how it is kept."""
+
 DISTILLED_FOR = "distilled for"
 """First column of its file."""
 
@@ -119,7 +122,10 @@ def require_variants(task: StatedTask) -> None:
 
 
 def publish_task(task: StatedTask, folder: RunFolder, progress: Progress) -> None:
-    """Write the pictures, the tables and the report of a study of a task anew."""
+    """Write the pictures, the tables and the report of a study of a task anew, and the set as the task keeps it."""
+    if task.keep is not None:
+        for outcome in folder.outcomes():
+            task.keep(outcome.data[0], folder.path / TABLE)
     publish(task, folder, {}, progress, _drawn_sensitivity(folder))
 
 

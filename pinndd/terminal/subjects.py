@@ -1,4 +1,4 @@
-"""What a command is about: a module of a PDE or of a stated task, or images, which need none."""
+"""What a command is about: a module of a PDE or of a stated task, or images or tables of hospitals, which need none."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pinndd.module_source import ModuleSource
-from pinndd.pinn.declare.loading import MODULE, load_remembered_subject, load_subject
-from pinndd.pinn.declare.modules import all_module_files
+from pinndd.pinn.declare.loading import MODULE, SOURCE, PDEModuleError, load_remembered_subject, load_subject
+from pinndd.pinn.declare.modules import TABLES, all_module_files, find_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.stated.task import StatedTask
 
@@ -17,7 +17,8 @@ def subject_named(name: str, network: str | None = None, per_class: int | None =
     """Load what a person named.
 
     Args:
-        name: of a packaged module, or the path of one, of a folder of images, or of an ``.npz`` with images.
+        name: of a packaged module, or the path of one, of a folder of images, of an ``.npz`` with images, or of a TOML file of
+            hospitals.
         network: of images (None: the usual one).
         per_class: images per class of the set (None: one).
         size: the same as the number of all (None: nothing was said of it).
@@ -30,7 +31,7 @@ def subject_named(name: str, network: str | None = None, per_class: int | None =
         return _of_images(path, network, per_class, size)
     if network is not None:
         raise ValueError(f"--network {network}: it is for images, and {name} is a module, which says what trains on its set")
-    return load_subject(name)
+    return _of_module(name)
 
 
 def remembered_subject(header: Mapping[str, Any], file: Path) -> PDE | StatedTask:
@@ -41,12 +42,14 @@ def remembered_subject(header: Mapping[str, Any], file: Path) -> PDE | StatedTas
     place = header.get(MODULE)
     if isinstance(place, str) and Path(place).is_absolute() and (path := images_at(place)) is not None:
         return _of_images(path, *_asked(header))
+    if isinstance(place, str) and place.endswith(TABLES):
+        return _remembered_tables(Path(place), str(header.get(SOURCE)), file)
     return load_remembered_subject(header, file)
 
 
 def again(name: str, header: Mapping[str, Any]) -> PDE | StatedTask:
     """Load what a person names for a set or a run that exists: images with the network that it remembers."""
-    return subject_named(name, *_asked(header)) if images_at(name) is not None else load_subject(name)
+    return subject_named(name, *_asked(header)) if images_at(name) is not None else _of_module(name)
 
 
 def images_at(name: str) -> Path | None:
@@ -62,6 +65,36 @@ def _asked(header: Mapping[str, Any]) -> tuple[str | None, int | None, int | Non
     network, asked = header.get("learner"), header.get("asked")
     size = asked.get("size") if isinstance(asked, Mapping) else None
     return network if isinstance(network, str) else None, None, size if isinstance(size, int) and size > 0 else None
+
+
+def _of_module(name: str) -> PDE | StatedTask:
+    """Load what a module defines, or what a TOML file of hospitals states."""
+    path = find_pde(name)
+    return _of_tables(path) if path.suffix == TABLES else load_subject(name)
+
+
+def _remembered_tables(path: Path, checksum: str, file: Path) -> StatedTask:
+    """Read a TOML file of hospitals, if it and the tables that it names are as they were.
+
+    Raises:
+        PDEModuleError: they are not.
+    """
+    if not (path.is_absolute() and path.is_file()):
+        raise PDEModuleError(f"{file}: its file {path} is not there any more: give it with --pde")
+    found = _of_tables(path)
+    now = "" if found.source is None else found.source.checksum
+    if now != checksum:
+        raise PDEModuleError(
+            f"{file}: {path}, or a table that it names, differs from the one it was made with (checksum {checksum[:8]} then, {now[:8]} "
+            f"now); to use it as it is now, give --pde {path}"
+        )
+    return found
+
+
+def _of_tables(path: Path) -> StatedTask:
+    from pinndd.study.medical.tables.building import load_tables
+
+    return load_tables(path)
 
 
 def _of_images(path: Path, network: str | None, per_class: int | None, size: int | None) -> StatedTask:

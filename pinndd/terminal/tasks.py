@@ -146,7 +146,7 @@ def distill_one(
         with checking_input():
             if overwrite:
                 checkpoint.unlink(missing_ok=True)
-            if checkpoint.exists():
+            if checkpoint.exists() and sized.search is None:
                 require_resumable(checkpoint, header(sized, settings.seed))
         kept = f"what is finished is kept in {checkpoint}, if it is there; go on with the same command and --resume"
         with working(kept), ProgressBars() as bars:

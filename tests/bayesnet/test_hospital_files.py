@@ -77,7 +77,7 @@ def test_different_coding_within_the_declared_states(write):
         ("", r"n\.csv: the file is empty"),
         ("sex,stage\n", r"n\.csv: hospital 'north' is empty"),
         ("sex,stage\n?,NA\n", r"n\.csv: hospital 'north' is empty"),
-        (b"sex\n\xff\n", r"n\.csv: cannot be read as CSV in UTF-8"),
+        (b"sex\n\xff\n", r"n\.csv: byte 4 is no text in utf-8; save it as UTF-8"),
         ('sex\n"male\n', r"n\.csv: cannot be read as CSV"),
     ],
 )
@@ -104,7 +104,7 @@ def test_codebooks_that_conflict_are_refused(write, options, message):
 
 
 def test_no_file_and_no_shared_column_are_refused(write, tmp_path):
-    with pytest.raises(HospitalFileError, match=r"gone\.csv: cannot be read"):
+    with pytest.raises(HospitalFileError, match=r"gone\.csv: there is no such file"):
         read_hospitals({"n": tmp_path / "gone.csv"}, VARIABLES)
     files = {"north": write("n.csv", NORTH), "south": write("s.csv", "stage\nI\n")}
     with pytest.raises(HospitalFileError, match=r"'north' shares no column .*its columns: sex, smoker.*south = .*s\.csv"):

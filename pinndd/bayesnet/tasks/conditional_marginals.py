@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,16 +10,24 @@ from torch import Tensor
 
 from pinndd.bayesnet import BayesianNetwork, Query, QueryBatch, Structure
 
+FEW = 3
+"""Times the number of blocks: of fewer queries each is a block."""
+
+Answering = Callable[[QueryBatch], Tensor]
+"""From queries to their answers, ``(Q, states)``: a model that is no network."""
+
 
 @dataclass(frozen=True)
 class Asked:
     """Queries that a trained network is asked, each an episode.
 
     Attributes:
-        positions: of them among all queries of the task, ``(E,)``, int64.
+        positions: of them among all queries of the task, ``(E,)``, int64; or ``(E, Q)`` for blocks of them.
+        left_over: queries that are asked in none, since blocks are of one size.
     """
 
     positions: Tensor
+    left_over: int = 0
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -88,12 +96,25 @@ class ConditionalMarginals:
         """Return all queries, in their order."""
         return Asked(torch.arange(len(self.batch.queries)))
 
-    def answer(self, fitted: Mapping[str, Tensor] | BayesianNetwork, episodes: Asked, derivatives: int) -> Tensor:
-        """Return the posteriors of trained networks, ``(..., E, 1, K)``, differentiably.
+    def blocks(self, count: int, seed: int, draw: int = 0) -> Asked:
+        """Return all queries in disjoint blocks of one size, at least ``count`` of them; a query each where there are few.
+
+        Args:
+            count: of blocks.
+            seed: of the order.
+            draw: of no meaning here, nothing is drawn in training.
+        """
+        total = len(self.batch.queries)
+        each = total // count if total > FEW * count else 1
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(seed))
+        return Asked(order[: total // each * each].reshape(-1, each), total % each)
+
+    def answer(self, fitted: Mapping[str, Tensor] | BayesianNetwork | Answering, episodes: Asked, derivatives: int) -> Tensor:
+        """Return the posteriors of trained networks, ``(..., E, Q, K)``, differentiably; Q is 1 where episodes are single queries.
 
         Args:
             fitted: conditional tables for the structure of the task, with leading axes where there is a batch of networks; or
-                one network with a structure of its own over the same variables.
+                one network with a structure of its own over the same variables; or a function that answers queries.
             episodes: which queries.
             derivatives: of no meaning here.
 
@@ -102,12 +123,14 @@ class ConditionalMarginals:
         """
         if isinstance(fitted, BayesianNetwork):
             answers = replace(self.batch, structure=fitted.structure)(fitted.tables)
-        else:
+        elif isinstance(fitted, Mapping):
             answers = self.batch(fitted)
-        return answers.index_select(-2, episodes.positions)[..., None, :]
+        else:
+            answers = fitted(self.batch)
+        return self._taken(answers, episodes)
 
     def truth(self, episodes: Asked, derivatives: int) -> Tensor:
-        """Return the true answers, ``(E, 1, K)``.
+        """Return the true answers, ``(E, Q, K)``.
 
         Raises:
             ValueError: derivatives are wanted; probabilities of states have none.
@@ -116,4 +139,9 @@ class ConditionalMarginals:
             raise ValueError(
                 "conditional marginals have no derivatives: use a distance without them, such as TotalVariation"
             )
-        return self.truths[episodes.positions][:, None]
+        return self._taken(self.truths, episodes)
+
+    def _taken(self, answers: Tensor, episodes: Asked) -> Tensor:
+        chosen = answers.index_select(-2, episodes.positions.flatten())
+        blocks = episodes.positions.shape if episodes.positions.ndim == 2 else (len(episodes), 1)
+        return chosen.reshape(*answers.shape[:-2], *blocks, answers.shape[-1])

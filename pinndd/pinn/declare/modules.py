@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
+import itertools
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 PDES, TASKS = "pdes", "tasks"
 """Kinds of packaged modules: the folders that hold them."""
+
+
+TABLES = ".toml"
+"""How the name of a file of hospitals ends."""
 
 
 class PDEModuleError(ValueError):
@@ -40,7 +45,7 @@ def module_files(kind: str = PDES) -> dict[str, Path]:
     """Return the files of the packaged modules of PDEs, or of tasks, by name."""
     files: dict[str, Path] = {}
     for folder in module_folders(kind):
-        for path in sorted(folder.glob("*.py")):
+        for path in sorted((*folder.glob("*.py"), *folder.glob(f"*{TABLES}"))):
             if not path.stem.startswith("_"):
                 files.setdefault(path.stem, path)
     return files
@@ -67,11 +72,19 @@ def docstring_of(name_or_path: str | Path) -> str:
     Raises:
         PDEModuleError: no such name or file, or a syntax error.
     """
-    return ast.get_docstring(parse(find_pde(name_or_path))) or ""
+    return _docstring(find_pde(name_or_path))
+
+
+def _docstring(path: Path) -> str:
+    """Return the docstring of a module, or the comment at the top of a TOML file."""
+    if path.suffix != TABLES:
+        return ast.get_docstring(parse(path)) or ""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return "\n".join(line.removeprefix("#").strip() for line in lines)
 
 
 def _title(path: Path) -> str:
-    docstring = ast.get_docstring(parse(path)) or ""
+    docstring = _docstring(path)
     return docstring.partition("\n")[0].rstrip(".")
 
 
@@ -97,14 +110,15 @@ def find_pde(name_or_path: str | Path) -> Path:
         PDEModuleError: no such name or file.
     """
     text = str(name_or_path)
-    is_path = isinstance(name_or_path, Path) or text.endswith(".py") or "/" in text or "\\" in text
+    is_path = isinstance(name_or_path, Path) or text.endswith((".py", TABLES)) or "/" in text or "\\" in text
     if not is_path:
         return _find_name(text)
     path = Path(text).expanduser()
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise PDEModuleError(
-            f"PDE module {text!r}: {found}; expected the path of a Python file that defines `pde` or `task`, or a packaged name: "
+            f"PDE module {text!r}: {found}; expected the path of a Python file that defines `pde` or `task`, of a TOML file of "
+            f"hospitals, or a packaged name: "
             f"{', '.join(all_module_files())}"
         )
     return path.resolve()

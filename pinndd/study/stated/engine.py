@@ -30,6 +30,7 @@ from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
 from pinndd.study.stated.baselines import make, named_baselines
 from pinndd.study.stated.checks import require_usable
 from pinndd.study.stated.sentences import sentences
+from pinndd.user_code import calling
 
 VALIDATION, TEST = 1_000_003, 2_000_003
 """Seeds of the blocks of the two parts."""
@@ -130,9 +131,11 @@ def distill_task(
         DivergedError: the outer loop diverged; its best set is on the exception, and says so in its header.
     """
     started = time.perf_counter()
+    sets = baseline_sets(task, seed) if sets is None else sets
+    if task.search is not None:
+        return _searched(task, seed, sets, checkpoint if resume else None, checkpoint, progress)
     count = min(VALIDATED, task.test_blocks)
     problem, validation = task.problem(), blocks(task.asking(task.data.validation), count, VALIDATION)
-    sets = baseline_sets(task, seed) if sets is None else sets
     with torch.no_grad():
         risks = {name: float(problem.evaluate(data, validation)) for name, data in sets.items()}
     best = min(risks, key=lambda name: risks[name] if math.isfinite(risks[name]) else math.inf)
@@ -155,6 +158,28 @@ def distill_task(
         raise DivergedError(str(error), error.best.with_header(**{DIVERGED: str(error)})) from error
     seconds = found.seconds + before
     return replace(found, data=found.data.with_header(seconds=round(seconds, 3)), seconds=seconds)
+
+
+def _searched(
+    task: StatedTask, seed: int, sets: Mapping[str, SyntheticData], found_before: Path | None, keep: Path | None, progress: Progress
+) -> Distillation:
+    """Search a set, or read the one that was found before; it is kept as soon as it is found."""
+    if found_before is not None and found_before.is_file():
+        data = SyntheticData.load(found_before)
+        return Distillation(data, data.header["risk"], list(data.header["history"]), data.header["seconds"])
+    assert task.search is not None
+    started = time.perf_counter()
+    with calling(f"task {task.name!r}: search", task.search, part=task.search):
+        found = task.search(
+            task, sets, seed, lambda step, steps, risk: progress(f"{task.name}: searching, seed {seed}", step, steps, risk)
+        )
+    seconds = time.perf_counter() - started
+    known = {**header(task, seed), **found.data.header, "seconds": round(seconds, 3), "risk": found.risk, "history": found.history}
+    data = replace(found.data, header={"start": "search", **known})
+    if keep is not None:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        data.save(keep)
+    return replace(found, data=data, seconds=seconds)
 
 
 def run_stated(
@@ -187,11 +212,12 @@ def run_stated(
         checkpoint = None if checkpoints is None else checkpoints / f"seed-{seed}.npz"
         found.append(distill_task(task, seed, sets=sets[-1], checkpoint=checkpoint, resume=resume, progress=progress))
     rows = []
-    trained, total = 0, settings.seeds * len(task.learners) * (2 + len(sets[0]))
+    trained, total = 0, settings.seeds * (len(task.learners) * (2 + len(sets[0])) + len(task.on_full_data))
     for k, seed in enumerate(range(settings.seed, settings.seed + settings.seeds)):
         methods = {DISTILLED: found[k].data, **sets[k], DENSE: task.data.train}
         for learner in task.learners:
-            for method, data in methods.items():
+            usual = dict.fromkeys(task.on_full_data, task.data.train) if learner == task.learner_names[0] else {}
+            for method, data in (methods | usual).items():
                 rows.append(judged(task, learner, method, data, seed))
                 trained += 1
                 progress(f"{task.name}: testing", trained, total, None)
@@ -232,8 +258,8 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
     if learner not in task.learners:
         raise unknown("learner", learner, task.learner_names)
     chosen: Learner = task.learners[learner]
-    if method == DENSE and task.ceiling is not None:
-        chosen = task.ceiling
+    whole = {DENSE: task.ceiling or chosen, **task.on_full_data}
+    chosen = whole.get(method, chosen)
     rows: list[dict[str, Any]] = []
     for shift, part in {NO_SHIFT: task.data.test, **task.shifts}.items():
         asking = task.asking(part)
@@ -261,7 +287,7 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
                 "error": error,
                 "seconds": seconds,
                 "distilled_with": task.learner_names[0] if method == DISTILLED else "",
-                "ceiling": method == DENSE,
+                "ceiling": method in whole,
             }
             for k, error in enumerate(errors)
         ]

@@ -31,7 +31,8 @@ def sentences(task: StatedTask, data: SyntheticData, summary: DataFrame, test: E
         summary: one set per learner and shift.
         test: blocks of the test part.
     """
-    return [*_kept(task, summary), _vacuity(task, data, test), _residual(task, data), _left_over(task, test)]
+    optimality = _residual(task, data) if task.search is None else _ending(data)
+    return [*_kept(task, summary), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
 
 
 def residual(task: StatedTask, data: SyntheticData) -> float:
@@ -71,7 +72,15 @@ def _residual(task: StatedTask, data: SyntheticData) -> str:
     )
 
 
+def _ending(data: SyntheticData) -> str:
+    return f"Optimality: {data.header.get('optimality', 'the search says nothing of it')}."
+
+
 def _left_over(task: StatedTask, test: Episodes) -> str:
+    positions = getattr(test, "positions", None)
+    if positions is not None and positions.ndim == 2:
+        left = f"; {test.left_over} are left over, since blocks are of one size" if test.left_over else ""
+        return f"The test asked {positions.numel()} questions once, in {len(positions)} disjoint blocks of {positions.shape[1]}{left}."
     asked = getattr(test, "inputs", None)
     if asked is None:
         return f"The test asked {len(test)} episodes."
