@@ -21,6 +21,11 @@ app = typer.Typer(
 )
 
 
+table_app = typer.Typer(
+    help="Tables of hospitals: write a first TOML file of them.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(table_app, name="table")
+
 # typer brings its own copy of the class
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -30,7 +35,8 @@ PDEArgument = Annotated[str, typer.Argument(metavar="PDE", help="Name of a packa
 Subject = Annotated[
     str,
     typer.Argument(
-        metavar="PDE|TASK", help="Name of a packaged PDE or stated task, path of your own module, or of a folder or .npz of images."
+        metavar="PDE|TASK",
+        help="Name of a packaged PDE or stated task, path of your own module, of a folder or .npz of images, or of a .toml of hospitals.",
     ),
 ]
 Size = Annotated[int | None, typer.Option(metavar="N", help="Examples of the set of a stated task. Default: as its module says.")]
@@ -186,7 +192,8 @@ def study(
         list[str] | None,
         typer.Argument(
             metavar="PDE|TASK...",
-            help="Names of packaged PDEs, or paths of your own modules; or one stated task, or a folder or .npz of images.",
+            help="Names of packaged PDEs, or paths of your own modules; or one stated task, a folder or .npz of images, or a .toml of "
+            "hospitals.",
             show_default=False,
         ),
     ] = None,
@@ -407,6 +414,23 @@ def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] =
     run(clear)
 
 
+@table_app.callback()
+def _table() -> None:
+    """Tables of hospitals, which 'pinndd check' and 'pinndd study' take as a TOML file."""
+
+
+@table_app.command(epilog="Example: pinndd table describe north.csv south.csv --out hospitals.toml")
+def describe(
+    files: Annotated[list[Path], typer.Argument(metavar="CSV...", help="Tables of patients, a file per hospital, with a header.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML file to write. Default: it is printed.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a first TOML file of hospitals from their tables; what is guessed is marked, for you to correct."""
+    from pinndd.terminal.describing_tables import describe as run
+
+    run(files, out, overwrite)
+
+
 def main() -> None:
     """Run the command line; wrong usage ends like any other bad input, with one line and the exit code 2."""
     from pinndd.first_signals import INTERRUPTED
@@ -435,6 +459,8 @@ def _text(error: Exception) -> str:
 
 
 def _command(arguments: list[str]) -> list[str]:
-    """The command among the arguments, if there is one."""
+    """The command among the arguments, if there is one, with that of its group."""
+    if arguments[0] == "table":
+        return arguments[: 1 + (arguments[1:2] == ["describe"])]
     names = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
     return arguments[:1] if arguments[0] in names else []

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -103,3 +104,17 @@ def card(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda *device: name)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *device: (2**33 - 1, 2**34))
     return name
+
+
+@pytest.fixture
+def two_hospitals(tmp_path: Path) -> None:
+    """Two tables of patients as people have them: ``north.csv`` and ``south.csv`` in the folder of the test."""
+    draw = random.Random(0)
+    north, south = ["nr;Age;smoke;ill"], ["AGE,ILL"]
+    for k in range(90):
+        smoke = draw.random() < 0.4
+        ill, age = draw.random() < 0.2 + 0.5 * smoke, f"{draw.gauss(55, 10):.1f}"
+        north.append(f"N{k};{age.replace('.', ',')};{draw.choice(['NA', *['yes' if smoke else 'no'] * 9])};{int(ill)},0")
+        south.append(f"{age},{int(draw.random() < 0.4)}.0")
+    (tmp_path / "north.csv").write_bytes(("\ufeff" + "\r\n".join(north)).encode())
+    (tmp_path / "south.csv").write_text("\n".join(south[:60]))

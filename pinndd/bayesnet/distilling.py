@@ -132,7 +132,8 @@ def distill_rows(
     starts = rows[None] if rows.ndim == 2 else rows
     if not len(starts):
         raise ValueError(f"distill_rows: rows have shape {tuple(rows.shape)}: there is no start")
-    begun, found = time.perf_counter(), []
+    begun = time.perf_counter()
+    found: list[PolishedRows] = []
     for k, start in enumerate(starts):
         if progress is not None:
             progress(k, len(starts), min((each.risk for each in found), default=None))

@@ -8,9 +8,13 @@ import math
 import re
 from collections.abc import Collection
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 SEPARATORS = (",", ";", "\t", "|")
+
+_LOOKED_AT = 100
+"""Lines of a file without a header that show its separator."""
 
 _SAID = re.compile(r"sep=(.)\r?\n")
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(?:[.,](\d+))?")
@@ -20,7 +24,7 @@ def csv_lines(text: str, known: Collection[str], width: int | None = None) -> li
     """Return the lines that are not blank, with their numbers, their cells without blanks around them.
 
     The separator is the one that Excel's first line ``sep=;`` says, or the one that makes known names of all cells of the header, or
-    as many cells as there are, or else the one that makes most cells of the first line.
+    in most lines as many cells as there are, or else the one that makes most cells of the first line.
 
     Args:
         text: of the file.
@@ -84,11 +88,12 @@ def file_text(path: Path, encoding: str = "utf-8") -> str:
     return path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding).removeprefix("\ufeff")
 
 
-def _fits(text: str, separator: str, known: Collection[str], width: int | None) -> tuple[bool, int]:
-    header = next(csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), [])
-    cells = [cell.strip().casefold() for cell in header]
+def _fits(text: str, separator: str, known: Collection[str], width: int | None) -> tuple[int, int]:
+    lines = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     if width is not None:
-        return len(cells) == width, len(cells)
+        return sum(len(cells) == width for cells in islice(lines, _LOOKED_AT)), 0
+    header = next(lines, [])
+    cells = [cell.strip().casefold() for cell in header]
     return bool(cells) and set(cells) <= {name.casefold() for name in known}, len(cells)
 
 

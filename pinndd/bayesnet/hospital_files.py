@@ -86,6 +86,15 @@ class FileReport:
         return "; ".join([*parts, *(f"column {name} is {variable}" for name, variable in self.taken.items())])
 
 
+@dataclass(frozen=True)
+class _Coding:
+    """What the words of a column stand for: states, or numbers where cuts lie between the states; some after a recoding."""
+
+    variable: Variable
+    cuts: Sequence[float] | None
+    recode: Mapping[str, str]
+
+
 def read_hospitals(
     files: Mapping[str, HospitalFile | Path | str],
     variables: Sequence[Variable],
@@ -93,6 +102,7 @@ def read_hospitals(
     missing: Collection[str] | None = None,
     disjoint: Collection[str] = (),
     cuts: Mapping[str, Sequence[float]] | None = None,
+    recode: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[Hospitals, tuple[FileReport, ...]]:
     """Read one CSV file per hospital, or a single one; blanks around a cell do not count.
 
@@ -108,6 +118,7 @@ def read_hospitals(
             more, none of them in common, are taken to code the column differently.
         cuts: for variables whose cells are numbers where the range is cut, ascending, one less than it has states; a number at a
             cut belongs to the state above it.
+        recode: for a variable the state that words stand for in all files; what a file says itself comes first.
 
     Returns:
         The table, rows without a recorded cell left out, and for each file what was used.
@@ -121,10 +132,10 @@ def read_hospitals(
     """
     structure = Structure(tuple(variables), {})
     cuts = dict(cuts or {})
-    for name, places in cuts.items():
-        if len(places) != len(structure[name]) - 1 or list(places) != sorted(set(places)):
+    for name, between in cuts.items():
+        if len(between) != len(structure[name]) - 1 or list(between) != sorted(set(between)):
             raise ValueError(
-                f"cuts of {name!r} are {', '.join(f'{place:g}' for place in places) or 'none'}: expected {len(structure[name]) - 1} "
+                f"cuts of {name!r} are {', '.join(f'{cut:g}' for cut in between) or 'none'}: expected {len(structure[name]) - 1} "
                 f"ascending numbers between its {len(structure[name])} states"
             )
     for word, variable in product(missing or (), structure.variables):
@@ -138,7 +149,11 @@ def read_hospitals(
     reports: list[FileReport] = []
     for hospital, file in files.items():
         given = file if isinstance(file, HospitalFile) else HospitalFile(Path(file))
-        codes, report = _read(hospital, given, structure, cuts, frozenset(MARKS if missing is None else missing))
+        coding = {
+            v.name: _Coding(v, cuts.get(v.name), {**(recode or {}).get(v.name, {}), **given.recode.get(v.name, {})})
+            for v in structure.variables
+        }
+        codes, report = _read(hospital, given, structure, coding, frozenset(MARKS if missing is None else missing))
         tables.append(codes)
         reports.append(report)
     _check_same_coding(structure, tables, reports, {*disjoint, *cuts})
@@ -152,7 +167,7 @@ def read_hospitals(
 
 
 def _read(
-    hospital: str, file: HospitalFile, structure: Structure, cuts: Mapping[str, Sequence[float]], missing: frozenset[str]
+    hospital: str, file: HospitalFile, structure: Structure, coding: Mapping[str, _Coding], missing: frozenset[str]
 ) -> tuple[list[list[int]], FileReport]:
     """Return the codes of the rows with a recorded cell, and the report."""
     lines = _lines(file, (*structure.names, *file.ignore, *file.rename))
@@ -169,8 +184,7 @@ def _read(
         row = [MISSING] * len(structure.names)
         for k in used:
             if (k, cells[k]) not in seen:
-                variable = structure[header[k]]
-                seen[k, cells[k]] = _code(file, variable, cuts.get(variable.name), cells[k], number, missing)
+                seen[k, cells[k]] = _code(file.path, coding[header[k]], cells[k], number, missing)
             row[structure.index(header[k])] = seen[k, cells[k]]
         rows.append(row)
     kept = [row for row in rows if any(code != MISSING for code in row)]
@@ -244,10 +258,8 @@ def _check_header(file: HospitalFile, header: list[str], structure: Structure) -
             )
 
 
-def _code(
-    file: HospitalFile, variable: Variable, cuts: Sequence[float] | None, word: str, number: int, missing: frozenset[str]
-) -> int:
-    recode = file.recode.get(variable.name, {})
+def _code(path: Path, coding: _Coding, word: str, number: int, missing: frozenset[str]) -> int:
+    variable, cuts, recode = coding.variable, coding.cuts, coding.recode
     said = word_among(word, recode)
     meant = word if said is None else recode[said]
     state = word_among(meant, variable.states)
@@ -261,7 +273,7 @@ def _code(
     became = "" if meant == word else f", recoded to {meant!r},"
     expected = "not a number" if cuts else f"not a declared state, expected one of {', '.join(variable.states)}"
     raise HospitalFileError(
-        f"{file.path}, line {number}, column {variable.name!r}: value {word!r}{became} is {expected}; "
+        f"{path}, line {number}, column {variable.name!r}: value {word!r}{became} is {expected}; "
         f"{'' if cuts else 'declare it, '}recode it, or name it in missing"
     )
 

@@ -70,6 +70,8 @@ def check_one(name: str, task: StatedTask, per_class: int | None = None) -> None
     for finding in findings:
         table.add_row(SIGNS[finding.level], escape(finding.subject), escape(finding.message))
     table_console().print(table)
+    for remark in task.remarks:
+        table_console().print(remark, soft_wrap=True, markup=False)
     errors = sum(finding.level == "error" for finding in findings)
     if errors:
         typer.secho(f"pinndd: task {task.name!r} has {errors} error(s): correct the module and check again", fg="red", err=True)

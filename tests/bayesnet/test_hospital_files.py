@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinndd.bayesnet import MISSING, Variable
+from pinndd.bayesnet import MISSING, Structure, Variable, decode
 from pinndd.bayesnet.hospital_files import HospitalFile, HospitalFileError, read_hospitals
 
 VARIABLES = (
@@ -194,3 +194,50 @@ class TestNumbers:
         assert read_hospitals({"all": file}, self.NUMBERED, missing=("-9",))[0].rows.tolist() == [[MISSING, 0], [0, MISSING]]
         with pytest.raises(ValueError, match=r"missing names '1\.0', which is a state of 'smoke'"):
             read_hospitals({"all": file}, self.NUMBERED, missing=("1.0",))
+
+
+SEX, SMOKE = Variable("sex", ("female", "male")), Variable("smoke", ("no", "yes"))
+
+
+def test_other_letter_case_is_the_same_column_and_the_same_state(write):
+    hospitals, (report,) = read_hospitals({"n": write("n.csv", "SEX,Smoke\nMale,YES\nfemale,No\n")}, (SEX, SMOKE))
+    assert decode(Structure((SEX, SMOKE), {}), hospitals.rows) == {"sex": ["male", "female"], "smoke": ["yes", "no"]}
+    assert "column SEX is sex; column Smoke is smoke" in str(report)
+
+
+def test_numbers_are_cut_and_words_are_recoded_in_all_files(write):
+    age = Variable("age", ("young", "middle", "old"))
+    files = {
+        "n": HospitalFile(write("n.csv", "39,5;1\r\n40;0\r\n0;?\r\n61.5;1\r\n"), columns=("age", "smoke")),
+        "s": HospitalFile(write("s.csv", "Alter,smoke\n60,x\nNA,y\n"), rename={"Alter": "age"}, recode={"smoke": {"x": "no"}}),
+    }
+    recode = {"smoke": {"1": "yes", "0": "no", "x": "yes", "y": "yes"}, "age": {"0": ""}}
+    hospitals, (north, south) = read_hospitals(files, (age, SMOKE), cuts={"age": (40, 60)}, recode=recode)
+    assert decode(Structure((age, SMOKE), {}), hospitals.rows) == {
+        "age": ["young", "middle", "old", "old", None],
+        "smoke": ["yes", "no", "yes", "no", "yes"],
+    }
+    assert (north.rows_read, north.rows_used, north.cells_missing) == (4, 3, 0)
+    assert "column Alter is age" in str(south)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ({"columns": ("age", "sex", "smoke")}, "line 1: 2 cells, expected 3, as many as columns are named"),
+        ({"columns": ("age", "age")}, "column 'age' is in the header more than once"),
+        ({"encoding": "utf-99"}, "cannot be read as CSV in utf-99"),
+        ({"rename": {"height": "age"}}, "rename or ignore names the column 'age', which it does not have"),
+    ],
+)
+def test_what_a_file_cannot_be_read_with_is_refused(write, file, said):
+    with pytest.raises(HospitalFileError, match=said):
+        read_hospitals({"n": HospitalFile(write("n.csv", "smoke,sex\nyes,male\n"), **file)}, (SEX, SMOKE, Variable("age", ("a", "b"))))
+
+
+def test_cells_that_are_no_numbers_and_cuts_that_do_not_fit_are_refused(write):
+    age, file = Variable("age", ("young", "old")), write("n.csv", "age\n4O\n")
+    with pytest.raises(HospitalFileError, match=r"n\.csv, line 2, column 'age': value '4O' is not a number; recode it"):
+        read_hospitals({"n": file}, (age,), cuts={"age": (40,)})
+    with pytest.raises(ValueError, match="cuts of 'age' are 40, 30: expected 1 ascending"):
+        read_hospitals({"n": file}, (age,), cuts={"age": (40, 30)})

@@ -12,7 +12,7 @@ from pinndd.bayesnet.tasks.conditional_marginals import ConditionalMarginals
 from pinndd.data import SyntheticData
 from pinndd.distances import KL, Brier, TotalVariation
 from pinndd.module_source import ModuleSource
-from pinndd.pinn.declare.loading import checksum_of
+from pinndd.pinn.declare.modules import checksum_of
 from pinndd.problem import Task
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import StatedTask
@@ -74,6 +74,8 @@ def _task(declared: Declaration, cohort: Cohort) -> StatedTask:
     test, *shifts = [name for name in asking if name != TRAINING]
 
     def task(part: SyntheticData) -> Task:
+        if part[structure.names[0]].device.type != "cpu":
+            raise ValueError("tables of hospitals are counted on the processor: leave --device out")
         return asking[part.header[ASKS]]
 
     learners, surrogate = learner_of(declared.kind, structure, declared.prior)

@@ -59,6 +59,7 @@ class Declaration:
         name, title: of the task.
         variables: with their states.
         cuts: for variables of numbers, the cuts between their states.
+        recode: for variables what words stand for in all files.
         files: one per hospital.
         simulation: in place of files.
         graph: one of `GRAPHS`, or a graph.
@@ -79,6 +80,7 @@ class Declaration:
     title: str
     variables: tuple[Variable, ...]
     cuts: Mapping[str, Sequence[float]]
+    recode: Mapping[str, Mapping[str, str]]
     files: Mapping[str, HospitalFile]
     simulation: Simulation | None
     graph: str | Structure
@@ -122,6 +124,7 @@ def read_declaration(path: Path, content: bytes) -> Declaration:
         title=keys.text_of("title", path.stem),
         variables=variables,
         cuts=cuts,
+        recode={name: _recoded(keys.table("variables"), name) for name in empty.names},
         files={} if simulation else _files(keys, empty),
         simulation=simulation,
         graph=graph if graph is not None else _graph(keys, empty),
@@ -183,20 +186,18 @@ def _files(keys: Keys, structure: Structure) -> dict[str, HospitalFile]:
     table = keys.table("hospitals")
     if not table.values:
         raise DeclarationError(f"{keys.path}: [hospitals] is missing or empty: name each with its file, such as north = \"north.csv\"")
-    everywhere = {name: _recoded(keys.table("variables"), name) for name in structure.names}
     files: dict[str, HospitalFile] = {}
     for hospital, said in table.values.items():
         if isinstance(said, str):
-            files[hospital] = HospitalFile(_path(table, hospital, said), recode={n: r for n, r in everywhere.items() if r})
+            files[hospital] = HospitalFile(_path(table, hospital, said))
             continue
         inner = table.table(hospital)
         path = _path(inner, "file", inner.text_of("file"))
         rename = {old: _known(inner, "rename", new, structure) for old, new in inner.words("rename").items()}
         own = inner.table("recode")
-        recode = {_known(own, name, name, structure): own.words(name) for name in own.values}
         files[hospital] = HospitalFile(
             path,
-            recode={n: merged for n in structure.names if (merged := {**everywhere[n], **recode.get(n, {})})},
+            recode={_known(own, name, name, structure): own.words(name) for name in own.values},
             ignore=tuple(inner.texts("ignore", ())),
             rename=rename,
             columns=tuple(inner.texts("columns")) if "columns" in inner else None,

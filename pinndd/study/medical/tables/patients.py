@@ -73,7 +73,12 @@ def gather(declared: Declaration) -> Cohort:
     truth = None
     if declared.simulation is None:
         hospitals, reports = read_hospitals(
-            declared.files, declared.variables, missing=declared.missing, disjoint=declared.disjoint, cuts=declared.cuts
+            declared.files,
+            declared.variables,
+            missing=declared.missing,
+            disjoint=declared.disjoint,
+            cuts=declared.cuts,
+            recode=declared.recode,
         )
         lines = [str(report) for report in reports]
     else:
