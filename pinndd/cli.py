@@ -36,7 +36,7 @@ Subject = Annotated[
     str,
     typer.Argument(
         metavar="PDE|TASK",
-        help="Name of a packaged PDE or stated task, path of your own module, of a folder or .npz of images, or of a .toml of hospitals.",
+        help="Name of a packaged PDE or stated task, path of your own module, of a folder or .npz of images, or a .toml of hospitals.",
     ),
 ]
 Size = Annotated[int | None, typer.Option(metavar="N", help="Examples of the set of a stated task. Default: as its module says.")]

@@ -85,8 +85,8 @@ def _remembered_tables(path: Path, checksum: str, file: Path) -> StatedTask:
     now = "" if found.source is None else found.source.checksum
     if now != checksum:
         raise PDEModuleError(
-            f"{file}: {path}, or a table that it names, differs from the one it was made with (checksum {checksum[:8]} then, {now[:8]} "
-            f"now); to use it as it is now, give --pde {path}"
+            f"{file}: {path}, or a table that it names, differs from the one it was made with (checksum {checksum[:8]} then, "
+            f"{now[:8]} now); to use it as it is now, give --pde {path}"
         )
     return found
 

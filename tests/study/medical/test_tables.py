@@ -64,7 +64,7 @@ def task(tmp_path_factory):
 def test_the_file_states_a_task(task):
     assert (task.name, task.size, task.learner_names) == ("lung", 6, ("counting",))
     counts = {"train": 140, "validation": 140, "test": 60}
-    assert {name: len(part["age"]) for name, part in vars(task.data).items()} == counts
+    assert {name: len(part["age"]) for name, part in task.data.named.items()} == counts
     queries = task.asking(task.data.train).batch.queries
     assert [str(query) for query in queries] == ["P(ill | smoke=no)", "P(ill | smoke=yes)", "P(age | ill=yes)"]
     assert set(task.baselines) == {"drawn from EM", "random patients", "k-modes"}
