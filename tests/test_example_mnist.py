@@ -17,11 +17,11 @@ def test_mnist_keeps_its_promise_on_digits(example, tmp_path, monkeypatch):
     monkeypatch.setattr("pinndd.study.classification.protocol.FEWEST_STEPS", 100)
     monkeypatch.setattr("pinndd.study.classification.protocol.BATCH", 64)
     digits = load_dataset("digits")
-    train, test = (interpolate(part, scale_factor=3, mode="bilinear") for part in (digits.train_inputs, digits.test_inputs))
+    train, test = (interpolate(part, scale_factor=2, mode="bilinear") for part in (digits.train_inputs, digits.test_inputs))
     large = replace(digits, train_inputs=train, test_inputs=test)
-    trainings = ((30, 0.003), (100, 0.003))
+    trainings = ((30, 0.003), (60, 0.003))
     mnist = example("mnist")
-    recipe = mnist.Recipe("distribution-matching", 16, "k-means", 60, 0.003, 32, trainings, labels=mnist.SOFT)
+    recipe = mnist.Recipe("distribution-matching", 16, "k-means", 40, 0.003, 32, trainings, labels=mnist.SOFT)
     found = mnist.main(large, recipe=recipe, width=16, out=tmp_path, results=tmp_path / "results.json")
     assert found.mean("distilled") > found.mean("k-means") + 0.01
     assert found.mean("k-means") > found.mean("random") + 0.1
