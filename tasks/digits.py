@@ -21,7 +21,7 @@ task = pinndd.StatedTask(
     },
     distance=CrossEntropy(),
     size=10,
-    outer=pinndd.OuterSettings(steps=150, batch=2, learning_rate=0.02, rates={"targets": 4.0}, validate_every=15),
+    outer=pinndd.OuterSettings(steps=220, batch=2, learning_rate=0.02, rates={"targets": 4.0}, validate_every=20),
     baselines=("random", "k-means", "k-medoids", "herding"),
     title="Handwritten digits, one image per class",
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils.data import Dataset
 
 from pinndd.data import SyntheticData
 from pinndd.distances import KL, Distance, RelativeL2, ZeroOne
@@ -22,6 +23,7 @@ from pinndd.outer_loop import Distillation, OuterSettings
 from pinndd.problem import DistillationProblem, Episodes, Learner, Task
 from pinndd.risks import Mean, Risk
 from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
+from pinndd.stated.torch_data import parts_of_torch
 from pinndd.user_code import calling
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ class StatedTask:
 
     Args:
         name: of the task; it names files.
-        data: full data in three parts.
+        data: full data in three parts, or any map-style `torch.utils.data.Dataset` of pairs, see
+            `pinndd.stated.torch_data.parts_of_torch`.
         learner: trains on a set; several by name: the first is distilled for, the others judge.
         distance: that is minimised, between the answers and the truth: `CrossEntropy` for scores of classes, `KL` for their
             probabilities, `RelativeL2` for values, or any other.
@@ -132,6 +135,8 @@ class StatedTask:
 
     def __post_init__(self) -> None:
         self._require_name()
+        if isinstance(self.data, Dataset):
+            object.__setattr__(self, "data", parts_of_torch(self.data))
         if not isinstance(self.data, Parts):
             self._refuse(f"data={type(self.data).__name__}: expected pinndd.Parts, such as Parts.of_examples(inputs, targets)")
         most = self.data.count

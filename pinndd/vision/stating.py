@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -17,11 +17,12 @@ from pinndd.learners.minibatch import MinibatchAdam
 from pinndd.learners.network import NetworkModel
 from pinndd.matching import DistributionMatching, GradientMatching, NetworkEmbedding
 from pinndd.outer_loop import OuterSettings
-from pinndd.stated.parts import TARGETS, Parts
-from pinndd.stated.task import StatedTask
+from pinndd.stated.parts import INPUTS, TARGETS, Parts
+from pinndd.stated.task import PartTask, StatedTask
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets.dataset import Dataset
 from pinndd.vision.networks import MLP, ConvNet
+from pinndd.vision.tasks.continual import ClassIncremental
 
 WIDTH = 128
 """Of a network whose name says none, as in the field."""
@@ -111,6 +112,15 @@ def image_task(
         size=per_class * classes,
         **{"baselines": BASELINES, **how(network, model, parts, per_class, augmentation), **stated},
     )
+
+
+def class_incremental(seen: Sequence[int]) -> PartTask:
+    """Return what asks about the first classes alone, as a learner of ever more classes is asked (`ClassIncremental`).
+
+    Args:
+        seen: numbers of the classes seen so far.
+    """
+    return lambda part: ClassIncremental(part[INPUTS], part[TARGETS].argmax(-1), tuple(seen))
 
 
 def require_enough(parts: Parts, classes: tuple[str, ...], per_class: int, name: str) -> None:

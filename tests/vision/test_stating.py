@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pinndd.pinn.declare.loading import PDEModuleError, load_subject
 from pinndd.pinn.declare.modules import all_module_files
 from pinndd.study.stated.baselines import BASELINES, make
 from pinndd.study.stated.checks import check_task
@@ -52,6 +53,26 @@ def test_a_criterion_looks_at_the_training_part_of_the_device():
 def test_a_class_with_too_few_images_is_named():
     with pytest.raises(ValueError, match="6 images per class wanted, the class '1' has 5"):
         image_task(images(), "shapes", per_class=6)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("mnist", (1, 28, 28)), ("fashion_mnist", (1, 28, 28)), ("cifar_10", (3, 32, 32))])
+def test_packaged_tasks_read_their_files_and_ask_about_few_classes_too(name, shape, monkeypatch):
+    inputs = torch.rand((200, *shape), generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr("pinndd.vision.datasets.load_dataset", lambda given: from_arrays(inputs, torch.arange(200) % 10, name=given))
+    task = load_subject(name)
+    assert (task.name, task.size, task.data.pictures.mean.numel()) == (name, 10, shape[0])
+    (make,) = task.tasks.values()
+    asked = make(task.data.train).episodes(2, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        answer = make(task.data.train).answer(task.own_learner.trial.fit(task.data.validation, asked), asked, 0)
+    assert answer.shape == asked.targets.shape == (2, 80, 5)
+
+
+def test_a_packaged_task_says_what_to_put_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("PINNDD_DATA", str(tmp_path))
+    monkeypatch.setattr("pinndd.vision.datasets.finding._cache", lambda name: tmp_path / "cache")
+    with pytest.raises(PDEModuleError, match=r"no cifar-10-binary\.tar\.gz; searched: .* Put the file from .* PINNDD_DATA"):
+        load_subject("cifar_10")
 
 
 def test_names_of_folders_become_names_of_tasks():

@@ -270,6 +270,8 @@ def _importing_from(folder: Path) -> Iterator[None]:
 
 
 def _remedy(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the module needs it"
     if isinstance(error, ModuleNotFoundError):
         return "install what it imports, or put it beside the module"
     if isinstance(error, ImportError):

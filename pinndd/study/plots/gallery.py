@@ -30,6 +30,7 @@ from pinndd.study.plots.sensors import draw_placement, measured_conditions
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.plots.transfer import draw_transfer
 from pinndd.study.protocols import protocol_named, words_of
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import (
     of_size,
@@ -127,14 +128,30 @@ def _drawings(subject: PDE | StatedTask, outcome: Outcome) -> Iterator[Drawing]:
         )
         yield "transfer", "transfer", caption, lambda: draw_transfer(summary)
     if any(len(history) > 1 for history in outcome.histories):
+        dots = "" if _matches(subject) else "; dots are the risk of the batches that the loop was trained on"
         caption = (
-            f"Risk on held-out {words_of(outcome.protocol).asked} along the outer loop, one line per seed; dots are the risk of "
-            f"the batches that the loop was trained on.{_settled(outcome.histories)}"
+            f"Risk on held-out {words_of(outcome.protocol).asked} along the outer loop, one line per seed{dots}."
+            f"{_settled(outcome.histories)}"
         )
-        yield "history", "history", caption, lambda: draw_history(outcome.histories, outcome.distance)
+        yield "history", "history", caption, partial(draw_history, *_minimised(subject, outcome))
     if isinstance(subject, PDE):
         for example in outcome.examples:
             yield _fields(subject, example, tables[0])
+
+
+def _matches(subject: PDE | StatedTask) -> bool:
+    """Whether the outer loop lowers a criterion that matches all data, whose values are no risks."""
+    return isinstance(subject, StatedTask) and hasattr(subject.hypergradient, "full")
+
+
+def _minimised(subject: PDE | StatedTask, outcome: Outcome) -> tuple[Sequence[Sequence[Mapping[str, float]]], str]:
+    """Return the histories of the outer loops and the distance of their risks, which is not that of a task's tables."""
+    if isinstance(subject, PDE):
+        return outcome.histories, outcome.distance
+    histories = outcome.histories
+    if _matches(subject):
+        histories = [[{name: value for name, value in row.items() if name != "risk"} for row in history] for history in histories]
+    return histories, distance_name(subject.distance)
 
 
 def _of_pde(pde: PDE, outcome: Outcome, own: DataFrame, table: DataFrame) -> Iterator[Drawing]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pinndd.study.plots.style import WIDTH, head, legend_below, log_axis, new_figure
 from pinndd.study.results.table import RELATIVE_L2
-from pinndd.study.results.words import error_name, tick_percent
+from pinndd.study.results.words import error_name, tick_of
 
 FEW_LOOKS = 8
 """Looks at the validation risk below which its shape says nothing about convergence."""
@@ -54,7 +54,7 @@ def draw_history(histories: Sequence[Sequence[Mapping[str, float]]], distance: s
             )
             starts.append(looks[0][1])
             ends.append(min(v for _, v in looks))
-    log_axis(ax.yaxis, tick_percent)
+    log_axis(ax.yaxis, tick_of(distance))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     ax.set_xlabel("outer step")
     ax.set_ylabel(f"risk ({error_name(distance)})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _ERRORS = {
@@ -13,12 +13,19 @@ _ERRORS = {
     "zero-one": "error rate",
 }
 
+_NATS = {"cross-entropy": "cross-entropy, nats", "kl": "Kullback-Leibler divergence, nats"}
+
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def error_name(distance: str) -> str:
     """What an error is called in a distance: ``relative L2 error``."""
-    return _ERRORS.get(distance, f"error ({distance})")
+    return _ERRORS.get(distance) or _NATS.get(distance) or f"error ({distance})"
+
+
+def tick_of(distance: str) -> Callable[[float], str]:
+    """Return what writes a tick of an axis of errors: in per cent, but of what is measured in nats the number."""
+    return (lambda value: f"{value:g}") if distance in _NATS else tick_percent
 
 
 def percent(error: float) -> str:

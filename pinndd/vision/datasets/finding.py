@@ -73,8 +73,9 @@ def _missing(name: str, published: PublishedDataset, searched: list[Path]) -> st
     lacking = [[f.name for f in published.files if _present(place, f) is None] for place in searched]
     best = min(lacking, key=len, default=[file.name for file in published.files])
     where = f"; searched: {', '.join(str(place) for place in searched)}" if searched else ""
+    files = "the file" if len(published.files) == 1 else f"the {len(published.files)} files"
     return (
-        f"data set {name!r}: no {', '.join(best)}{where}. Put the {len(published.files)} files from {published.url} into a "
+        f"data set {name!r}: no {', '.join(best)}{where}. Put {files} from {published.url} into a "
         f"folder that folder= or the environment variable {VARIABLE} names, or say download=True"
     )
 
