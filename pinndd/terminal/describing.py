@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from pinndd.pinn.checks.pde import check_pde
 from pinndd.pinn.declare.conditions import Operator, Periodic
@@ -19,12 +17,10 @@ from pinndd.pinn.families import Family, Fourier
 from pinndd.pinn.families.known import name_of
 from pinndd.regions import CombinedRegion, DiskRegion, PolygonRegion, Shape
 from pinndd.stated.task import StatedTask
-from pinndd.terminal.errors import BAD_INPUT, checking_input
-from pinndd.terminal.output import table_console
+from pinndd.terminal.errors import checking_input
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.subjects import subject_named
-
-_SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
+from pinndd.terminal.verdict import tell
 
 
 def kind(pde: PDE) -> str:
@@ -150,14 +146,4 @@ def check(name: str, network: str | None = None, per_class: int | None = None) -
         return
     with checking_input(), ProgressBars():
         findings = check_pde(pde)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for finding in findings:
-        table.add_row(_SIGNS[finding.level], finding.subject, finding.message)
-    table_console().print(table)
-    errors = sum(f.level == "error" for f in findings)
-    if errors:
-        typer.secho(
-            f"pinndd: PDE {pde.name!r} has {errors} error(s): correct the module and check again", fg="red", err=True
-        )
-        raise typer.Exit(BAD_INPUT)
-    typer.echo(f"PDE {pde.name!r} is fit for use: pinndd study {name}")
+    tell(f"PDE {pde.name!r}", name, findings)

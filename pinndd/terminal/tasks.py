@@ -8,10 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from pinndd.data import DataFileError, SyntheticData
 from pinndd.devices import AUTO, chosen_device, require_device
@@ -30,14 +28,13 @@ from pinndd.study.run_task import publish_task, require_variants, run_task
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header, judged
 from pinndd.terminal.distilling import require_free
-from pinndd.terminal.errors import BAD_INPUT, checking_input, warn, working
+from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options
 from pinndd.terminal.subjects import again, images_at, remembered_subject
 from pinndd.terminal.tables import comparison_table, error_table
-
-SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}
+from pinndd.terminal.verdict import tell
 
 OF_TASKS = ("size", "per_class", "network", "seeds", "seed", "device", "quick", "full", "sensitivity")
 """Options that a stated task has."""
@@ -66,17 +63,7 @@ def check_one(name: str, task: StatedTask, per_class: int | None = None) -> None
     with checking_input(), ProgressBars():
         settings = task_settings(task, Options(per_class=per_class))
         findings = list(check_task(settings.applied_to(task)))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for finding in findings:
-        table.add_row(SIGNS[finding.level], escape(finding.subject), escape(finding.message))
-    table_console().print(table)
-    for remark in task.remarks:
-        table_console().print(remark, soft_wrap=True, markup=False)
-    errors = sum(finding.level == "error" for finding in findings)
-    if errors:
-        typer.secho(f"pinndd: task {task.name!r} has {errors} error(s): correct the module and check again", fg="red", err=True)
-        raise typer.Exit(BAD_INPUT)
-    typer.echo(f"task {task.name!r} is fit for use: pinndd study {name}")
+    tell(f"task {task.name!r}", name, findings, task.remarks)
 
 
 def task_settings(task: StatedTask, options: Options, protocol: str | None = None) -> StatedSettings:

@@ -327,6 +327,16 @@ class TestReference:
         assert finding.subject == "reference, shift 'sparse'"
         _match(r"reference raised ArithmeticError: no convergence \(.*in fails: `raise", finding.message)
 
+    def test_that_fails_for_one_cause_everywhere_is_told_once(self) -> None:
+        """The numbers in the words of a solver differ from one ensemble to the next, and so they do where it is its own stand-in."""
+
+        def fails(values: BoundaryValues, points: Tensor) -> Tensor:
+            size = float(values.coefficients.detach().abs().sum())
+            raise ArithmeticError(f"no convergence at t = {1e-3 * size}, where u is {size:.2e}")
+
+        found = complaints(declare(reference=fails, stand_in=lambda v, p: carried(v, p)))
+        assert [f.subject for f in found] == ["reference, training family and shift 'sparse'"]
+
     def test_a_trailing_axis_of_one_output_is_accepted(self) -> None:
         assert complaints(declare(reference=lambda v, p: carried(v, p)[..., None])) == []
 
