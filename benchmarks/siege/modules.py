@@ -74,10 +74,6 @@ POISON = (
 """What must never be fit for use."""
 
 
-MEMORY = 8 << 30
-"""Bytes of addresses that a check may take: a module that asks for more is an attack on whoever else works on this machine."""
-
-
 SECONDS = 60
 """Processor time that a check may take."""
 

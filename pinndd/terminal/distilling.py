@@ -23,7 +23,6 @@ from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.bench import Bench, Study
 from pinndd.study.protocols.engine import distill_on, wild_in_words
-from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
@@ -115,11 +114,8 @@ def _distill(
         checkpoint.unlink(missing_ok=True)
     _show(pde, chosen.name, data, [path, *files])
     show_places(pde, bench.places(data))
-    Console(highlight=False).print(
-        f"validation risk {found.risk:.3g} ({words.error_name(distance_name(settings.distance))}) after "
-        f"{words.seconds(found.seconds)}",
-        soft_wrap=True,
-    )
+    seconds = words.seconds(found.seconds)
+    Console(highlight=False).print(f"error {bench.in_validation(data)}; distilled in {seconds}", soft_wrap=True, markup=False)
     if found.wild:
         warn(wild_in_words(found.wild))
 

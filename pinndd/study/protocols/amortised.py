@@ -84,6 +84,7 @@ class AmortisedBench(Bench[AmortisedSettings]):
 
     fresh = False
     statistic = GeometricMean()
+    validated_on = "of the broadened training family"
 
     def task_on(self, pool: Episodes) -> ZeroShot:
         first = 1000 * self.seed + 1
@@ -108,8 +109,9 @@ class AmortisedBench(Bench[AmortisedSettings]):
     def counts(self, data: SyntheticData) -> tuple[int, int]:
         return data[INTERIOR].shape[0], sum(data[c.name].shape[0] for c in self.pde.valued)
 
-    def error(self, data: SyntheticData, episodes: Episodes = None, learner: Learner | None = None) -> float:
-        return super().error(data, self.conditions.validation if episodes is None else episodes, learner)
+    @property
+    def validating(self) -> Questions:
+        return self.conditions.validation
 
     def drawn(self, design: str, size: AmortisedSettings, reach: float, shift: str = NO_SHIFT) -> SyntheticData:
         """Draw tuples by a named design; under a shift, with conditions drawn from its family."""

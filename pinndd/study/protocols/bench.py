@@ -30,8 +30,10 @@ from pinndd.risks import GeometricMean, Mean, Risk
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.conditions import HeldOutConditions
 from pinndd.study.protocols.learners import Recipe, Recipes
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.settings import StudySettings
-from pinndd.study.results.table import DISTILLED, TRUTH_ERROR, as_table, component_column
+from pinndd.study.results import words
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, TRUTH_ERROR, as_table, component_column
 
 S = TypeVar("S")
 
@@ -103,6 +105,9 @@ class Bench(ABC, Generic[S]):
     usual_risk: ClassVar[Risk] = GeometricMean()
     statistic: ClassVar[Risk] = Mean()
     """Of the validation errors by which designs are tuned."""
+
+    validated_on: ClassVar[str] = "of the training family"
+    """What kind of conditions those are, for people."""
 
     fresh: ClassVar[bool] = True
     """Whether a model is trained for every condition; otherwise one training serves all that are asked."""
@@ -211,9 +216,20 @@ class Bench(ABC, Generic[S]):
 
     def error(self, data: SyntheticData, episodes: Episodes = None, learner: Learner | None = None) -> float:
         """Return the error of a set on validation conditions (None: those that designs are tuned on)."""
-        episodes = self.conditions.plain if episodes is None else episodes
+        episodes = self.validating if episodes is None else episodes
         with torch.no_grad():
             return float(self.statistic(self._problem(episodes, learner or self.own(data)).losses(data, episodes)))
+
+    def in_validation(self, data: SyntheticData) -> str:
+        """Return the error of a set on validation conditions in words, as an estimate of what conditions never seen will give."""
+        errors = self.rows(Method(DISTILLED, data), HeldOutConditions({NO_SHIFT: self.validating}))["error"]
+        distance = words.error_name(distance_name(self.settings.distance))
+        return f"{words.percent(errors.mean())} ({distance}, mean over {len(errors)} validation conditions {self.validated_on})"
+
+    @property
+    def validating(self) -> Any:
+        """Validation conditions on which designs are tuned, no more of them than the speed of training allows."""
+        return self.conditions.plain
 
     def rows(
         self, method: Method, tests: HeldOutConditions, *, learner: str = "", distilled_with: str = ""

@@ -193,6 +193,10 @@ class RetrainBench(Bench[RetrainSettings]):
         return [whole.with_seed(draw) for draw in self.recipe.draws(self.learner, self.seed)]
 
     @property
+    def validating(self) -> BoundaryEpisodes:
+        return self.conditions.plain[: MEMBER_VALIDATION if self.recipe.interpolates else None]
+
+    @property
     def outer(self) -> OuterSettings:
         return outer_settings(self.recipe, self.settings.effort, self.seed, self.pde.output_count)
 

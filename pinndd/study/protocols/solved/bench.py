@@ -71,6 +71,7 @@ class SolvedBench(Bench[SolvedSettings]):
 
     usual_risk = Mean()
     fresh = False
+    validated_on = "of a broadened family, which the stand-in solved"
 
     @property
     def base(self) -> Base | None:
