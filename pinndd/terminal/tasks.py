@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
+import typer
 from rich.console import Console
 from rich.markup import escape
 

@@ -1,5 +1,7 @@
 """A module that `pinndd check` finds fit for use is distilled with an honest error; any other is refused, or judged wrongly."""
 
+import re
+
 import deepxde as dde
 import pytest
 import torch
@@ -7,6 +9,8 @@ import torch
 import pinndd
 from pinndd import PDE, Dirichlet, families
 from pinndd.pinn.checks.pde import check_pde
+from pinndd.study.protocols import protocol_named
+from pinndd.study.protocols.engine import distill_on
 from pinndd.user_code import UserCodeError
 
 SIZE, LENGTH, FACTOR = 1e5, 1e-9, 1e12
@@ -46,6 +50,18 @@ def test_what_is_fit_is_distilled_and_its_error_is_honest():
     # judged by a reference that is off, the same set has another error
     assert not fit(wrong)
     assert pinndd.evaluate(found.data, wrong, settings=asked)["error"].median() > 2 * found.risk
+
+
+def test_the_error_that_distilling_ends_with_is_that_of_conditions_never_seen():
+    pde, size = declare(), pinndd.RetrainSettings(points=4, boundary_points=2)
+    bench = protocol_named("retrain").open(pde, size, pinndd.StudySettings(effort=0.02, learner="ridge")).benches(0)[0]
+    data = distill_on(bench).data
+    said = re.fullmatch(
+        r"(.*) % \(relative L2 error, mean over 64 validation conditions of the training family\)", bench.in_validation(data)
+    )
+    measured = pinndd.evaluate(data, pde, settings=pinndd.StudySettings(test_conditions=64, shifts=("none",)))["error"].mean()
+    assert said
+    assert 0.5 < float(said[1]) / (100 * measured) < 2
 
 
 @pytest.mark.parametrize(
