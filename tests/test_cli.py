@@ -327,7 +327,7 @@ def test_several_studies_have_a_folder_each_and_one_results_file(run, in_process
     assert done.code == 0, done
     assert in_process["at once"] == 2
     assert in_process["cells"][0].command == (
-        "pinndd study heat --seeds 2 --seed 0 --device cpu --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
+        "pinndd study heat --seeds 2 --seed 0 --device auto --judge mlp-lm --judge mlp-adam --quick --out runs/all/heat"
     )
     assert "heat: finished" in done.err
     assert "mean ratio retrain 2.0 and amortised 2.0" in done.err
@@ -411,7 +411,7 @@ def test_shares_of_several_studies_write_into_one_results_file(run, quick_protoc
     assert run(*asked, "--cell", "2").code == 0
     found = load_benchmark(tmp_path / "runs" / "all" / "benchmark.json")
     assert {r.pde for r in found} == {"advection", "heat", "poisson"}
-    assert {r.command for r in found if r.pde == "heat"} == {"pinndd study heat --protocol retrain --seed 0 --device cpu --quick"}
+    assert {r.command for r in found if r.pde == "heat"} == {"pinndd study heat --protocol retrain --seed 0 --device auto --quick"}
     refused(run(*asked, "--cell", "2"), "runs/all/heat", "--resume")
 
 
@@ -465,7 +465,7 @@ def fake_distiller(monkeypatch):
             Checkpoint(configuration, NothingYet(), {}).save(checkpoint)
         if found["failure"]:
             raise found["failure"]
-        return SimpleNamespace(places=lambda data: {}), Distillation(data, 0.5, [], 1.0)
+        return SimpleNamespace(places=lambda data: {}, in_validation=lambda data: "3 % (of 4)"), Distillation(data, 0.5, [], 1.0)
 
     monkeypatch.setattr(distilling, "distill_first", distill)
     return found
@@ -475,6 +475,7 @@ def test_distill_saves_a_set(run, fake_distiller, tmp_path):
     done = run("distill", "heat", "--quick")
     assert done.code == 0, done
     assert "saved: heat-retrain.npz" in done.out
+    assert "error 3 % (of 4); distilled in 1.0 s" in done.out
     assert SyntheticData.load(tmp_path / "heat-retrain.npz").header["pde"] == "heat"
     assert not list(tmp_path.glob("*checkpoint*"))
     refused(run("distill", "heat"), "--out heat-retrain.npz exists", "--overwrite")
