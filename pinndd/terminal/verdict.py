@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pinndd.pinn.declare.finding import Finding
+from pinndd.finding import Finding
 from pinndd.terminal.errors import BAD_INPUT
 from pinndd.terminal.output import table_console
 

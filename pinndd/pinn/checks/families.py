@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.finding import Finding, coordinates, where
+from pinndd.finding import Finding
+from pinndd.pinn.declare.in_words import coordinates, where
 from pinndd.pinn.declare.pde import PDE, Ensemble
 from pinndd.pinn.families import Family, LinearFamily, Tied
 from pinndd.user_code import place_of

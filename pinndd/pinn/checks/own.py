@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-from pinndd.pinn.declare.finding import Finding, where
+from pinndd.finding import Finding
+from pinndd.pinn.declare.in_words import where
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, pointwise_residual
 from pinndd.pinn.solving.dense import DenseSettings, solve_densely
 from pinndd.pinn.solving.solver import WIDTHS, estimated_error, probes

@@ -8,11 +8,12 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor
 
+from pinndd.finding import Finding
 from pinndd.pinn.checks.families import check_families
 from pinndd.pinn.checks.own import check_own_reference, compare_with_own
 from pinndd.pinn.checks.residual import residual_faults, without_effect
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
-from pinndd.pinn.declare.finding import Finding, coordinates, where
+from pinndd.pinn.declare.in_words import coordinates, where
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
 from pinndd.pinn.declare.sizes import probe_of

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.jets.residual import PointwiseResidual
 from pinndd.user_code import UserCodeError

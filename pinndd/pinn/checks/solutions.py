@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.finding import Finding, coordinates, where
+from pinndd.finding import Finding
+from pinndd.pinn.declare.in_words import coordinates, where
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, Reference
 from pinndd.pinn.jets.cloud_fit import CloudFit
 from pinndd.pinn.jets.differences import Stencil

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pinndd.pinn.declare.conditions import Condition, Periodic
-from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.declare.loading import line_of
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.geometry.patches import Patch

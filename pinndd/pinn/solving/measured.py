@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.geometry.patches import Patch
 
 MOST = 5000

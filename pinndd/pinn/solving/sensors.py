@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.geometry.patches import Patch
 from pinndd.pinn.solving.measured import Interpolated, Samples, SamplesError, checked
 

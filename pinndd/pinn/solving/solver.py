@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pinndd.devices import Work
-from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.models.features import FittedFeatures

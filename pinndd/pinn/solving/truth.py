@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.finding import coordinates
+from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, Reference, pointwise_residual
 from pinndd.pinn.declare.recorded import RecordedSolutions
 from pinndd.pinn.geometry.patches import TOLERANCE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy
+from pinndd.finding import Finding
 from pinndd.learners.adam import Adam
 from pinndd.learners.minibatch import MinibatchAdam
 from pinndd.learners.network import NetworkModel
@@ -25,21 +25,6 @@ TRIAL = 2
 """Episodes of a trial."""
 
 
-@dataclass(frozen=True)
-class TaskFinding:
-    """One line of a check.
-
-    Attributes:
-        level: ``ok``, ``warning`` or ``error``.
-        subject: what it is about.
-        message: what was found, and what to do.
-    """
-
-    level: str
-    subject: str
-    message: str
-
-
 def require_usable(task: StatedTask, size: int) -> None:
     """Make sure that a task can be distilled.
 
@@ -51,24 +36,24 @@ def require_usable(task: StatedTask, size: int) -> None:
             raise ValueError(f"task {task.name!r}: {finding.subject}: {finding.message}")
 
 
-def check_task(task: StatedTask, size: int | None = None) -> Iterator[TaskFinding]:
+def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
     """Yield what is found of the data, the baselines, every learner, and the gradient, each tried on a small set."""
     size = task.size if size is None else size
     parts = {name: example_count(part) for name, part in task.data.named.items()}
-    yield TaskFinding("ok", "data", ", ".join(f"{name} {count}" for name, count in parts.items()) + " examples")
+    yield Finding("ok", "data", ", ".join(f"{name} {count}" for name, count in parts.items()) + " examples")
     yield from _overlaps(task)
     small = chosen(task.data.train, torch.arange(min(size, example_count(task.data.train))))
     for name, baseline in named_baselines(task).items():
         try:
             small = make(task, name, baseline, size, 0)
-            yield TaskFinding("ok", f"baseline {name}", f"{size} examples")
+            yield Finding("ok", f"baseline {name}", f"{size} examples")
         except ValueError as error:
-            yield TaskFinding("error", f"baseline {name}", str(error))
+            yield Finding("error", f"baseline {name}", str(error))
     try:
         require_memory(task, size)
-        yield TaskFinding("ok", "memory", "enough is free")
+        yield Finding("ok", "memory", "enough is free")
     except MemoryError as error:
-        yield TaskFinding("error", "memory", str(error))
+        yield Finding("error", "memory", str(error))
         return
     learners = dict(task.learners) | ({} if task.surrogate is None else {"surrogate": task.surrogate})
     failed = False
@@ -122,7 +107,7 @@ def _needed(
     )
 
 
-def _overlaps(task: StatedTask) -> Iterator[TaskFinding]:
+def _overlaps(task: StatedTask) -> Iterator[Finding]:
     """Examples of the test part that the training part has too, unless all fields are of states, of which few differ."""
     if all(bool(((value == 0) | (value == 1)).all()) for value in task.data.train.fields.values()):
         return
@@ -132,14 +117,14 @@ def _overlaps(task: StatedTask) -> Iterator[TaskFinding]:
         same = sum(_row(part, k) in train for k in range(example_count(part)))
         if same:
             said = f"{same} of its examples are in the training part too: it flatters every method"
-            yield TaskFinding("warning", f"{name} part", said)
+            yield Finding("warning", f"{name} part", said)
 
 
 def _row(part: SyntheticData, k: int) -> int:
     return hash(b"".join(part[name][k].detach().cpu().numpy().tobytes() for name in sorted(part.fields)))
 
 
-def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) -> TaskFinding:
+def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) -> Finding:
     subject = f"learner {name}"
     try:
         asking = task.asking(task.data.validation)
@@ -149,18 +134,18 @@ def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) 
         with torch.no_grad(), calling("the task", asking.answer):
             answer, truth = asking.answer(fitted, episodes, 0), asking.truth(episodes, 0)
         if said := _misfit(answer, truth):
-            return TaskFinding("error", subject, said)
+            return Finding("error", subject, said)
         if said := _probabilities_for_scores(task, answer):
-            return TaskFinding("error", subject, said)
+            return Finding("error", subject, said)
         with torch.no_grad(), calling("the distance", task.measure):
             errors = task.measure(answer, truth), task.distance(answer, truth)
         for each, what in zip(errors, ("error", "distance"), strict=True):
             if not isinstance(each, Tensor) or each.shape != (len(answer),):
                 shape = tuple(each.shape) if isinstance(each, Tensor) else type(each).__name__
-                return TaskFinding("error", subject, f"the {what} of its answers has shape {shape}, expected ({len(answer)},)")
+                return Finding("error", subject, f"the {what} of its answers has shape {shape}, expected ({len(answer)},)")
     except (ValueError, TypeError, RuntimeError, ArithmeticError, KeyError) as error:
-        return TaskFinding("error", subject, str(error))
-    return TaskFinding("ok", subject, f"{learner.differentiation}, answers {tuple(answer.shape[1:])}")
+        return Finding("error", subject, str(error))
+    return Finding("ok", subject, f"{learner.differentiation}, answers {tuple(answer.shape[1:])}")
 
 
 def _misfit(answer: Tensor, truth: Tensor) -> str:
@@ -184,20 +169,20 @@ def _probabilities_for_scores(task: StatedTask, answer: Tensor) -> str:
     return ""
 
 
-def _gradient(task: StatedTask, small: SyntheticData) -> TaskFinding:
+def _gradient(task: StatedTask, small: SyntheticData) -> Finding:
     if not small.learnable:
-        return TaskFinding("error", "gradient", "no field of the training part may move: give one a constraint other than Fixed")
+        return Finding("error", "gradient", "no field of the training part may move: give one a constraint other than Fixed")
     try:
         problem = task.problem()
         episodes: Episodes = _drawn(problem.task)
         risk, gradient = task.estimator(problem, softened(small, task.smoothing), episodes)
     except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
         remedy = "; or give a differentiable learner as surrogate=" if task.surrogate is None else ""
-        return TaskFinding("error", "gradient", f"{error}{remedy if isinstance(error, TypeError) else ''}")
+        return Finding("error", "gradient", f"{error}{remedy if isinstance(error, TypeError) else ''}")
     lost = [name for name, g in gradient.items() if not bool(torch.isfinite(g).all())]
     if lost:
-        return TaskFinding("error", "gradient", f"that of the field {lost[0]!r} is not finite")
-    return TaskFinding("ok", "gradient", f"{type(task.estimator).__name__} in {', '.join(gradient)}, risk {float(risk):.3g}")
+        return Finding("error", "gradient", f"that of the field {lost[0]!r} is not finite")
+    return Finding("ok", "gradient", f"{type(task.estimator).__name__} in {', '.join(gradient)}, risk {float(risk):.3g}")
 
 
 def _drawn(task: Task) -> Episodes:

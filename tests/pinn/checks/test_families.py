@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from pinndd import families
+from pinndd.finding import Finding
 from pinndd.pinn.checks.families import check_families
 from pinndd.pinn.checks.pde import check_pde
-from pinndd.pinn.declare.finding import Finding
 from pinndd.pinn.declare.loading import list_pdes, load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.families import Family, LinearFamily

@@ -1,8 +1,7 @@
-"""What a check of a PDE module reports."""
+"""What a check reports, of a PDE module or of a stated task."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,13 +19,3 @@ class Finding:
     level: Literal["error", "warning", "ok"]
     subject: str
     message: str
-
-
-def where(shift: str) -> str:
-    """Name the ensemble of a shift for people; ``"none"`` is the training family."""
-    return "training family" if shift == "none" else f"shift {shift!r}"
-
-
-def coordinates(point: Sequence[float]) -> str:
-    """Write a point as ``(0.5, 1)``."""
-    return "(" + ", ".join(f"{c:.3g}" for c in point) + ")"
