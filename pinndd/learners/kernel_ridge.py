@@ -54,6 +54,30 @@ class Kernel:
         return matern + self.trend**2 * (1 + a @ b.T)
 
 
+_NEARLY_PARALLEL = 1 - 1e-6
+"""Cosine from which two inputs count as parallel: the root of one less its square has no derivative at 1."""
+
+
+def arc_cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Evaluate the arc-cosine kernel of degree 1, that of a wide random layer of ReLUs, on flattened inputs.
+
+    ``|a| |b| (sin θ + (π - θ) cos θ) / 2π``, θ the angle between them, is the mean of ``relu(w · a) relu(w · b)`` over normal w (Cho
+    & Saul 2009, Kernel methods for deep learning).
+
+    Args:
+        a: ``(A, *shape)``.
+        b: ``(B, *shape)``.
+
+    Returns:
+        ``(A, B)``.
+    """
+    a, b = a.flatten(1), b.flatten(1)
+    sizes = a.square().sum(-1).clamp_min(1e-20).sqrt()[:, None] * b.square().sum(-1).clamp_min(1e-20).sqrt()
+    cosine = (a @ b.T / sizes).clamp(-_NEARLY_PARALLEL, _NEARLY_PARALLEL)
+    angle = torch.arccos(cosine)
+    return sizes * (angle.sin() + (torch.pi - angle) * cosine) / (2 * torch.pi)
+
+
 KernelFunction = Callable[[Tensor, Tensor], Tensor]
 """Evaluates all pairs of ``(A, D)`` and ``(B, D)``, ``(A, B)``, such as a `Kernel`."""
 

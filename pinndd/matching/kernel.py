@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves
-from pinndd.learners.kernel_ridge import Kernel, fit_surrogate
+from pinndd.learners.kernel_ridge import KernelFunction, fit_surrogate
+from pinndd.matching.minibatch import draw_batch
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -22,24 +23,31 @@ class KernelInducingPoints:
     risk of the problem play no part.
 
     Args:
-        full: all data, with ``inputs`` ``(N, d)`` and ``targets`` ``(N, K)``.
-        kernel: see `Kernel`.
+        full: all data, with ``inputs`` ``(N, d)``, or what the kernel takes, and ``targets`` ``(N, K)``.
+        kernel: see `pinndd.learners.kernel_ridge.Kernel`, or `pinndd.learners.kernel_ridge.arc_cosine` for images.
         penalty: of the ridge, relative to the kernel's mean diagonal; positive.
+        batch: examples of all data that a look takes, drawn from the seed of the episodes; None: all.
 
     Raises:
-        ValueError: the penalty is not positive.
+        ValueError: the penalty is not positive, or the batch less than 1.
     """
 
     full: SyntheticData
-    kernel: Kernel
+    kernel: KernelFunction
     penalty: float = 1e-6
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         if self.penalty <= 0:
             raise ValueError(f"KernelInducingPoints: penalty={self.penalty} must be positive")
+        if self.batch is not None and self.batch < 1:
+            raise ValueError(f"KernelInducingPoints: batch={self.batch} must be None or at least 1")
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
+        full = self.full
+        if self.batch is not None:
+            full = draw_batch(full, self.batch, torch.Generator().manual_seed(episodes.seed))
         with torch.enable_grad():
             tracked, fields = leaves(data)
-            predicted = fit_surrogate(self.kernel, tracked["inputs"], tracked["targets"], self.penalty)(self.full["inputs"])
-            return differentiate(0.5 * (predicted - self.full["targets"]).square().sum(-1).mean(), fields)
+            predicted = fit_surrogate(self.kernel, tracked["inputs"], tracked["targets"], self.penalty)(full["inputs"])
+            return differentiate(0.5 * (predicted - full["targets"]).square().sum(-1).mean(), fields)

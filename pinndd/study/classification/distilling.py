@@ -16,8 +16,16 @@ from pinndd.devices import AUTO
 from pinndd.distances import CrossEntropy, Distance, ZeroOne
 from pinndd.held_out import HeldOutPrediction, one_hot
 from pinndd.hypergradients import Hypergradient, RandomlyTruncated, Truncated, UnrolledAdjoint
+from pinndd.learners.kernel_ridge import arc_cosine
 from pinndd.learners.network import NetworkModel
-from pinndd.matching import DistributionMatching, FeatureRidge, GradientMatching, NetworkEmbedding, TrajectoryMatching
+from pinndd.matching import (
+    DistributionMatching,
+    FeatureRidge,
+    GradientMatching,
+    KernelInducingPoints,
+    NetworkEmbedding,
+    TrajectoryMatching,
+)
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
@@ -58,10 +66,11 @@ METHODS: Mapping[str, Method] = {
         augmentation=parts.settings.augment(),
     ),
     "trajectory-matching": lambda parts: TrajectoryMatching(parts.full, batch=10 * parts.settings.batch),
+    "kernel": lambda parts: KernelInducingPoints(parts.full, arc_cosine, 1e-3, batch=10 * parts.settings.batch),
     "labels": lambda parts: UnrolledAdjoint(keep_every=parts.settings.keep_every),
 }
 """Methods by name: back-propagation through training (whole, truncated, randomly truncated), ridge regression on features,
-matching of gradients, distributions and trajectories, and labels alone."""
+matching of gradients, distributions and trajectories, kernel ridge regression on pixels, and labels alone."""
 
 _BY_CLASS = ("gradient-matching", "distribution-matching")
 _UNROLLED = ("unrolled", "labels")
