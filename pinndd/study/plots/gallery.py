@@ -189,7 +189,7 @@ def _tables(outcome: Outcome, summary: DataFrame, sizes: Sequence[tuple[int, int
             name, on = f"errors-{said.total(row)}", f", at {said.total(row)} {said.unit}"
         caption = (
             f"Mean {error_name(outcome.distance)} of every method under every shift{on}, with its 95 % interval over seeds and "
-            f"{said.asked}. Hollow black markers see more data than the others and stand outside the comparison."
+            f"{said.asked}. Hollow markers see more data than the others and stand outside the comparison."
         )
         yield "errors", name, caption, partial(draw_errors, mine, outcome.distance)
     said = words_of(outcome.protocol)

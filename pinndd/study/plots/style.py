@@ -39,6 +39,8 @@ _KNOWN = {
 }
 _SPARE = (("#8C6D00", "*"), ("#004D40", "<"), ("#7B3294", ">"), ("#A6611A", "d"), ("#35978F", "8"), ("#5E3C99", "H"))
 _CEILINGS = ("h", "p", "8", "H")
+_CEILING_COLOURS = ("#000000", "#0072B2", "#8C6D00", "#7F7F7F", "#5A9BD4", "#B07AA1", "#3F7F5F", "#C44E52", "#4D4D9F", "#9C755F")
+"""Of methods outside the comparison, where there are more of them than shapes."""
 CONDITION_COLOURS = ("#D55E00", "#56B4E9", "#CC79A7", "#8C6D00", "#009E73", "#E69F00")
 
 _RC: Any = {
@@ -80,12 +82,14 @@ class Mark:
 
 
 def marks(methods: Iterable[str], ceilings: Iterable[str] = ()) -> dict[str, Mark]:
-    """Give every method a mark, the same in every picture; methods outside the comparison are hollow and black."""
+    """Give every method a mark, the same in every picture; methods outside the comparison are hollow, and black if they are few."""
     outside = set(ceilings)
+    colours = _CEILING_COLOURS if len(outside) > len(_CEILINGS) else _CEILING_COLOURS[:1]
     found: dict[str, Mark] = {}
     for name in dict.fromkeys(methods):
         if name in outside:
-            found[name] = Mark("#000000", _CEILINGS[sum(n in outside for n in found) % len(_CEILINGS)], filled=False)
+            k = sum(n in outside for n in found)
+            found[name] = Mark(colours[k % len(colours)], _CEILINGS[k % len(_CEILINGS)], filled=False)
         elif name in _KNOWN:
             found[name] = Mark(*_KNOWN[name])
         else:

@@ -15,6 +15,9 @@ from pinndd.study.results.selection import SIZE, has_size, of_size, sizes_studie
 from pinndd.study.results.summary import comparisons
 from pinndd.study.results.table import NO_SHIFT, first_row, rows_of
 
+FEW_CEILINGS = 2
+"""Methods with more data that are told of in a sentence each."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -124,9 +127,13 @@ def _worth(row: Any, all_sizes: DataFrame) -> Iterator[str]:
 def _ceilings(row: Any, rows: DataFrame) -> Iterator[str]:
     said = words_of(row.protocol)
     same = rows["ceiling"] & (rows["learner"] == row.learner) & (rows["shift"] == NO_SHIFT)
-    for better in rows_of(rows[same & (rows["mean"] < row.mean)]):
+    better = list(rows_of(rows[same & (rows["mean"] < row.mean)]))
+    for other in better[:FEW_CEILINGS]:
         yield (
-            f"{said.one.capitalize()}s cost you nothing: {better.method} with {better.points} "
-            f"{said.one}s reaches {words.percent(better.mean)} in {words.seconds(better.seconds)} of training per "
+            f"{said.one.capitalize()}s cost you nothing: {other.method} with {other.points} "
+            f"{said.one}s reaches {words.percent(other.mean)} in {words.seconds(other.seconds)} of training per "
             f"{said.each} ({words.seconds(row.seconds)} on the distilled set)."
         )
+    if further := better[FEW_CEILINGS:]:
+        named = ", ".join(f"{other.method} ({words.percent(other.mean)} in {words.seconds(other.seconds)})" for other in further)
+        yield f"The same holds of {named}."

@@ -198,8 +198,9 @@ def _rivals(summary: DataFrame) -> dict[tuple[Any, ...], list[int]]:
 
 
 def _dense(summary: DataFrame) -> dict[tuple[Any, ...], list[int]]:
-    """Rows of the dense sets by PDE, protocol, learner and shift, the best one first."""
-    ordered = summary[(summary["method"] == DENSE) & summary["ceiling"].astype(bool)].sort_values("mean", kind="stable")
+    """Rows of the dense sets by PDE, protocol, learner and shift, the best one first; of one without any error nothing can be kept."""
+    dense = (summary["method"] == DENSE) & summary["ceiling"].astype(bool) & (summary["mean"] > 0)
+    ordered = summary[dense].sort_values("mean", kind="stable")
     return {terms: list(rows.index) for terms, rows in ordered.groupby(_FULL_TERMS, sort=False)}
 
 

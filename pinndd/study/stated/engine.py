@@ -231,7 +231,8 @@ def run_stated(
         data=[each.data for each in found],
         best_baseline=best,
         baseline_data=sets[0].get(best),
-        histories=[each.history for each in found],
+        # a search has no outer loop to draw
+        histories=[each.history for each in found] if task.search is None else [],
         distill_seconds=[each.seconds for each in found],
         examples=[],
         settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},

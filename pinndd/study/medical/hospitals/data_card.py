@@ -21,7 +21,7 @@ from pinndd.study.results.writing import markdown_table
 LIMITS = (
     "No privacy is claimed: the rows were fitted to patients' data without differential privacy, and may tell of single patients.",
     "Conditional probabilities are associations. They do not say what an intervention would change.",
-    "The table is made for the queries below. Other questions may be answered badly, and its rows are no patients.",
+    "The table is made for its queries. Other questions may be answered badly, and its rows are no patients.",
     "It was fitted to what the hospitals recorded, as if cells were missing at random and all patients came from one population.",
 )
 _BASIS = {

@@ -47,6 +47,12 @@ class Regressions:
             answers[positions, : len(self.structure[target])] = self._predicted(target, evidence, codes)
         return answers
 
+    def trained(self, queries: Sequence[Query]) -> Regressions:
+        """Return these regressions with the models trained that such queries ask."""
+        for target, evidence in dict.fromkeys((query.target, self._evidence(query)) for query in queries):
+            self._model(target, evidence)
+        return self
+
     def _evidence(self, query: Query) -> tuple[str, ...]:
         if query.target in self.whatever:
             return tuple(name for name in self.structure.names if name != query.target)
@@ -63,19 +69,26 @@ class Regressions:
     def _predicted(self, target: str, evidence: tuple[str, ...], codes: Tensor) -> Tensor:
         """Return probabilities ``(n, K)``."""
         outcomes = self.rows[:, self.structure.index(target)]
-        known = outcomes != MISSING
-        if not bool(known.any()):
+        known = outcomes[outcomes != MISSING]
+        if not len(known):
             raise ValueError(f"no patient to learn from has {target!r} recorded")
-        states = torch.unique(outcomes[known])
         found = torch.zeros((len(codes), len(self.structure[target])), dtype=torch.float64)
-        if len(states) == 1 or not evidence:
-            shares = torch.bincount(outcomes[known], minlength=found.shape[1]).double()
+        if (model := self._model(target, evidence)) is None:
+            shares = torch.bincount(known, minlength=found.shape[1]).double()
             return (shares / shares.sum()).expand(len(codes), -1)
+        found[:, torch.unique(known)] = torch.from_numpy(model.predict_proba(self._indicators(codes, evidence)))
+        return found
+
+    def _model(self, target: str, evidence: tuple[str, ...]) -> Any:
+        """Return the model of a target, None where its outcome or its evidence leaves nothing to learn."""
+        outcomes = self.rows[:, self.structure.index(target)]
+        known = outcomes != MISSING
+        if len(torch.unique(outcomes[known])) < 2 or not evidence:
+            return None
         key = target, evidence
         if key not in self._models:
             self._models[key] = self.make().fit(self._indicators(self.rows[known], evidence), outcomes[known].numpy())
-        found[:, states] = torch.from_numpy(self._models[key].predict_proba(self._indicators(codes, evidence)))
-        return found
+        return self._models[key]
 
     def _indicators(self, rows: Tensor, evidence: Sequence[str]) -> Matrix:
         columns = [

@@ -23,6 +23,7 @@ from pinndd.study.medical.tables.keeping import keeper
 from pinndd.study.medical.tables.methods import on_all_patients, small_tables, table_of_patients
 from pinndd.study.medical.tables.patients import Cohort, arcs_of, gather
 from pinndd.study.medical.tables.rows import SMOOTHING, learner_of, outer_of, search_of
+from pinndd.study.results.table import DENSE
 
 ASKS = "asks"
 """Header entry of a part of the data: which questions are asked of it."""
@@ -164,9 +165,12 @@ def _said(
             yield str(entry)
     if asked.losses:
         losses = ", ".join(f"{name} {loss:.3f}" for name, loss in asked.losses.items())
-        yield f"The table imitates {asked.teacher}, the better by log loss in cross-validation among those to learn from: {losses}."
+        yield (
+            f"The table imitates {asked.teacher} ({DENSE} in the tables), the better by log loss in cross-validation among those to "
+            f"learn from: {losses}."
+        )
     else:
-        yield f"The table imitates {NETWORK}, by expectation maximisation on all patients to learn from."
+        yield f"The table imitates {NETWORK} ({DENSE} in the tables): expectation maximisation on all patients to learn from."
     if cohort.truth is not None:
         yield f"Errors are total variations from the network that the patients were drawn from; nothing is made for the {FRESH}."
         return

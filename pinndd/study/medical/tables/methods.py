@@ -110,8 +110,9 @@ def on_all_patients(cohort: Cohort, asked: Asked, whatever: tuple[str, ...], pri
         complete = cohort.truth.complete
         trainers["oracle, complete rows"] = lambda: estimate(structure, complete, prior=smooth)
     if regressions_fit(asked):
-        trainers[REGRESSION] = lambda: logistic(structure, rows, whatever)
-        trainers["gradient boosting"] = lambda: Regressions(structure, rows, boosting, frozenset(whatever))
+        queries = asked.training.batch.queries
+        trainers[REGRESSION] = lambda: logistic(structure, rows, whatever).trained(queries)
+        trainers["gradient boosting"] = lambda: Regressions(structure, rows, boosting, frozenset(whatever)).trained(queries)
     methods = {name: OnPatients(train, len(rows)) for name, train in trainers.items()}
     return methods.pop(asked.teacher), methods
 
