@@ -100,6 +100,8 @@ def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
     assert {"config.toml", "data.npz", "results.csv", "summary.json", "sensitivity.csv", "SHA256SUMS", "report.html"} <= names
     page = (tmp_path / "run" / "report.html").read_text()
     assert "What does the set owe to its task, distance and risk?" in page
+    assert "All 3 of the first seed" in page
+    assert "<th>x</th><th>y</th>" in page
     refused(call("study", "line.py", "--seeds", "1", "--out", "run"), "in use")
     refused(call("study", "line.py", "--seeds", "2", "--out", "run", "--resume"), "other settings", "seeds")
     (tmp_path / "run" / "report.html").unlink()

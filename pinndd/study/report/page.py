@@ -21,6 +21,7 @@ from pinndd.study.plots.gallery import Picture
 from pinndd.study.protocols import words_of
 from pinndd.study.report.closed_form import closed_form_sentence
 from pinndd.study.report.cost import Cost, cost_of, judge_sentence
+from pinndd.study.report.examples import ExampleTable, example_table
 from pinndd.study.report.verdict import Verdict, verdict
 from pinndd.study.results import words
 from pinndd.study.results.outcome import Outcome
@@ -86,6 +87,7 @@ class ProtocolSection:
     transfer: Sequence[Any]
     settings: Sequence[Setting]
     notes: Sequence[str]
+    examples: ExampleTable | None
 
 
 def write_report(
@@ -118,7 +120,10 @@ def write_report(
         about=_about(subject, config),
         config=config,
         together=[(_data_uri(p.path), p.caption) for p in pictures if not p.protocol],
-        sections=[section(o, [p for p in pictures if p.protocol == o.protocol], _plainly(subject, o, outcomes)) for o in outcomes],
+        sections=[
+            section(o, [p for p in pictures if p.protocol == o.protocol], _plainly(subject, o, outcomes), _examples(subject, o))
+            for o in outcomes
+        ],
         words=words_of(outcomes[0].protocol if outcomes else config.protocols[0]),
         pending=[p for p in config.protocols if p not in {o.protocol for o in outcomes}],
     )
@@ -126,7 +131,9 @@ def write_report(
         file.write(page.encode(errors="surrogateescape"))
 
 
-def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") -> ProtocolSection:
+def section(
+    outcome: Outcome, pictures: Sequence[Picture], plainly: str = "", examples: ExampleTable | None = None
+) -> ProtocolSection:
     """Put together what the page says about one protocol; ``plainly`` is what another protocol of the run does better."""
     rows = outcome.summary
     single = one_set_each(rows)
@@ -157,7 +164,12 @@ def section(outcome: Outcome, pictures: Sequence[Picture], plainly: str = "") ->
         transfer=[row for worst in (False, True) for row in rows_of(transfer_cells(rows, worst_shift=worst))],
         settings=[row for name, value in outcome.settings.items() for row in _settings(name, value)],
         notes=[*outcome.notes, *_repeated(single)],
+        examples=examples,
     )
+
+
+def _examples(subject: PDE | StatedTask, outcome: Outcome) -> ExampleTable | None:
+    return example_table(subject, outcome.data[0]) if isinstance(subject, StatedTask) and outcome.data else None
 
 
 def _about(subject: PDE | StatedTask, config: RunConfig) -> str:

@@ -15,6 +15,7 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.minibatch import MinibatchAdam
 from pinndd.learners.network import NetworkModel
 from pinndd.problem import Episodes, Learner, Task
+from pinndd.stated.export import column_names
 from pinndd.stated.parts import INPUTS, TARGETS, chosen, example_count, softened
 from pinndd.stated.task import QUERIES, StatedTask, blocks
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory
@@ -55,6 +56,10 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
     except MemoryError as error:
         yield Finding("error", "memory", str(error))
         return
+    try:
+        column_names(task, small)
+    except ValueError as error:
+        yield Finding("error", "columns", str(error))
     learners = dict(task.learners) | ({} if task.surrogate is None else {"surrogate": task.surrogate})
     failed = False
     for name, learner in learners.items():

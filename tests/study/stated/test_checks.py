@@ -30,6 +30,10 @@ def test_answers_of_another_shape_are_refused(line):
         require_usable(task, 3)
 
 
+def test_names_of_columns_that_do_not_fit_are_told_before_a_report_needs_them(line):
+    assert "2 names, an example has 1 entries" in errors(replace(line, columns={"inputs": ["x", "y"]}))["columns"]
+
+
 def test_probabilities_where_scores_belong_are_refused(classes):
     assert "take distance=KL()" in errors(replace(classes, distance=CrossEntropy()))["learner softmax-regression"]
 
