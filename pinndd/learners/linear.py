@@ -201,9 +201,13 @@ class SoftmaxRegression(LinearLearner):
         with torch.no_grad():
             matrix, targets, share = self.examples(data)
             p = (matrix @ as_matrices(parameters, targets.shape[1])).softmax(-1)
-            spread = torch.diag_embed(p) - p[..., None] * p[..., None, :]
-            scaled = (share * targets.sum(-1))[:, None] * matrix
-            hessian = torch.einsum("nf,ng,encd->efcgd", scaled, matrix, spread).flatten(3).flatten(1, 2)
+            scaled = ((share * targets.sum(-1))[:, None] * matrix)[:, None]
+            # one class at a time: the products of all features of all examples are never in memory together
+            blocks = []
+            for c in range(p.shape[-1]):
+                spread = (torch.eye(p.shape[-1]).to(p)[c] - p) * p[..., c, None]
+                blocks.append((matrix.T @ (spread[..., None] * scaled).flatten(-2)).unflatten(-1, (p.shape[-1], -1)))
+            hessian = torch.stack(blocks, 2).transpose(-2, -1).flatten(3).flatten(1, 2)
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             solved: Tensor = torch.linalg.solve(hessian, right)
         return solved

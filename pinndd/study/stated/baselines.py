@@ -36,8 +36,18 @@ def named_baselines(task: StatedTask) -> Mapping[str, Baseline]:
     return {name: BASELINES[name] for name in task.baselines}
 
 
-def make(task: StatedTask, name: str, baseline: Baseline, size: int, seed: int) -> SyntheticData:
+def make(
+    task: StatedTask, name: str, baseline: Baseline, size: int, seed: int, train: SyntheticData | None = None
+) -> SyntheticData:
     """Return the set of a baseline.
+
+    Args:
+        task: of which it is.
+        name: of the baseline.
+        baseline: makes the set.
+        size: examples of the set.
+        seed: of what is drawn.
+        train: to choose from (None: the training part).
 
     Raises:
         ValueError: it has another number of examples than was asked for, or is no set.
@@ -45,7 +55,7 @@ def make(task: StatedTask, name: str, baseline: Baseline, size: int, seed: int) 
     """
     place = f"task {task.name!r}: baseline {name!r}"
     with calling(place, baseline, part=baseline):
-        found = baseline(task.data.train, size, seed)
+        found = baseline(task.data.train if train is None else train, size, seed)
     if not isinstance(found, SyntheticData) or set(found.fields) != set(task.data.train.fields):
         raise ValueError(f"{place} returned {type(found).__name__}: expected a set with the fields of the training part")
     if (count := example_count(found)) != size:
@@ -119,16 +129,17 @@ def k_medoids(rows: Tensor, k: int, seed: int, rounds: int = 50) -> Tensor:
     # k-means++: every next one far from those before
     generator = torch.Generator().manual_seed(seed)
     medoids = torch.randint(len(rows), (1,), generator=generator)
+    nearest = distance[:, medoids[0]].square()
     while len(medoids) < k:
-        nearest = distance[:, medoids].amin(1).square()
         nearest[medoids] = 0
         weights = nearest if bool((nearest > 0).any()) else torch.ones_like(nearest).index_fill(0, medoids, 0)
         medoids = torch.cat((medoids, torch.multinomial(weights, 1, generator=generator)))
+        nearest = torch.minimum(nearest, distance[:, medoids[-1]].square())
     for _ in range(rounds):
         owner = distance[:, medoids].argmin(1)
         owner[medoids] = torch.arange(k)
         clusters = [(owner == c).nonzero()[:, 0] for c in range(k)]
-        better = torch.stack([of[distance[of][:, of].sum(1).argmin()] for of in clusters])
+        better = torch.stack([of[distance[of[:, None], of].sum(1).argmin()] for of in clusters])
         if bool((better == medoids).all()):
             break
         medoids = better

@@ -19,11 +19,14 @@ from pinndd.stated.export import column_names
 from pinndd.stated.parts import INPUTS, TARGETS, chosen, example_count, softened
 from pinndd.stated.task import QUERIES, StatedTask, blocks
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory
-from pinndd.study.stated.baselines import make, named_baselines
+from pinndd.study.stated.baselines import make, named_baselines, random_rows
 from pinndd.user_code import calling
 
 TRIAL = 2
 """Episodes of a trial."""
+
+_CHOICE = 10
+"""Examples per example of a set that a baseline is tried on: clusters of a whole training part take long."""
 
 
 def require_usable(task: StatedTask, size: int) -> None:
@@ -43,10 +46,11 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
     parts = {name: example_count(part) for name, part in task.data.named.items()}
     yield Finding("ok", "data", ", ".join(f"{name} {count}" for name, count in parts.items()) + " examples")
     yield from _overlaps(task)
-    small = chosen(task.data.train, torch.arange(min(size, example_count(task.data.train))))
+    few = random_rows(task.data.train, min(_CHOICE * size, example_count(task.data.train)), 0)
+    small = chosen(few, torch.arange(min(size, example_count(few))))
     for name, baseline in named_baselines(task).items():
         try:
-            small = make(task, name, baseline, size, 0)
+            small = make(task, name, baseline, size, 0, few)
             yield Finding("ok", f"baseline {name}", f"{size} examples")
         except ValueError as error:
             yield Finding("error", f"baseline {name}", str(error))
