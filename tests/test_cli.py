@@ -465,7 +465,9 @@ def fake_distiller(monkeypatch):
             Checkpoint(configuration, NothingYet(), {}).save(checkpoint)
         if found["failure"]:
             raise found["failure"]
-        return SimpleNamespace(places=lambda data: {}, in_validation=lambda data: "3 % (of 4)"), Distillation(data, 0.5, [], 1.0)
+        return SimpleNamespace(places=lambda data: {}, in_validation=lambda data: "3 % (of 4)"), Distillation(
+            data.with_header(**study.header(study.settings.seed)), 0.5, [], 1.0
+        )
 
     monkeypatch.setattr(distilling, "distill_first", distill)
     return found
@@ -495,6 +497,19 @@ def test_an_interrupted_distillation_is_kept(run, fake_distiller):
     other = run("distill", "heat", "--resume", "--seed", "3", "--points", "40")
     refused(other, "belongs to other settings: seed was 0 and is now 3, points was 64 and is now 40; resume with the same")
     assert run("distill", "heat", "--resume").code == 0
+
+
+def test_resuming_what_is_finished_says_so(run, tmp_path, fake_distiller):
+    """A kill after the last write leaves the set and no state: whoever goes on has nothing left to do."""
+    asked = ("distill", "heat", "--points", "8")
+    assert run(*asked).code == 0
+    before = (tmp_path / "heat-retrain.npz").read_bytes()
+    again = run(*asked, "--resume")
+    assert (again.code, again.out) == (0, "heat-retrain.npz is finished: nothing is left to do\n")
+    refused(run(*asked, "--resume", "--seed", "3"), "--out heat-retrain.npz exists", "--overwrite")
+    assert (tmp_path / "heat-retrain.npz").read_bytes() == before
+    (tmp_path / "heat-retrain.npz").write_bytes(before[:500])
+    refused(run(*asked, "--resume"), "heat-retrain.npz")
 
 
 def test_a_damaged_checkpoint_is_refused_before_any_work(run, fake_distiller, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -69,6 +70,8 @@ def distill_one(
                 raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")
             path = out or Path(f"{pde.name}-{name}.npz")
             checkpoint = path.with_suffix(".checkpoint.npz")
+            if resume and is_finished(path, checkpoint, study.header(settings.seed)):
+                return
             if writes:
                 require_free(path, checkpoint, resume=resume, overwrite=overwrite)
 
@@ -111,11 +114,12 @@ def _distill(
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
         files += _drawn(bench, data, path.with_suffix(".png"))
+        error = bench.in_validation(data)
         checkpoint.unlink(missing_ok=True)
     _show(pde, chosen.name, data, [path, *files])
     show_places(pde, bench.places(data))
     seconds = words.seconds(found.seconds)
-    Console(highlight=False).print(f"error {bench.in_validation(data)}; distilled in {seconds}", soft_wrap=True, markup=False)
+    Console(highlight=False).print(f"error {error}; distilled in {seconds}", soft_wrap=True, markup=False)
     if found.wild:
         warn(wild_in_words(found.wild))
 
@@ -148,6 +152,21 @@ def show_places(pde: PDE, places: Mapping[str, Tensor]) -> None:
     console.print(plain_table(("condition", *names), rows))
     counts = ", ".join(f"{len(points)} on {name}" for name, points in places.items())
     console.print(f"{sum(map(len, places.values()))} sensors: {counts}", soft_wrap=True, markup=False)
+
+
+def is_finished(path: Path, checkpoint: Path, header: Mapping[str, Any]) -> bool:
+    """Say that nothing is left to do, and return whether that is so: a set of these settings is there, and no state beside it.
+
+    Raises:
+        DataFileError: the set is damaged.
+    """
+    if checkpoint.exists() or not path.is_file():
+        return False
+    there = SyntheticData.load(path).header
+    done = all(there.get(name) == value for name, value in json.loads(json.dumps(header)).items() if name != "module")
+    if done:
+        typer.echo(f"{path} is finished: nothing is left to do")
+    return done
 
 
 def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool) -> None:

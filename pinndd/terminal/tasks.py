@@ -28,7 +28,7 @@ from pinndd.study.results.writing import write_csv
 from pinndd.study.run_task import publish_task, require_variants, run_task
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header, judged
-from pinndd.terminal.distilling import require_free
+from pinndd.terminal.distilling import is_finished, require_free
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
@@ -130,6 +130,8 @@ def distill_one(
         sized = settings.applied_to(task)
         path = out or Path(f"{task.name}.npz")
         checkpoint = path.with_suffix(".checkpoint.npz")
+        if resume and is_finished(path, checkpoint, header(sized, settings.seed)):
+            return
         require_free(path, checkpoint, resume=resume, overwrite=overwrite)
         require_usable(sized, sized.size)
     with writing_to("--out", path):
