@@ -27,7 +27,7 @@ from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
-from pinndd.study.report.worth import RATIOS, certain, means, worth
+from pinndd.study.report.worth import RATIOS, certain, keeping, means, worth
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, BenchmarkRun, load_benchmark
 from pinndd.study.results.intervals import Interval, geometric_mean
@@ -164,7 +164,11 @@ def _bodies(bodies: Sequence[BenchmarkRun], drawn: Sequence[BenchmarkRun]) -> It
         )
     )
     count = certain(bodies)
-    yield f"{len(bodies)} families; {count.above} of {count.rows} rows are certainly above 1 against the best design.\n"
+    kept, ahead = keeping(bodies, 0.9), keeping(bodies, 1.0)
+    yield (
+        f"{len(bodies)} families; {count.above} of {count.rows} rows are certainly above 1 against the best design; {kept.above} of "
+        f"{kept.rows} keep at least 90 % of the performance of the dense set, and {ahead.above} do not fall behind it.\n"
+    )
     yield _table(shown.rename(columns={"other learner": "random features", "beside the other learner": "random features ÷ body"}))
 
 

@@ -21,7 +21,7 @@ RATIOS = ("ratio", "kept", "beside the other learner")
 
 
 class Count(NamedTuple):
-    """How many rows are certainly above 1, and how many there are."""
+    """How many rows are above a bound, and how many there are."""
 
     above: int
     rows: int
@@ -59,6 +59,18 @@ def certain(runs: Sequence[BenchmarkRun]) -> Count:
     """Count the rows, one per family and shift, whose ratio to the best design is certainly above 1."""
     compared = pandas.concat([run.compared for run in runs])
     return Count(int(compared["wins"].fillna(False).sum()), len(compared))
+
+
+def keeping(runs: Sequence[BenchmarkRun], share: float) -> Count:
+    """Count the rows whose error of the dense set ÷ that of the distilled set is at least ``share``, of those with a dense set."""
+    ratios = [
+        dense[shift] / error
+        for run in runs
+        for dense in [_errors(run, CEILING)]
+        for shift, error in _errors(run, DISTILLED).items()
+        if shift in dense
+    ]
+    return Count(sum(ratio >= share for ratio in ratios), len(ratios))
 
 
 def _errors(run: BenchmarkRun, method: str) -> dict[str, float]:

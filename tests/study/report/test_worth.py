@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pinndd.study.report.worth import IN_DISTRIBUTION, RATIOS, SHIFTED, certain, means, worth
+from pinndd.study.report.worth import IN_DISTRIBUTION, RATIOS, SHIFTED, certain, keeping, means, worth
 from pinndd.study.results.benchmark import BenchmarkRun, hardware
 
 BEST, DENSE, DISTILLED = 0.065, 0.01, 0.017
@@ -54,3 +54,9 @@ def test_rows_that_are_certainly_above_one_are_counted(run, make_config, make_ou
     found = make_outcome()
     lost = change(found.results, lambda r: (r["method"] == "distilled") & (r["shift"] == "steps"), error=9.0)
     assert certain([BenchmarkRun.of(make_config(), replace(found, results=lost), hardware())]) == (2, 3)
+
+
+def test_rows_that_keep_a_share_of_the_dense_set_are_counted(run):
+    kept = DENSE / DISTILLED
+    assert keeping([run(), run("poisson")], kept - 1e-9) == (6, 6)
+    assert keeping([run()], kept + 1e-9) == (0, 3)
