@@ -1,11 +1,24 @@
 """What runs on a GPU gives what it gives on a CPU, up to rounding."""
 
+import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
 
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import fitting
+from pinndd.learners.adam import Adam
+from pinndd.learners.gauss_newton import GaussNewton
+from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
+from pinndd.learners.ridge import Ridge
 from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.models.features import FeatureModel
+from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
+from pinndd.problem import DistillationProblem
+from pinndd.risks import GeometricMean
 from pinndd.study.classification import evaluate
 from pinndd.study.classification.baselines import k_means
 from pinndd.study.classification.distilling import ClassificationSettings, distill_examples
@@ -84,6 +97,58 @@ def test_mixed_precision_learns_as_well():
         for mixed in (False, True)
     )
     assert abs((plain - mixed).mean()) < 0.03
+
+
+@contextmanager
+def waiting():
+    """Collect where the processor waits for the GPU."""
+    torch.cuda.synchronize()
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield heard
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("kind", ["Adam", "Levenberg-Marquardt"])
+def test_training_waits_for_the_gpu_as_often_as_it_must(kind, setting):
+    pde, data, episodes = setting("burgers", 4, 16, 8)
+    data, episodes = data.to("cuda"), episodes.to("cuda")
+
+    def waits(steps):
+        model = MLPModel(pde, hidden=(8,))
+        learner = Adam(model, steps=steps) if kind == "Adam" else LevenbergMarquardt(model, iterations=steps, tolerance=0.0, attempts=1)
+        learner.fit(data, episodes)  # what is computed once is at hand
+        with waiting() as heard:
+            learner.fit(data, episodes)
+        return len(heard)
+
+    more = waits(6) - waits(2)
+    assert more == 0 if kind == "Adam" else more <= 3 * 4
+
+
+@pytest.mark.parametrize("name", ["heat", "burgers"])
+def test_gradients(name, setting):
+    pde, data, episodes = setting(name, 4, 16, 8)
+    features = FeatureModel(pde, width=24, scale=1.0)
+    learner = Ridge(features, 1e-4) if name == "heat" else GaussNewton(features, 1e-3)
+    found = []
+    for device in DEVICES:
+        task = BoundaryGeneralisation(episodes.to(device), [0])
+        problem = DistillationProblem(learner, task, RelativeL2(), GeometricMean())
+        drawn = task.episodes(4, torch.Generator().manual_seed(0))
+        found.append(fitting(learner)(problem, data.to(device), drawn)[1])
+    for field, slope in found[0].items():
+        torch.testing.assert_close(found[1][field].cpu(), slope, rtol=1e-5, atol=1e-8)
+
+
+def test_matrix_products_are_of_full_precision():
+    a, b = (torch.randn((256, 256), generator=torch.Generator().manual_seed(k)) for k in range(2))
+    exact = a.double() @ b.double()
+    found = (a.to("cuda") @ b.to("cuda")).cpu().double()
+    assert float((found - exact).norm() / exact.norm()) < 1e-6  # 5e-4 with TF32
 
 
 def test_a_stream_of_classes(example):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -39,6 +40,15 @@ class AdamState(NamedTuple):
     parameters: Tensor
     first: Tensor
     second: Tensor
+
+
+@lru_cache(maxsize=16)
+def _rates(
+    steps: int, count: int, first: float, final: float, betas: tuple[float, float], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the numbers of so many steps, ``(count, 3)``, in one piece: a GPU would be waited for at each."""
+    rows = [(first * half_cosine(t / steps, final), *(1 - beta ** (t + 1) for beta in betas)) for t in range(count)]
+    return torch.tensor(rows, dtype=dtype, device=device)
 
 
 @dataclass(frozen=True)
@@ -118,9 +128,8 @@ class Adam:
 
     def rates(self, t: int, like: Tensor) -> Tensor:
         """Return what changes from step to step: the learning rate, and the bias corrections of the two averages."""
-        rate = self.learning_rate * half_cosine(t / self.steps, self.final)
-        corrections = (1 - beta ** (t + 1) for beta in self.betas)
-        return torch.tensor((rate, *corrections), dtype=like.dtype, device=like.device)
+        count, betas = max(self.steps, t + 1), tuple(self.betas)
+        return _rates(self.steps, count, self.learning_rate, self.final, betas, like.dtype, like.device)[t]
 
     def step(self, state: AdamState, prepared: dict[str, Tensor], rates: Tensor) -> AdamState:
         """Take one step: a pure function, differentiable in state and data where gradients are enabled.

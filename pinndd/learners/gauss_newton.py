@@ -101,7 +101,7 @@ class GaussNewton:
                 before = loss
                 theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)
                 flat = (before - loss < self.decrease * before) & (promised >= self.promise * before)
-                if moved < self.tolerance or bool(flat.all()):
+                if bool((moved < self.tolerance) | flat.all()):
                     break
         return self.model.fitted(theta, episodes)
 
@@ -197,7 +197,7 @@ class GaussNewton:
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         return _solve_positive(gram, (jacobian.mT @ target[..., None])[..., 0])
 
-    def _backtrack(self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor) -> tuple[Tensor, Tensor, float]:
+    def _backtrack(self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         direction = proposal - theta
         size = torch.ones_like(loss)
         for _ in range(self.halvings + 1):
@@ -210,7 +210,7 @@ class GaussNewton:
         accept = new <= loss
         moved = (size * accept)[:, None] * direction
         relative = moved.norm(dim=-1) / (1e-12 + theta.norm(dim=-1))
-        return theta + moved, torch.where(accept, new, loss), float(relative.max())
+        return theta + moved, torch.where(accept, new, loss), relative.max()
 
 
 def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:

@@ -237,9 +237,9 @@ class _Batch:
         results, place = self.theta.clone(), torch.arange(len(self.names), device=self.names.device)
         goal = self.learner.tolerance * self.loss
         going = self.loss > goal
-        while bool(going.any()):
-            if not bool(going.all()):
-                kept = going.nonzero()[:, 0]
+        # the one place where a trial waits for the device, beside the new Jacobians below
+        while (kept := going.nonzero()[:, 0]).numel():
+            if kept.numel() < len(going):
                 self._keep(kept)
                 place, goal = place[kept], goal[kept]
             better = self.attempt()
@@ -277,7 +277,7 @@ class _Batch:
         factor: Tensor
         factor, info = torch.linalg.cholesky_ex(damped)
         # where rounding has made a matrix indefinite the step is not finite, does not lower the loss, and the damping grows
-        factor.diagonal(dim1=-2, dim2=-1)[info > 0] = torch.nan
+        factor.diagonal(dim1=-2, dim2=-1).masked_fill_((info > 0)[:, None], torch.nan)
         return factor
 
     def _solved(self, factor: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,9 +37,21 @@ class Sizes:
 
     def to(self, like: Tensor) -> Sizes:
         """Return the sizes on the device and in the dtype of a tensor."""
-        return Sizes(self.values.to(like), self.means.to(like), self.equations.to(like), self.conditions)
+        # training asks at every step, and a GPU would be waited for
+        key = like.device, like.dtype
+        if key not in self._moved:
+            self._moved[key] = Sizes(self.values.to(like), self.means.to(like), self.equations.to(like), self.conditions)
+        return self._moved[key]
 
-    @property
+    @cached_property
+    def _moved(self) -> dict[tuple[torch.device, torch.dtype], Sizes]:
+        return {}
+
+    @cached_property
+    def _of_terms(self) -> dict[tuple[Term, ...], tuple[Tensor, Tensor]]:
+        return {}
+
+    @cached_property
     def has_means(self) -> bool:
         """Whether any component varies about something else than 0."""
         return bool(self.means.any())
@@ -49,7 +62,17 @@ class Sizes:
 
     def resting(self, terms: Sequence[Term]) -> Tensor:
         """Return what terms are where u is its mean, ``(K,)``."""
-        return torch.stack([self.means.new_zeros(()) if axes else self.means[component] for component, axes in terms])
+        return self._known(tuple(terms))[0]
+
+    def units(self, terms: Sequence[Term]) -> Tensor:
+        """Return the size of the component that each term is of, ``(K,)``."""
+        return self._known(tuple(terms))[1]
+
+    def _known(self, terms: tuple[Term, ...]) -> tuple[Tensor, Tensor]:
+        if terms not in self._of_terms:
+            resting = torch.stack([self.means.new_zeros(()) if axes else self.means[component] for component, axes in terms])
+            self._of_terms[terms] = resting, torch.stack([self.values[component] for component, _ in terms])
+        return self._of_terms[terms]
 
 
 def probe_of(pde: PDE, values: Tensor | None = None, means: Tensor | None = None) -> Probe:

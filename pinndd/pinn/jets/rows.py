@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import torch
 from torch import Tensor
@@ -84,10 +84,15 @@ class Rows:
         """Return u and its derivatives at the interior points, ``(E, N, K)``."""
         blocks = weights.reshape(weights.shape[0], self.outputs, -1) * self.sizes[:, None]
         needed = torch.einsum("anp,ecp->eanc", self.jets, blocks)
-        index = [self.residual.axes.index(axes) for _, axes in self.residual.terms]
-        component = [c for c, _ in self.residual.terms]
-        values = needed.permute(0, 2, 1, 3)[..., index, component]
+        values = needed.permute(0, 2, 1, 3)[..., *self._places]
         return values if self.offset is None else values + self.offset
+
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """Of every term the number of its axes and its component, ``(K,)`` each, on the device of the points."""
+        numbers = [(self.residual.axes.index(axes), c) for c, axes in self.residual.terms]
+        axes, components = torch.tensor(numbers, device=self.points.device).T
+        return axes, components
 
     def interior(self, slopes: Tensor) -> Tensor:
         """Return ``scale · Σ_k ∂r/∂jet_k · ∂jet_k/∂θ``, ``(..., N · equations, outputs · P)``, from slopes ``(..., N, eq, K)``."""

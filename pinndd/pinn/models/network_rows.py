@@ -129,8 +129,7 @@ class NetworkRows:
         # numbers in the units of the user, and their products, may be outside of single precision
         wide = jets.double()
         sizes = self.pde.sizes.to(wide)
-        units = sizes.values[[component for component, _ in self.residual.terms]]
-        whole = sizes.resting(self.residual.terms) + wide * units
+        whole = sizes.resting(self.residual.terms) + wide * sizes.units(self.residual.terms)
         return (self.residual(points.double(), whole) / sizes.equations).to(jets)
 
     def _deviation(self, name: str, places: Tensor, targets: Tensor) -> Tensor:
@@ -149,7 +148,7 @@ class NetworkRows:
     def _factors(self, name: str, places: Tensor) -> Tensor:
         """Return the coefficients of one condition on all of `terms`, ``(n, K)``, for u and the condition in units of their sizes."""
         operator, sizes = self.pde.operators[name], self.pde.sizes.to(places.double())
-        units = sizes.values[[component for component, _ in operator.terms]] / sizes.conditions[name]
+        units = sizes.units(operator.terms) / sizes.conditions[name]
         given = (operator.coefficients(places.double()) * units).to(places)
         zero = torch.zeros_like(given[:, 0])
         columns = []
