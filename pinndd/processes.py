@@ -7,7 +7,7 @@ included, every process does for itself, with the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
@@ -44,6 +44,32 @@ def processes() -> tuple[int, int]:
     if not (dist.is_available() and dist.is_initialized()):
         return 0, 1
     return dist.get_rank(), dist.get_world_size()
+
+
+def require_enough(batch: int) -> None:
+    """Make sure that every process has an episode of each step.
+
+    Raises:
+        ValueError: there are more processes than episodes per step, ``batch``.
+    """
+    _, count = processes()
+    if batch < count:
+        raise ValueError(f"{count} processes for {batch} episodes per step: each takes one at least, so start at most {batch}")
+
+
+def number_of_the_first(compute: Callable[[], float]) -> float:
+    """Return a number that the first process alone computes, such as an error by which something is tuned.
+
+    Raises:
+        LostProcessError: a process has ended.
+    """
+    rank, count = processes()
+    if count == 1:
+        return compute()
+    found = torch.tensor([0.0 if rank else compute()], dtype=torch.float64)
+    with _together():
+        dist.broadcast(found, 0)
+    return float(found)
 
 
 def share_of(episodes: Episodes) -> Episodes:
@@ -159,8 +185,7 @@ def split(
     _, count = processes()
     if count == 1:
         return problem, hypergradient, validation
-    if batch < count:
-        raise ValueError(f"{count} processes for {batch} episodes per step: each takes one at least, so start at most {batch}")
+    require_enough(batch)
     if not isinstance(hypergradient, SPLIT) or (isinstance(hypergradient, MinimumNorm) and hypergradient.alive > 1):
         able = ", ".join(kind.__name__ for kind in SPLIT)
         raise TypeError(

@@ -119,7 +119,8 @@ def test_training_waits_for_the_gpu_as_often_as_it_must(kind, setting):
 
     def waits(steps):
         model = MLPModel(pde, hidden=(8,))
-        learner = Adam(model, steps=steps) if kind == "Adam" else LevenbergMarquardt(model, iterations=steps, tolerance=0.0, attempts=1)
+        marquardt = LevenbergMarquardt(model, iterations=steps, tolerance=0.0, attempts=1)
+        learner = Adam(model, steps=steps) if kind == "Adam" else marquardt
         learner.fit(data, episodes)  # what is computed once is at hand
         with waiting() as heard:
             learner.fit(data, episodes)

@@ -30,7 +30,15 @@ from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import DistillationProblem
-from pinndd.processes import DistributedRisk, LostProcessError, SharedTask, SummedGradient, everyones, share_of
+from pinndd.processes import (
+    DistributedRisk,
+    LostProcessError,
+    SharedTask,
+    SummedGradient,
+    everyones,
+    number_of_the_first,
+    share_of,
+)
 from pinndd.risks import CVaR, GeometricMean, Mean
 
 RISKS = {"mean": Mean(), "cvar": CVaR(0.3), "geometric mean": GeometricMean()}
@@ -124,8 +132,16 @@ def main(rank, folder):
             attempt()
         except (TypeError, ValueError) as error:
             refusals.append(str(error))
+    asked = []
+
+    def once():
+        asked.append(rank)
+        return rank + 0.5
+
+    first = [number_of_the_first(once), len(asked)]
     dist.barrier()
     if rank:
+        assert first == [0.5, 0]
         sys.exit(0)  # the other one is left alone
     lost = ""
     try:
@@ -134,7 +150,7 @@ def main(rank, folder):
     except LostProcessError as error:
         lost = str(error)
     written = sorted(path.name for path in folder.glob("*.npz"))
-    print(json.dumps({"differences": said, "refusals": refusals, "lost": lost, "written": written}), flush=True)
+    print(json.dumps({"differences": said, "refusals": refusals, "lost": lost, "written": written, "first": first}), flush=True)
     os._exit(0)  # before gloo's threads are joined, which may abort a process that has lost another
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import Distillation, DivergedError, require_resumable
 from pinndd.pinn.declare.pde import PDE
-from pinndd.processes import LostProcessError
+from pinndd.processes import LostProcessError, require_enough
 from pinndd.stated.task import StatedTask
 from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
@@ -68,6 +68,8 @@ def distill_one(
             study = chosen.open(pde, size, replace(settings, device=choice.device))
             if len(study.sizes) > 1:
                 raise ValueError(f"--sensors {options.sensors}: one placement has one number of sensors; give one")
+            if dist.is_initialized() and study.recipe.outer is not None:
+                require_enough(study.recipe.outer.batch)
             path = out or Path(f"{pde.name}-{name}.npz")
             checkpoint = path.with_suffix(".checkpoint.npz")
             if resume and is_finished(path, checkpoint, study.header(settings.seed)):

@@ -201,7 +201,7 @@ class AmortisedStudy(Study[AmortisedSettings]):
         return asked_tests(self.pde, self.settings)
 
     def benches(self, seed: int) -> Sequence[AmortisedBench]:
-        recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
+        recipe = self.recipe
         self.progress("amortised: solving conditions", 0, 1, None)
         return (self._bench(recipe, recipe.build(self.pde, recipe.distilling), seed),)
 

@@ -26,10 +26,11 @@ from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.scales import component_errors
 from pinndd.pinn.tasks.zero_shot import ZeroShot
 from pinndd.problem import DistillationProblem, Episodes, Fitted, Learner, Task
+from pinndd.processes import number_of_the_first
 from pinndd.risks import GeometricMean, Mean, Risk
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.conditions import HeldOutConditions
-from pinndd.study.protocols.learners import Recipe, Recipes
+from pinndd.study.protocols.learners import Recipe, Recipes, distilling_recipe
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results import words
@@ -217,8 +218,12 @@ class Bench(ABC, Generic[S]):
     def error(self, data: SyntheticData, episodes: Episodes = None, learner: Learner | None = None) -> float:
         """Return the error of a set on validation conditions (None: those that designs are tuned on)."""
         episodes = self.validating if episodes is None else episodes
-        with torch.no_grad():
-            return float(self.statistic(self._problem(episodes, learner or self.own(data)).losses(data, episodes)))
+
+        def judged() -> float:
+            with torch.no_grad():
+                return float(self.statistic(self._problem(episodes, learner or self.own(data)).losses(data, episodes)))
+
+        return number_of_the_first(judged)
 
     def in_validation(self, data: SyntheticData) -> str:
         """Return the error of a set on validation conditions in words, as an estimate of what conditions never seen will give."""
@@ -335,6 +340,11 @@ class Study(ABC, Generic[S]):
 
     judged_designs: ClassVar[Sequence[str]] = ()
     """Designs that judges train on, beside the best one of the set's own learner."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the learner that sets are distilled with first."""
+        return distilling_recipe(self.pde, self.settings.learner, self.recipes)
 
     @cached_property
     @abstractmethod

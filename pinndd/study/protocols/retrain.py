@@ -437,10 +437,14 @@ class RetrainStudy(FreshStudy):
 
     name = "retrain"
 
-    def benches(self, seed: int) -> Sequence[RetrainBench]:
+    @property
+    def recipe(self) -> Recipe:
         # in a first look nobody waits for bodies
         usual = drawn_learner(self.pde) if self.settings.quick else BODY
-        recipe, learner, remark = self._prepared(distilling_recipe(self.pde, self.settings.learner or usual, self.recipes))
+        return distilling_recipe(self.pde, self.settings.learner or usual, self.recipes)
+
+    def benches(self, seed: int) -> Sequence[RetrainBench]:
+        recipe, learner, remark = self._prepared(self.recipe)
         bench = self.bench_of(recipe, learner, seed)
         for each in (learner, *(member.learner for member in bench.members)):
             if isinstance(each, LevenbergMarquardt):

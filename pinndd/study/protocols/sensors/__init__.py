@@ -61,7 +61,7 @@ class SensorStudy(FreshStudy):
         return [replace(self.size, sensors=(count,)) for count in self.size.sensors]
 
     def benches(self, seed: int) -> Sequence[SensorBench]:
-        recipe = distilling_recipe(self.pde, self.settings.learner, self.recipes)
+        recipe = self.recipe
         self.progress("sensors: solving conditions", 0, 1, None)
         box = self.pde.box
         interior = box.scale(hammersley(self.size.points or INTERIOR_POINTS.get(recipe.name, 196), box.dimension, 0))

@@ -98,6 +98,10 @@ class SolvedStudy(Study[SolvedSettings]):
         solutions = Solutions(found.points[chosen], found.fields[:, chosen])
         return replace(self, brought=Materials(self.pde, self.settings, solutions))
 
+    @property
+    def recipe(self) -> Recipe:
+        return self.recipes[self.settings.learner or KERNEL]
+
     def benches(self, seed: int) -> Sequence[SolvedBench]:
         wanted = self.recipes if self.settings.learner is None else [self.settings.learner]
         return [self._bench(self.recipes[name], seed) for name in wanted]
