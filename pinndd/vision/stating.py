@@ -182,7 +182,7 @@ def _convolutional(
         "ceiling": MinibatchAdam(model, _full_steps(parts), rate, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
         "surrogate": choosing,
         "hypergradient": criterion,
-        "outer": OuterSettings(steps=600, batch=1, learning_rate=0.002 if few else 0.005, validate_every=100),
+        "outer": OuterSettings(steps=600, batch=1, learning_rate=0.002 if few else 0.005, validate_every=60),
         "smoothing": 0.0,
         "test_blocks": 3,
         "subsets": 5,

@@ -30,6 +30,9 @@ _ACROSS = 5
 _BASELINE = "#56B4E9"
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
+_ROUNDING = 0.005
+"""By which colours may leave the range of the data without a word: standardised and restored, they are rounded."""
+
 _HARD = 0.005
 """Entropy in bits below which a label counts as hard."""
 
@@ -179,7 +182,7 @@ def _entropy(targets: Tensor) -> Tensor:
 def _title(images: Tensor, low: float, high: float, soft: bool) -> str:
     beyond = (
         ""
-        if images.shape[1] == 1 or (low == 0 and high == 1)
+        if images.shape[1] == 1 or (low > -_ROUNDING and high < 1 + _ROUNDING)
         else f"\ncolours from {low:.1f} to {high:.1f} of the data's 0 to 1"
     )
     return f"{len(images)} images by class{'; below: entropy of the label, bits' if soft else ''}{beyond}"

@@ -152,7 +152,10 @@ def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
         write: turns a tick into text.
     """
     axis.set_major_formatter(FuncFormatter(lambda value, position: write(value)))
-    if axis.get_data_interval()[0] <= 0:
+    least, most = axis.get_data_interval()
+    if least <= 0:
+        if least == 0:  # no tick below it, where nothing can be
+            axis.set_view_interval(-0.04 * (most or 0.01), 1.05 * (most or 0.01), ignore=True)
         return
     scale = axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale
     scale("log")

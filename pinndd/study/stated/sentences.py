@@ -66,9 +66,10 @@ def _vacuity(task: StatedTask, data: SyntheticData, test: Episodes) -> str:
 
 
 def _residual(task: StatedTask, data: SyntheticData) -> str:
+    lowered = "its criterion, not the risk" if hasattr(task.estimator, "full") else "the risk"
     return (
         f"Optimality: the residual of the first-order conditions is {residual(task, data):.2g} at the distilled set, by "
-        f"{type(task.estimator).__name__} on {GRADIENT_EPISODES} batches of the training part (0: nothing feasible lowers the risk)."
+        f"{type(task.estimator).__name__} on {GRADIENT_EPISODES} batches of the training part (0: nothing feasible lowers {lowered})."
     )
 
 

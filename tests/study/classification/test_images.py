@@ -74,6 +74,9 @@ def test_colours_share_one_scale_that_holds_them_all(tmp_path):
     assert (float(shown.min()), float(shown.max())) == pytest.approx((0, 1), abs=1e-6)
     assert "colours from" in figure.get_suptitle()
     assert "colours from" not in image_grid(data, dataset).get_suptitle()
+    restored = dataset.restore(data["inputs"]).clamp(-1e-6, 1 + 1e-6)
+    rounded = data.with_fields({"inputs": (restored - dataset.mean) / dataset.std})
+    assert "colours from" not in image_grid(rounded, dataset).get_suptitle()
     save_figure(figure, tmp_path / "a.png")
 
 

@@ -4,8 +4,22 @@ import matplotlib.pyplot as plt
 import pytest
 
 from pinndd.study.plots.history import draw_history
+from pinndd.study.plots.style import log_axis
+from pinndd.study.results.words import tick_percent
 
 HISTORY = [[{"step": k, "risk": 2.0 / (k + 1), "validation": 2.5 / (k + 1)} for k in range(4)]]
+
+
+def test_an_error_of_zero_stays_in_the_picture_and_none_is_below_it():
+    for values in ([0.0, 0.0], [0.0, 0.3]):
+        figure, ax = plt.subplots()
+        ax.plot(values, [0, 1], ".")
+        log_axis(ax.xaxis, tick_percent)
+        low, high = ax.get_xlim()
+        assert ax.get_xscale() == "linear"
+        assert low < 0 < max(values) + 1e-9 < high
+        assert min(tick for tick in ax.get_xticks() if low <= tick <= high) == 0
+        plt.close(figure)
 
 
 @pytest.mark.parametrize(
