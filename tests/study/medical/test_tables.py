@@ -9,6 +9,7 @@ import torch
 from pinndd.bayesnet import BDeu, Query, QueryBatch, Structure, encode, estimate, posterior, sample
 from pinndd.bayesnet.network import BayesianNetwork, Variable
 from pinndd.bayesnet.tasks.conditional_marginals import Asked
+from pinndd.study.medical.tables import asking, building, methods
 from pinndd.study.medical.tables import rows as kinds
 from pinndd.study.medical.tables.answering import Regressions
 from pinndd.study.medical.tables.building import load_tables
@@ -173,6 +174,8 @@ def test_a_simulation_is_tested_with_the_truth(tmp_path):
         ("cuts = [50]", "cuts = [60, 50]", r"line 8: \[variables.age\] cuts is \[60, 50\]: the numbers must ascend"),
         ("cuts = [50]", 'cuts = [50], states = ["young"]', "states are 1, expected 2"),
         ("cuts = [50]", "cut = [50]", r"\[variables.age\] cut is an unknown key; did you mean 'cuts'\?"),
+        ("1 = \"yes\"", '1 = "yess"', r"\[variables.ill\] recode says that '1' stands for 'yess'.*did you mean 'yes'\?"),
+        ("size = 6", 'missing = ["no"]', "line 5: missing names 'no', which is a state of 'smoke'"),
         ('"south.csv"', '"sooth.csv"', r"line 15: \[hospitals.south\] file names 'sooth.csv'.*did you mean 'south.csv'\?"),
         ('ignore = ["nr"]', "", "unknown column 'nr'"),
         ('ignore = ["nr"]', 'ignore = ["nr"]\nrecode = { smoek = { a = "no" } }', "smoek names the unknown variable 'smoek'"),
@@ -234,3 +237,30 @@ def test_regressions_without_evidence_are_shares_and_with_it_are_those_of_scikit
     assert answers[0, 1] == pytest.approx(float(codes[:, 2].double().mean()))
     own = LogisticRegression().fit(torch.nn.functional.one_hot(codes[:, 1], 2), codes[:, 2]).predict_proba([[0, 1]])
     assert answers[1].tolist() == pytest.approx(own[0].tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[simulation]\nnetwork = "chil"', r"line 2: \[simulation\] network names the network 'chil'.*did you mean 'child'\?"),
+        ('[simulation]\nnetwork = "asia"\nchosen = 100000', "chosen is 100000, expected a whole number up to 1000"),
+        ('graph = "learn"\n[simulation]\nnetwork = "asia"', "line 1: graph cannot be said beside"),
+    ],
+)
+def test_what_a_simulation_may_not_say_is_refused(tmp_path, text, said):
+    (tmp_path / "sim.toml").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        load_tables(tmp_path / "sim.toml")
+
+
+def test_of_many_patients_some_are_asked_and_the_report_says_how_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_ASKED", 30)
+    monkeypatch.setattr(building, "MOST_ASKED", 30)
+    monkeypatch.setattr(methods, "MOST_COMPARED", 100)
+    monkeypatch.setattr(building, "MOST_COMPARED", 100)
+    task = load_tables(write_tables(tmp_path, HOSPITALS.replace('"P(ill | smoke)", "P(age | ill=yes)"', '"P(ill | *)"')))
+    assert len(task.asking(task.data.train).batch.queries) == 30
+    assert not {"MICE-CART", "hot-deck"} & set(task.on_full_data)
+    said = " ".join(task.remarks)
+    for part in ("made for 30 of 140 patients", "tested on 30 of 60", "MICE-CART and hot-deck are left out"):
+        assert part in said

@@ -18,6 +18,9 @@ from pinndd.study.medical.tables.patients import Cohort
 
 FOLDS = 3
 
+MOST_ASKED = 2_000
+"""Patients that a question is asked of, drawn at random where there are more."""
+
 NETWORK, REGRESSION = "the merged network", "logistic regression"
 """What a table may imitate."""
 
@@ -52,7 +55,7 @@ def ask(questions: Sequence[Question], cohort: Cohort, prior: float, seed: int) 
     structure, rows = cohort.structure, cohort.learn.rows
     stated = cohort.chosen or tuple(query for question in questions for query in question.queries(structure))
     targets = whatever(questions)
-    patients = tuple(query for target in targets for query in _recorded(structure, rows, target))
+    patients = tuple(query for target in targets for query in _recorded(structure, _drawn(rows), target))
     merged = expectation_maximisation(structure, rows, prior=BDeu(prior)).network
     losses = _cross_validated(structure, rows, targets, prior, seed) if patients else {}
     teacher = min(losses, key=lambda name: losses[name]) if losses else NETWORK
@@ -87,7 +90,7 @@ def tested(questions: Sequence[Question], structure: Structure, rows: Tensor) ->
     outcomes: list[Tensor] = []
     counts: dict[str, int] = {}
     for question in questions:
-        own = rows[_fitting(question, structure, rows)]
+        own = _drawn(rows[_fitting(question, structure, rows)])
         queries += _recorded(structure, own, question.target) if question.whatever else _matching(question, structure, own)
         outcomes.append(own[:, structure.index(question.target)])
         counts[question.text] = len(own)
@@ -95,6 +98,13 @@ def tested(questions: Sequence[Question], structure: Structure, rows: Tensor) ->
         return None, counts
     batch = QueryBatch(structure, tuple(queries))
     return ConditionalMarginals(batch, torch.nn.functional.one_hot(torch.cat(outcomes), batch.states).double()), counts
+
+
+def _drawn(rows: Tensor) -> Tensor:
+    """Return rows, or as many random ones of them as are asked."""
+    if len(rows) <= MOST_ASKED:
+        return rows
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:MOST_ASKED]]
 
 
 def _fitting(question: Question, structure: Structure, rows: Tensor) -> Tensor:

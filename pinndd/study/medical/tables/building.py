@@ -17,10 +17,10 @@ from pinndd.problem import Task
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import StatedTask
 from pinndd.study.medical.hospitals.data_card import LIMITS
-from pinndd.study.medical.tables.asking import NETWORK, Asked, ask, tested, whatever
+from pinndd.study.medical.tables.asking import MOST_ASKED, NETWORK, Asked, ask, tested, whatever
 from pinndd.study.medical.tables.declaration import CENSORED, SOFT, Declaration, read_declaration
 from pinndd.study.medical.tables.keeping import keeper
-from pinndd.study.medical.tables.methods import on_all_patients, small_tables, table_of_patients
+from pinndd.study.medical.tables.methods import MOST_COMPARED, SLOW, on_all_patients, small_tables, table_of_patients
 from pinndd.study.medical.tables.patients import Cohort, arcs_of, gather
 from pinndd.study.medical.tables.rows import SMOOTHING, learner_of, outer_of, search_of
 from pinndd.study.results.table import DENSE
@@ -171,6 +171,10 @@ def _said(
         )
     else:
         yield f"The table imitates {NETWORK} ({DENSE} in the tables): expectation maximisation on all patients to learn from."
+    if len(cohort.learn.rows) > MOST_ASKED and asked.patients:
+        yield f"The table is made for {MOST_ASKED} of {len(cohort.learn.rows)} patients to learn from, drawn at random."
+    if len(cohort.learn.rows) > MOST_COMPARED:
+        yield f"{' and '.join(SLOW)} are left out: they fill the gaps of up to {MOST_COMPARED} patients."
     if cohort.truth is not None:
         yield f"Errors are total variations from the network that the patients were drawn from; nothing is made for the {FRESH}."
         return

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pinndd.bayesnet import HospitalFile, Structure, Variable, read_bif
-from pinndd.bayesnet.hospital_csv import nearest, same_word
+from pinndd.bayesnet.hospital_csv import nearest, same_word, word_among
+from pinndd.bayesnet.hospital_files import MARKS
+from pinndd.bayesnet.networks import NAMES
 from pinndd.bayesnet.notation import Question, parse_question
 from pinndd.study.medical.tables.keys import DeclarationError, Keys
 
@@ -120,7 +123,7 @@ def read_declaration(path: Path, content: bytes) -> Declaration:
     empty = Structure(variables, {})
     found = Declaration(
         keys=keys,
-        name=keys.text_of("name", path.stem),
+        name=keys.text_of("name", re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "hospitals"),
         title=keys.text_of("title", path.stem),
         variables=variables,
         cuts=cuts,
@@ -164,6 +167,8 @@ def _variables(keys: Keys) -> tuple[tuple[Variable, ...], dict[str, list[float]]
                     inner.fail("states", f"are {len(states)}, expected {len(cuts[name]) + 1}, one more than cuts")
             else:
                 states = inner.texts("states", ())
+            if name not in cuts:
+                _require_states(inner, "recode", states)
             inner.words("recode")
             inner.finish(("cuts", "states"))
         else:
@@ -173,6 +178,13 @@ def _variables(keys: Keys) -> tuple[tuple[Variable, ...], dict[str, list[float]]
         except ValueError as error:
             table.fail(name, f"cannot be used ({error}); name its states, such as [\"no\", \"yes\"]")
     return tuple(variables), cuts
+
+
+def _require_states(keys: Keys, key: str, states: Sequence[str]) -> None:
+    """Make sure that words stand for states, or for nothing recorded."""
+    for word, meant in keys.words(key).items():
+        if meant not in MARKS and word_among(meant, states) is None:
+            keys.fail(key, f"says that {word!r} stands for {meant!r}, which is no state; {nearest(meant, states)}")
 
 
 def _between(cuts: Sequence[float]) -> list[str]:
@@ -223,6 +235,9 @@ def _path(keys: Keys, key: str, said: str) -> Path:
     else:
         candidates = [keys.path.parent / Path(said).expanduser()]
     found = next((path for path in candidates if path.is_file()), None)
+    if found is None and said.startswith(PACKAGED) and said.endswith(".bif"):
+        name = said.removeprefix(PACKAGED).removesuffix(".bif")
+        keys.fail(key, f"names the network {name!r}, which is no .bif file and not packaged; {nearest(name, NAMES)}")
     if found is None:
         beside = sorted(p.name for p in candidates[0].parent.iterdir()) if candidates[0].parent.is_dir() else []
         close = f"; {nearest(Path(said).name, beside)}" if beside and len(beside) <= 20 else ""
@@ -239,11 +254,11 @@ def _simulation(keys: Keys) -> Simulation | None:
     table = keys.table("simulation")
     found = Simulation(
         network=_path(table, "network", _bif(table.text_of("network"))),
-        hospitals=table.whole("hospitals", 3, 2),
-        patients=table.whole("patients", 200, 1),
+        hospitals=table.whole("hospitals", 3, 2, 100),
+        patients=table.whole("patients", 200, 1, 100_000),
         missing=table.number("missing", 0.26, 0, 1),
-        chosen=table.whole("chosen", 50, 1),
-        fresh=table.whole("fresh", 200, 1),
+        chosen=table.whole("chosen", 50, 1, 1000),
+        fresh=table.whole("fresh", 200, 1, 1000),
     )
     table.finish()
     return found

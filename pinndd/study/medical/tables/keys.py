@@ -56,9 +56,11 @@ class Keys:
             self.fail(key, "is empty; say something, or leave it out")
         return found
 
-    def whole(self, key: str, default: int, least: int) -> int:
-        """Return a whole number that is not below the least."""
+    def whole(self, key: str, default: int, least: int, most: int | None = None) -> int:
+        """Return a whole number that is neither below the least nor above the most."""
         found: int = self._typed(key, int, default)
+        if most is not None and found > most:
+            self.fail(key, f"is {found}, expected a whole number up to {most}")
         if found < least:
             self.fail(key, f"is {found}, expected a whole number from {least} on")
         return found

@@ -25,7 +25,10 @@ from pinndd.study.medical.tables.patients import Cohort
 IMPUTATIONS = 5
 
 MOST_COMPARED = 5_000
-"""Patients that are compared with each other for hot-deck matching."""
+"""Patients up to which methods run that fill every gap."""
+
+SLOW = ("MICE-CART", "hot-deck")
+"""Methods that fill every gap."""
 
 MOST_DONORS = 1_000
 """Patients who fill the gaps of random ones."""
@@ -105,7 +108,8 @@ def on_all_patients(cohort: Cohort, asked: Asked, whatever: tuple[str, ...], pri
         "complete case": lambda: complete_case(structure, rows, prior=smooth),
     }
     if len(rows) > MOST_COMPARED:
-        del trainers["hot-deck"]
+        for name in SLOW:
+            del trainers[name]
     if cohort.truth is not None:
         complete = cohort.truth.complete
         trainers["oracle, complete rows"] = lambda: estimate(structure, complete, prior=smooth)

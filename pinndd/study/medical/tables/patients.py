@@ -10,6 +10,7 @@ from torch import Tensor
 from pinndd.bayesnet import MISSING, BayesianNetwork, Hospitals, Query, Structure, hill_climb, read_bif, read_hospitals
 from pinndd.bayesnet.baselines import mice_cart
 from pinndd.bayesnet.classifiers import naive_bayes, tree_augmented
+from pinndd.bayesnet.hospital_csv import word_among
 from pinndd.study.medical.hospitals.simulated import draw_queries, draw_trial
 from pinndd.study.medical.tables.declaration import NAIVE, TREE, Declaration
 
@@ -72,6 +73,10 @@ def gather(declared: Declaration) -> Cohort:
     chosen: tuple[Query, ...] = ()
     truth = None
     if declared.simulation is None:
+        for word in declared.missing or ():
+            for variable in declared.variables:
+                if variable.name not in declared.cuts and word_among(word, variable.states) is not None:
+                    declared.keys.fail("missing", f"names {word!r}, which is a state of {variable.name!r}: recode those cells")
         hospitals, reports = read_hospitals(
             declared.files,
             declared.variables,
