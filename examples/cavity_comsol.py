@@ -102,7 +102,7 @@ def distilled(steps: int = 150) -> dict[str, dict[float, float]]:
 
     The baselines are a midpoint grid and Sobol points of the same size. The weight of the boundary is tuned for each on lids 2 and 8.
     """
-    learner = GaussNewton(FeatureModel(pde, width=120), penalty=1e-8, iterations=15)
+    learner = GaussNewton(FeatureModel(pde, width=80), penalty=1e-8, iterations=15)
     train, test = lids(2.0, 8.0), lids(4.0, 16.0)
     task = BoundaryGeneralisation(train, seeds=(0,))
     problem = pinndd.DistillationProblem(learner, task, RelativeL2(), GeometricMean())
