@@ -10,6 +10,7 @@ from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.pinn.bodies import stored
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.solving.cache import CACHE
 from pinndd.pinn.tasks.members import MemberEpisodes
 from pinndd.risks import CVaR, GeometricMean, Mean
 from pinndd.study.protocols import bank as banks
@@ -27,8 +28,15 @@ def small(pde, stored):
     return LevenbergMarquardt(MLPModel(pde, (6, 6)), iterations=15)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder where the bodies that one test trains are found by the next."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture(autouse=True)
-def small_members(monkeypatch, few_designs):
+def small_members(monkeypatch, few_designs, kept):
+    monkeypatch.setenv(CACHE, str(kept))
     monkeypatch.setattr(learners, "BODY_SHAPES", SHAPES)
     monkeypatch.setattr(learners, "BODY_STEPS", {True: 60, False: 40})
     monkeypatch.setattr(learners, "BODY_CONDITIONS", {True: 8, False: 4})
