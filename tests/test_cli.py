@@ -671,7 +671,11 @@ def test_sensors_are_placed_saved_exported_and_evaluated(run, tmp_path):
     assert "steps" in said.out
 
 
-def test_a_study_of_sensors_is_a_run_like_any_other(run, tmp_path):
+def test_a_study_of_sensors_is_a_run_like_any_other(run, tmp_path, monkeypatch):
+    from pinndd.study.protocols.sensors import baselines
+
+    monkeypatch.setattr(baselines, "LEVELS", (1.0,) * len(baselines.LEVELS))
+    monkeypatch.setattr(baselines, "RATIOS", (1.0,) * len(baselines.RATIOS))
     asked = ["study", "heat", "--sensors", "5,6", "--points", "40", "--quick", "--test-conditions", "2"]
     done = run(*asked, "--results", "found")
     assert done.code == 0, done
