@@ -3,6 +3,7 @@
 # make lowest  the core of the tests, with the lowest versions that pyproject.toml allows
 # make lint    linter and type checker
 # make siege   kills, damaged files, full disks, fuzzed command lines: the table of docs/trust.md, in under half an hour
+# make gpu     the tests that need a GPU, and what one does per second, in under ten minutes
 # make docs    the guides and the reference as a site, in site/
 # Needs Python >= 3.11 with venv; everything else goes into .venv. Another interpreter: make PYTHON=/path/to/python test
 
@@ -28,7 +29,7 @@ CORE := tests/test_lowest.py tests/test_data.py tests/test_checkpoint.py tests/t
 	tests/vision/test_converting.py tests/vision/test_datasets.py \
 	tests/bayesnet/test_bif_variants.py tests/bayesnet/test_hospital_files.py tests/bayesnet/test_pyagrum.py
 
-.PHONY: study test lowest lint siege docs clean
+.PHONY: study test lowest lint siege gpu docs clean
 
 study: $(VENV)/.ready
 	$(BIN)/pinndd study heat --out runs/heat --resume
@@ -47,6 +48,11 @@ lint: $(VENV)/.ready
 
 siege: $(VENV)/.ready
 	$(BIN)/python benchmarks/siege
+
+# of tests and measurements that need a GPU alone; without one the measurements say so and end with 1
+gpu: $(VENV)/.ready
+	$(BIN)/python -m pytest -m gpu tests/test_gpu.py
+	$(BIN)/python benchmarks/gpu.py
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -184,7 +184,37 @@ def studies(small: bool) -> dict[str, Any]:
     return {"seconds": found, "gain": found["1"] / found["2"]}
 
 
-def page(results: Mapping[str, Any]) -> str:
+def gpu_lines(results: Mapping[str, Any]) -> list[str]:
+    """Write the section of the page on a GPU."""
+    lines = ["## A GPU", ""]
+    if not results:
+        return [
+            *lines,
+            "Not measured on a GPU. Whoever has one with CUDA runs `make gpu`, whose measurements are made to take less than eight",
+            "minutes, and commits `benchmarks/results/gpu.json`; `python benchmarks/scaling.py page` prints it here. No CUDA graphs",
+            "are captured: steps of Levenberg-Marquardt and Gauss-Newton look at numbers to see who goes on, which nobody could check.",
+        ]
+    machine = results["hardware"]
+    lines += [
+        f"Per second, on one {machine['accelerator']} and on one core of {machine['processor']}, torch "
+        f"{results['versions']['torch']}.",
+        "",
+        "| what | unit | GPU | core | times |",
+        "|---|---|---:|---:|---:|",
+    ]
+    return lines + [
+        f"| {name} | {row['unit']} | {row['gpu']:.2g} | {row['cpu']:.2g} | {row['gpu'] / row['cpu']:.3g} |"
+        for name, row in results["measured"].items()
+    ]
+
+
+def stored() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the results of this file, and those of ``gpu.py``; empty where there are none."""
+    scaled, gpu = (json.loads(path.read_text()) if path.exists() else {} for path in (RESULT, RESULT.with_name("gpu.json")))
+    return scaled, gpu
+
+
+def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
     """Write the page."""
     lines = [
         "# Cost",
@@ -214,6 +244,7 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     for what, kind in results.items():
         lines += ["", f"{what.capitalize()}: on {kind['hardware']['processor']}, torch {kind['versions']['torch']}."]
+    lines += ["", *gpu_lines(gpu)]
     return "\n".join(lines) + "\n"
 
 
@@ -229,9 +260,9 @@ def main() -> None:
     if asked.what == "one":
         one(asked.rank, asked.of, asked.store, asked.small)
         return
-    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    results, gpu = stored()
     if asked.what == "page":
-        PAGE.write_text(page(results), encoding="utf-8")
+        PAGE.write_text(page(results, gpu), encoding="utf-8")
         return
     learners, before = asked.learner or [*LEARNERS], results.get("fits", {}).get("measured", {})
     run = {"fits": lambda small: before | fits(small, learners), "steps": steps, "studies": studies}[asked.what]

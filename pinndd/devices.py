@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -56,6 +58,23 @@ class Choice:
 
     device: str
     why: str = ""
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """In here products and convolutions in single precision are of single precision on a GPU: TF32, with 10 bits, is off.
+
+    torch takes TF32 for convolutions unless it is told otherwise. In double precision it plays no part.
+    """
+    kinds: tuple[Any, ...] = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [kind.allow_tf32 for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.allow_tf32 = False
+        yield
+    finally:
+        for kind, allowed in zip(kinds, before, strict=True):
+            kind.allow_tf32 = allowed
 
 
 def present_devices() -> list[str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pinndd.checkpoint import Checkpoint, CheckpointError, require_checkpoint
 from pinndd.data import SyntheticData
+from pinndd.devices import full_precision
 from pinndd.free_memory import give_back, is_out_of_memory
 from pinndd.hypergradients.protocol import Gradient, Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
@@ -251,7 +252,7 @@ class _Loop:
     def run(self, progress: Callable[[int, float], None] | None) -> Distillation:
         started = time.perf_counter() - self.elapsed
         try:
-            with at_forced_stop(self._save):
+            with at_forced_stop(self._save), full_precision():
                 while True:
                     last = self.state.step >= self.settings.steps
                     if last or self.state.step % self.settings.validate_every == 0:

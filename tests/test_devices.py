@@ -8,9 +8,14 @@ import torch
 import pinndd
 from pinndd.cli import main
 from pinndd.devices import WORTHWHILE, Work, chosen_device, require_device
+from pinndd.distances import RelativeL2
+from pinndd.hypergradients import Exact
 from pinndd.learners.network import NetworkModel
+from pinndd.outer_loop import OuterSettings, distill
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.solving.solver import dense_work
+from pinndd.problem import DistillationProblem
+from pinndd.risks import Mean
 from pinndd.study.classification.devices import settled
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
@@ -161,3 +166,36 @@ def test_solve_says_where(setting):
     problem = Problem.of("heat", ZERO)
     assert (problem.device, problem.why.startswith("device: cpu, since a step of 1 network x 2000 rows")) == ("cpu", True)
     assert Problem.of("heat", ZERO, tolerance=1e-6).device == "cuda"
+
+
+def test_single_precision_is_of_full_precision_while_something_is_trained():
+    kinds = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [kind.allow_tf32 for kind in kinds]
+    seen = []
+
+    class Number:
+        differentiation = "closed form"
+
+        def fit(self, data, episodes):
+            seen.append([kind.allow_tf32 for kind in kinds])
+            return data["x"].mean()
+
+        def episodes(self, count, generator):
+            return range(count)
+
+        def answer(self, fitted, episodes, derivatives):
+            return fitted.expand(len(episodes), 1, 1)
+
+        def truth(self, episodes, derivatives):
+            return torch.ones(len(episodes), 1, 1)
+
+    try:
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+        data = pinndd.SyntheticData({"x": torch.tensor([[1.0], [2.0]])}, {"x": pinndd.Box((0,), (10,))})
+        problem = DistillationProblem(Number(), Number(), RelativeL2(), Mean())
+        distill(problem, data, hypergradient=Exact(), validation=[range(1)], settings=OuterSettings(steps=1, batch=1))
+        assert seen == [[False, False]] * 3
+        assert [kind.allow_tf32 for kind in kinds] == [True, True]
+    finally:
+        for kind, allowed in zip(kinds, before, strict=True):
+            kind.allow_tf32 = allowed

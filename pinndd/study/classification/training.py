@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.devices import full_precision
 from pinndd.learners.adam import Adam
 from pinndd.learners.minibatch import QUESTIONS, trained_weights
 from pinndd.learners.network import FittedNetworks, NetworkModel
@@ -65,7 +66,7 @@ def train_networks(
     alike = augmentation is None and (batch is None or batch >= len(data["targets"]))
     size = at_once if alike else 1
     groups = (seeds[first : first + size] for first in range(0, len(seeds), size))
-    with torch.no_grad():
+    with torch.no_grad(), full_precision():
         trained = [_train(learner, model, data, group, None if alike else batch, augmentation) for group in groups]
     return FittedNetworks(model, torch.cat(trained))
 
