@@ -192,7 +192,7 @@ def gpu_lines(results: Mapping[str, Any]) -> list[str]:
             *lines,
             "Not measured on a GPU. Whoever has one with CUDA runs `make gpu`, whose measurements are made to take less than eight",
             "minutes, and commits `benchmarks/results/gpu.json`; `python benchmarks/scaling.py page` prints it here. No CUDA graphs",
-            "are captured: steps of Levenberg-Marquardt and Gauss-Newton look at numbers to see who goes on, which nobody could check.",
+            "are captured: steps of Levenberg-Marquardt and Gauss-Newton look at numbers, and nobody could check captured ones.",
         ]
     machine = results["hardware"]
     lines += [

@@ -206,7 +206,8 @@ class SoftmaxRegression(LinearLearner):
             blocks = []
             for c in range(p.shape[-1]):
                 spread = (torch.eye(p.shape[-1]).to(p)[c] - p) * p[..., c, None]
-                blocks.append((matrix.T @ (spread[..., None] * scaled).flatten(-2)).unflatten(-1, (p.shape[-1], -1)))
+                block = matrix.T @ (spread[..., None] * scaled).flatten(-2)
+                blocks.append(block.reshape(*block.shape[:-1], p.shape[-1], -1))
             hessian = torch.stack(blocks, 2).transpose(-2, -1).flatten(3).flatten(1, 2)
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             solved: Tensor = torch.linalg.solve(hessian, right)

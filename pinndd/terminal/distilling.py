@@ -116,12 +116,12 @@ def _distill(
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
         files += _drawn(bench, data, path.with_suffix(".png"))
-        error = bench.in_validation(data)
+        expected = bench.in_validation(data)
         checkpoint.unlink(missing_ok=True)
     _show(pde, chosen.name, data, [path, *files])
     show_places(pde, bench.places(data))
     seconds = words.seconds(found.seconds)
-    Console(highlight=False).print(f"error {error}; distilled in {seconds}", soft_wrap=True, markup=False)
+    Console(highlight=False).print(f"error {expected}; distilled in {seconds}", soft_wrap=True, markup=False)
     if found.wild:
         warn(wild_in_words(found.wild))
 
