@@ -28,8 +28,10 @@ from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.settings import StudySettings
+from pinndd.study.stated.engine import StatedSettings, run_stated
 from pinndd.vision.augmentation import DIGIT_STRATEGIES, DifferentiableAugmentation
-from pinndd.vision.datasets import load_dataset
+from pinndd.vision.datasets import from_arrays, load_dataset
+from pinndd.vision.stating import image_task
 
 pytestmark = [
     pytest.mark.gpu,
@@ -150,6 +152,20 @@ def test_matrix_products_are_of_full_precision():
     exact = a.double() @ b.double()
     found = (a.to("cuda") @ b.to("cuda")).cpu().double()
     assert float((found - exact).norm() / exact.norm()) < 1e-6  # 5e-4 with TF32
+
+
+@pytest.mark.parametrize(("network", "per_class"), [("mlp-16", 1), ("convnet-2x8", 1), ("convnet-2x8", 5)])
+def test_a_study_of_images(network, per_class):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 2
+    images = torch.rand((60, 1, 8, 8), generator=generator) / 2
+    images[labels == 1, :, :4] += 0.5
+    task = image_task(from_arrays(images, labels), "halves", per_class=per_class, network=network)
+    short = replace(task.outer, steps=6, validate_every=3)
+    outcome = run_stated(replace(task, outer=short), StatedSettings(seeds=1, device="cuda"))
+    assert outcome.data[0]["inputs"].is_cuda
+    assert set(outcome.results["method"]) == {"distilled", "dense", "random", "k-means", "k-medoids", "herding"}
+    assert bool(outcome.results["error"].between(0, 1).all())
 
 
 def test_a_stream_of_classes(example):

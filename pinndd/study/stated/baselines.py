@@ -39,7 +39,7 @@ def named_baselines(task: StatedTask) -> Mapping[str, Baseline]:
 def make(
     task: StatedTask, name: str, baseline: Baseline, size: int, seed: int, train: SyntheticData | None = None
 ) -> SyntheticData:
-    """Return the set of a baseline.
+    """Return the set of a baseline, on the device of the training part; clusters are sought on the processor.
 
     Args:
         task: of which it is.
@@ -55,12 +55,13 @@ def make(
     """
     place = f"task {task.name!r}: baseline {name!r}"
     with calling(place, baseline, part=baseline):
-        found = baseline(task.data.train if train is None else train, size, seed)
+        found = baseline((task.data.train if train is None else train).to("cpu"), size, seed)
     if not isinstance(found, SyntheticData) or set(found.fields) != set(task.data.train.fields):
         raise ValueError(f"{place} returned {type(found).__name__}: expected a set with the fields of the training part")
     if (count := example_count(found)) != size:
         raise ValueError(f"{place} has {count} examples, {size} wanted: a comparison is at equal size")
-    return found.with_header(method=name)
+    device = next(iter(task.data.train.fields.values())).device
+    return found.to(device).with_header(method=name)
 
 
 def random_rows(train: SyntheticData, size: int, seed: int) -> SyntheticData:
