@@ -120,7 +120,7 @@ def list_command(
 
 @app.command(epilog="Example: pinndd check ./my_pde.py")
 def check(pde: Subject, network: Network = None, per_class: PerClass = None) -> None:
-    """Tell what is wrong with a module of a PDE or of a stated task, or with images, before any training."""
+    """Tell what is wrong with a module of a PDE or of a stated task, with images or tables of hospitals, before any training."""
     from pinndd.terminal.describing import check as run
 
     run(pde, network, per_class)
