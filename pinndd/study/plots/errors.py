@@ -36,7 +36,7 @@ def draw_errors(summary: DataFrame, distance: str = RELATIVE_L2) -> Figure:
         ax.set_title(f"trained by {learner}\n{verdict}")
         ax.set_xlabel(error_name(distance))
     legend_below(figure, *axes[0].get_legend_handles_labels())
-    head(figure, "Further left is better: mean error on unseen conditions, 95 % interval")
+    head(figure, "Further left is better: mean error on what no training saw, 95 % interval")
     return figure
 
 
@@ -69,4 +69,4 @@ def _verdict(summary: DataFrame) -> str:
     if compared.empty:
         return "not compared"
     won, lost = ((compared["state"] == state).sum() for state in ("win", "loss"))
-    return f"distilled wins under {won} of {len(compared)} families" + (f", loses under {lost}" if lost else "")
+    return f"distilled wins in {won} of {len(compared)} rows" + (f", loses in {lost}" if lost else "")
