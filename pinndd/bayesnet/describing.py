@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pinndd.bayesnet.hospital_csv import csv_lines, file_text, number_of, word_among
+from pinndd.bayesnet.hospital_csv import csv_lines, file_text, number_of, sense, word_among
 from pinndd.bayesnet.hospital_files import MARKS, HospitalFileError
 
 MOST_STATES = 10
@@ -20,12 +20,16 @@ MOST_STATES = 10
 FEWEST_CUT = 8
 """Different numbers of a column from which on its range is cut."""
 
+ROWS, SHARE = 50, 4
+"""Rows of the table, and patients per row where these are fewer."""
+
 OUTCOMES = ("disease", "outcome", "target", "diagnosis", "ill", "death", "died", "status", "class", "label", "y")
 """Names of columns that are asked for where there is one."""
 
 _YES_NO = {"0": "no", "1": "yes", "no": "no", "yes": "yes", "n": "no", "y": "yes", "false": "no", "true": "yes"}
 _IDENTITY = re.compile(r"(^|[_\W])(id|nr|no|number|patient|patientid|record|case|index|unnamed)([_\W]|$)|^$", re.IGNORECASE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass
@@ -43,10 +47,11 @@ class _Column:
     @property
     def different(self) -> list[str]:
         """Words of all hospitals; of those that are the same number, or differ in letter case alone, the first."""
-        found: list[str] = []
+        found: dict[object, str] = {}
         for words in self.words.values():
-            found += [word for word in words if word_among(word, found) is None]
-        return found
+            for word in words:
+                found.setdefault(sense(word), word)
+        return list(found.values())
 
     @property
     def rows(self) -> int:
@@ -72,11 +77,13 @@ def describe_tables(paths: Sequence[Path], *, relative_to: Path) -> str:
     columns: dict[str, _Column] = {}
     headers: dict[str, list[str]] = {}
     lines: list[str] = []
+    patients = 0
     for name, path in zip(names, paths, strict=True):
-        headers[name] = _read(name, path, columns)
+        headers[name], rows = _read(name, path, columns)
+        patients += rows
     left_out = {key: why for key, column in columns.items() if (why := _no_variable(column))}
     kept = [key for key in columns if key not in left_out]
-    lines += _top(paths, [columns[key] for key in kept])
+    lines += _top(paths, [columns[key] for key in kept], patients)
     lines += ["", "[variables]"]
     for key in kept:
         lines += _variable(columns[key])
@@ -86,15 +93,16 @@ def describe_tables(paths: Sequence[Path], *, relative_to: Path) -> str:
         lines += ["", f"[hospitals.{_key(name)}]", f"file = {_text(_relative(path, relative_to))}"]
         own = {word: left_out[word.casefold()] for word in headers[name] if word.casefold() in left_out}
         if own:
-            lines.append(f"ignore = [{', '.join(map(_text, own))}]  # guessed: {'; '.join(f'{w}: {why}' for w, why in own.items())}")
+            said = "; ".join(f"{word}: {why}" for word, why in own.items())
+            lines.append(f"ignore = [{', '.join(map(_text, own))}]  # guessed: {_one_line(said)}")
         lacking = [columns[key].name for key in kept if name not in columns[key].words]
         if lacking:
-            lines.append(f"# not recorded here: {', '.join(lacking)}")
+            lines.append(f"# not recorded here: {_one_line(', '.join(lacking))}")
     return "\n".join(lines) + "\n"
 
 
-def _read(hospital: str, path: Path, columns: dict[str, _Column]) -> list[str]:
-    """Put the words of a file into the columns, and return its header."""
+def _read(hospital: str, path: Path, columns: dict[str, _Column]) -> tuple[list[str], int]:
+    """Put the words of a file into the columns, and return its header and the number of its rows."""
     try:
         try:
             text = file_text(path)
@@ -121,13 +129,15 @@ def _read(hospital: str, path: Path, columns: dict[str, _Column]) -> list[str]:
             words = columns.setdefault(name.casefold(), _Column(name)).words.setdefault(hospital, {})
             if cell not in MARKS:
                 words[cell] = words.get(cell, 0) + 1
-    return header
+    return header, len(lines) - 1
 
 
 def _no_variable(column: _Column) -> str:
     """Return why a column is no variable; empty if it may be one."""
     words = column.different
     numbers = [number_of(word) for word in words]
+    if not column.name:
+        return "has no name"
     if not words:
         return "nothing is recorded"
     if len(words) == 1:
@@ -147,7 +157,7 @@ def _variable(column: _Column) -> Iterator[str]:
     whole = [number for number in numbers if number is not None]
     if len(whole) == len(words) and len(words) >= FEWEST_CUT:
         cuts = _cuts(column)
-        yield f"{name} = {{ cuts = [{', '.join(f'{cut:g}' for cut in cuts)}] }}  # guessed: numbers from {min(whole):g} to " + (
+        yield f"{name} = {{ cuts = [{', '.join(f'{cut:.15g}' for cut in cuts)}] }}  # guessed: numbers from {min(whole):g} to " + (
             f"{max(whole):g}, cut so that the parts have about as many patients"
         )
         return
@@ -158,10 +168,13 @@ def _variable(column: _Column) -> Iterator[str]:
         yield f'{name} = {{ states = ["no", "yes"], recode = {{ {recode} }} }}  # guessed: the hospitals write it differently'
         return
     ordered = sorted(words, key=lambda word: (number_of(word) is None, number_of(word) or 0.0, word))
-    states = [_plain(word) if number_of(word) is not None else word for word in ordered]
+    plain = [_plain(word) if number_of(word) is not None else word for word in ordered]
+    # codes such as 01, and numbers of more digits than are written, stand as they are
+    found = all(word_among(word, plain) == short for word, short in zip(ordered, plain, strict=True))
+    states = plain if found and len(set(plain)) == len(plain) else ordered
     said = "in the order of the alphabet" if not whole else "the codes as they stand"
     apart = "; HOSPITALS DIFFER: " + ", ".join(f"{h} has {', '.join(w)}" for h, w in coded.items()) if _apart(column) else ""
-    yield f"{name} = [{', '.join(map(_text, states))}]  # guessed: {said}{apart}"
+    yield f"{name} = [{', '.join(map(_text, states))}]  # guessed: {said}{_one_line(apart)}"
 
 
 def _apart(column: _Column) -> bool:
@@ -183,13 +196,14 @@ def _cuts(column: _Column) -> list[float]:
     ], dtype=float)
     low, high = np.quantile(values, [0.05, 0.95])
     step = 10.0 ** np.floor(np.log10(max(high - low, 1e-9) / 4)) if high > low else 1.0
-    found = {float(f"{round(cut / step) * step:.6g}") for cut in np.quantile(values, [1 / 3, 2 / 3])}
+    found = {float(f"{round(cut / step) * step:.15g}") for cut in np.quantile(values, [1 / 3, 2 / 3])}
     inside = sorted(cut for cut in found if values.min() < cut <= values.max())
-    return inside or [float(f"{np.median(values[values > values.min()]):.6g}")]
+    return inside or [float(np.median(values[values > values.min()]))]
 
 
-def _top(paths: Sequence[Path], columns: Sequence[_Column]) -> Iterator[str]:
-    yield f"# Written by pinndd table describe from {', '.join(path.name for path in paths)}. Correct whatever is marked as guessed."
+def _top(paths: Sequence[Path], columns: Sequence[_Column], patients: int) -> Iterator[str]:
+    files = _one_line(", ".join(path.name for path in paths))
+    yield f"# Written by pinndd table describe from {files}. Correct whatever is marked as guessed."
     yield ""
     if columns:
         names = [column.name for column in columns]
@@ -198,11 +212,12 @@ def _top(paths: Sequence[Path], columns: Sequence[_Column]) -> Iterator[str]:
         target = said or names[-1]
         yield f"queries = [{_text(f'P({_quoted(target)} | *)')}]  # guessed: {why}; * is whatever a patient has recorded"
         if len(names) > 1:
-            other = next(name for name in names if name != target)
-            yield f"# or such as {_text(f'P({_quoted(target)} | {_quoted(other)})')}, or with a state, as {_quoted(other)}=..."
+            other = _quoted(next(name for name in names if name != target))
+            yield f"# or such as {_text(f'P({_quoted(target)} | {other})')}, or with a state, as {_one_line(other)}=..."
     yield 'graph = "learn"  # guessed: or "naive Bayes", "tree", a .bif file, or arcs such as ["smoke -> lung"]'
     yield 'rows = "hard"  # or "soft", "censored"'
-    yield "size = 50  # rows of the table"
+    few = patients < SHARE * ROWS
+    yield f"size = {max(1, patients // SHARE) if few else ROWS}  # {'guessed: ' * few}rows of the table"
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -213,7 +228,8 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f"'{name}'" if re.search(r"""[,=|"()]""", name) else name
+    mark = '"' if "'" in name else "'"
+    return f"{mark}{name}{mark}" if re.search(r"""[,=|"'()]""", name) else name
 
 
 def _key(name: str) -> str:
@@ -221,7 +237,12 @@ def _key(name: str) -> str:
 
 
 def _text(word: str) -> str:
-    # a JSON string is a basic string of TOML
-    return json.dumps(word, ensure_ascii=False)
+    # a JSON string is a basic string of TOML, but for one control character
+    return json.dumps(word, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _one_line(text: str) -> str:
+    """Return a word for a comment: TOML allows no control characters there but tabs."""
+    return _CONTROL.sub(" ", text)
 
 

@@ -52,6 +52,11 @@ def word_among(word: str, known: Collection[str]) -> str | None:
     return same[0] if len(same) == 1 else same_word(word, known)
 
 
+def sense(word: str) -> tuple[bool, str, str] | str:
+    """Return what two words have in common that are the same number, or differ in letter case alone."""
+    return _number(word) or word.casefold()
+
+
 def same_word(word: str, known: Collection[str]) -> str | None:
     """Return the known word itself, or the only one that differs in letter case alone."""
     if word in known:

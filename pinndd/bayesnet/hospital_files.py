@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from pinndd.bayesnet.hospital_csv import csv_lines, file_text, number_of, same_word, word_among
+from pinndd.bayesnet.hospital_csv import csv_lines, file_text, nearest, number_of, same_word, word_among
 from pinndd.bayesnet.hospitals import Hospitals
 from pinndd.bayesnet.network import Structure, Variable
 from pinndd.bayesnet.rows import MISSING
@@ -173,6 +173,9 @@ def _read(
     lines = _lines(file, (*structure.names, *file.ignore, *file.rename))
     written = lines.pop(0)[1] if file.columns is None else list(file.columns)
     header = [_meant(name, file, structure) for name in written]
+    for name in file.rename:
+        if name not in written:
+            raise HospitalFileError(f"{file.path}: rename names the column {name!r}, which it does not have; {nearest(name, written)}")
     _check_header(file, header, structure)
     used = [k for k, name in enumerate(header) if name not in file.ignore]
     rows: list[list[int]] = []
@@ -225,7 +228,7 @@ def _lines(file: HospitalFile, known: Collection[str]) -> list[tuple[int, list[s
             f"{path}: byte {error.start} is no text in {file.encoding}; save it as UTF-8, or say its encoding: programs of Windows "
             "write cp1252"
         ) from error
-    except (OSError, LookupError, csv.Error) as error:
+    except (OSError, LookupError, ValueError, csv.Error) as error:
         raise HospitalFileError(f"{path}: cannot be read as CSV in {file.encoding} ({error})") from error
     if not lines:
         raise HospitalFileError(f"{path}: the file is empty, expected a header line with the names of the columns")
@@ -243,10 +246,10 @@ def _check_header(file: HospitalFile, header: list[str], structure: Structure) -
             )
     if not set(header) & set(structure.names):
         raise HospitalFileError(f"{file.path}: it has none of the variables {', '.join(structure.names)}: leave the file out")
-    for name in (*file.codebook, *file.recode, *file.ignore, *file.rename.values()):
+    for name in (*file.codebook, *file.recode, *file.ignore):
         if name not in header:
             raise HospitalFileError(
-                f"{file.path}: codebook, recode, rename or ignore names the column {name!r}, which it does not have"
+                f"{file.path}: codebook, recode or ignore names the column {name!r}, which it does not have"
             )
     for name, states in file.codebook.items():
         recoded = {file.recode.get(name, {}).get(state, state) for state in states}

@@ -22,6 +22,7 @@ from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import Distillation, OuterSettings
 from pinndd.problem import DistillationProblem, Episodes, Learner, Task
 from pinndd.risks import Mean, Risk
+from pinndd.stated.naming import TASK_NAMES, is_task_name
 from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
 from pinndd.stated.torch_data import parts_of_torch
 from pinndd.user_code import calling
@@ -43,8 +44,6 @@ Keeping = Callable[[SyntheticData, Path], None]
 
 QUERIES = 256
 """Examples that an episode asks about where nothing is said."""
-
-LARGEST_NAME = 60
 
 
 def held_out(part: SyntheticData) -> HeldOutPrediction:
@@ -277,11 +276,8 @@ class StatedTask:
         return DistillationProblem(self.trainer, self.asking(part or self.data.train), self.distance, self.risk)
 
     def _require_name(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name) or len(self.name) > LARGEST_NAME:
-            raise ValueError(
-                f"task name {self.name!r}: expected up to {LARGEST_NAME} letters, digits, dots, dashes and underscores, a letter or "
-                "digit first: files are called after it"
-            )
+        if not isinstance(self.name, str) or not is_task_name(self.name):
+            raise ValueError(f"task name {self.name!r}: expected {TASK_NAMES}: files are called after it")
 
     def _refuse(self, why: str) -> None:
         raise TypeError(f"task {self.name!r}: {why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pinndd.module_source import ModuleSource
 from pinndd.pinn.declare.loading import MODULE, SOURCE, PDEModuleError, load_remembered_subject, load_subject
 from pinndd.pinn.declare.modules import TABLES, all_module_files, find_pde
 from pinndd.pinn.declare.pde import PDE
+from pinndd.stated.naming import task_name
 from pinndd.stated.task import StatedTask
 
 
@@ -54,7 +56,7 @@ def again(name: str, header: Mapping[str, Any]) -> PDE | StatedTask:
 
 def images_at(name: str) -> Path | None:
     """Return the path of images, if that is what a name means; packaged modules come first."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name.replace("-", "_") in all_module_files() or not (path.is_dir() or (path.suffix == ".npz" and path.is_file())):
         return None
     return path.resolve()
@@ -99,13 +101,13 @@ def _of_tables(path: Path) -> StatedTask:
 
 def _of_images(path: Path, network: str | None, per_class: int | None, size: int | None) -> StatedTask:
     from pinndd.vision.datasets.folders import read_images
-    from pinndd.vision.stating import image_task, task_name
+    from pinndd.vision.stating import image_task
 
     found = read_images(path)
     count = len(found.dataset.train_labels) + len(found.dataset.test_labels)
     title = f"{count} images of {len(found.dataset.classes)} classes in {path.name}; {found.split}"
     each = per_class if per_class is not None else max(1, (size or 1) // len(found.dataset.classes))
-    name = task_name(path.stem if path.is_file() else path.name)
+    name = task_name(path.stem if path.is_file() else path.name, "images")
     task = image_task(found.dataset, name, per_class=each, network=network, title=title)
     object.__setattr__(task, "source", ModuleSource(str(path), found.checksum))
     return task

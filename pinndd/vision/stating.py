@@ -191,8 +191,3 @@ def _convolutional(
 
 def _full_steps(parts: Parts) -> int:
     return max(FULL_STEPS, FULL_ROUNDS * parts.count // FULL_BATCH)
-
-
-def task_name(text: str) -> str:
-    """Return a name for a task after that of a file or folder: letters, digits, dots, dashes and underscores."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:60] or "images"

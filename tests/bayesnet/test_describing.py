@@ -5,7 +5,10 @@ import tomllib
 import pytest
 
 from pinndd.bayesnet.describing import describe_tables
+from pinndd.bayesnet.hospital_csv import word_among
 from pinndd.bayesnet.hospital_files import HospitalFileError
+from pinndd.bayesnet.network import Structure, Variable
+from pinndd.bayesnet.notation import parse_question
 
 
 @pytest.fixture
@@ -51,6 +54,49 @@ def test_names_that_need_quotes_get_them(described):
     found, _ = described(a='"chest pain, kind",y\nnone,1\n"a ""b""",2\n')
     assert found["variables"]["chest pain, kind"] == ['a "b"', "none"]
     assert found["queries"] == ["P(y | *)"]
+
+
+@pytest.mark.parametrize(
+    ("words", "states"),
+    [
+        (("01", "02"), ["01", "02"]),
+        (("01", "1"), ["01", "1"]),
+        ((".5", "1.5"), [".5", "1.5"]),
+        (("1e3", "2e3"), ["1e3", "2e3"]),
+        (("1234567", "7654321"), ["1234567", "7654321"]),
+        (("0.1234567", "0.1234568"), ["0.1234567", "0.1234568"]),
+        (("1.0", "2.0"), ["1", "2"]),
+        (("Yes", "yes", "no", "1,0", "1"), ["1", "Yes", "no"]),
+        (("a\x7f", "b"), ["a\x7f", "b"]),
+    ],
+)
+def test_every_word_is_one_of_the_states_that_are_written(described, words, states):
+    found, _ = described(a="x,y\n" + "".join(f'"{word}",{k % 2}\n' for k, word in enumerate(words)))
+    assert found["variables"]["x"] == states
+    assert all(word_among(word, states) is not None for word in words)
+
+
+def test_numbers_that_differ_late_are_cut_between_them(described):
+    found, _ = described(a="x,y\n" + "".join(f"{20200101 + k},{k % 2}\n" for k in range(30)))
+    assert found["variables"]["x"]["cuts"] == [20200111, 20200120]
+
+
+def test_line_ends_inside_of_cells_and_columns_without_a_name_leave_the_file_toml(described, tmp_path):
+    found, text = described(a=',"a\nb","c\nd",y\n1,"e\nf",1,1\n2,"e\nf",2,2\n')
+    assert found["variables"] == {"c\nd": ["1", "2"], "y": ["1", "2"]}
+    assert found["hospitals"]["a"]["ignore"] == ["", "a\nb"]
+    assert "a b: always e f" in text
+
+
+def test_few_patients_are_asked_for_few_rows(described):
+    assert described(a="x,y\n" + "1,2\n2,1\n" * 20)[0]["size"] == 10
+    assert described(a="x,y\n" + "1,2\n2,1\n" * 100)[0]["size"] == 50
+
+
+def test_a_target_with_an_apostrophe_can_be_asked_for(described):
+    found, _ = described(a="x,mother's ill\n1,2\n2,1\n")
+    structure = Structure((Variable("x", ("1", "2")), Variable("mother's ill", ("1", "2"))), {})
+    assert parse_question(found["queries"][0], structure).target == "mother's ill"
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_numbers_are_cut_and_words_are_recoded_in_all_files(write):
         ({"columns": ("age", "sex", "smoke")}, "line 1: 2 cells, expected 3, as many as columns are named"),
         ({"columns": ("age", "age")}, "column 'age' is in the header more than once"),
         ({"encoding": "utf-99"}, "cannot be read as CSV in utf-99"),
-        ({"rename": {"height": "age"}}, "rename or ignore names the column 'age', which it does not have"),
+        ({"rename": {"height": "age"}}, "rename names the column 'height', which it does not have; expected one of smoke, sex"),
     ],
 )
 def test_what_a_file_cannot_be_read_with_is_refused(write, file, said):

@@ -1,6 +1,7 @@
 """Images that somebody gives as files: what is read, in which order, and what is refused with place and remedy."""
 
 import io
+import os
 import shutil
 
 import numpy as np
@@ -141,6 +142,14 @@ def spoil(folder, how):
             Image.fromarray(GREY[0]).save(folder / "99.png")
         case "deeper":
             (cat / "more").mkdir()
+        case "pipe":
+            os.mkfifo(cat / "99.png")
+        case "link to nothing":
+            (cat / "99.png").symlink_to("98.png")
+        case "link to itself":
+            (cat / "99.png").symlink_to("99.png")
+        case "name of bytes":
+            (folder / "dog").rename(folder / os.fsdecode(b"d\xff"))
         case "train alone":
             for name in ("cat", "dog"):
                 shutil.move(folder / name, folder / "train" / name)
@@ -171,6 +180,10 @@ def spoil(folder, how):
         ("print", "99.jpg is of the mode CMYK"),
         ("beside", "99.png is in no folder of a class"),
         ("deeper", "more is a folder in the folder of a class"),
+        ("pipe", "99.png is no file, or a link to none"),
+        ("link to nothing", "99.png is no file, or a link to none"),
+        ("link to itself", "99.png is no file, or a link to none"),
+        ("name of bytes", r"images: the name 'd\\udcff' of a class is no text in UTF-8"),
         ("train alone", r"folders of parts \(train\) and no test"),
         ("parts and classes", r"folders of parts .* and cat"),
         ("class of one part", "the class 'emu' is in .*train and not in .*test"),
@@ -247,6 +260,12 @@ def test_an_archive_may_hold_two_parts(tmp_path, names):
         ({"images": GREY.reshape(12, -1), "labels": LABELS}, r"shape \(12, 64\), expected images"),
         ({"images": GREY[:0], "labels": LABELS[:0]}, r"shape \(0, 8, 8\)"),
         ({"images": GREY}, "images without their labels"),
+        ({"images": np.float64(1), "labels": LABELS}, r"images has shape \(\), expected images"),
+        ({"images": GREY, "labels": np.int64(1)}, "12 images and labels 1 labels"),
+        ({"test_images": GREY, "test_labels": LABELS}, "holds test_images, test_labels, expected images and labels"),
+        ({"images": GREY, "labels": LABELS, "classes": np.array(["cat", "cat"])}, "'cat', 'cat', expected names that differ"),
+        ({"images": GREY, "labels": LABELS, "classes": np.array(["cat", ""])}, "classes are 'cat', '', expected names that differ"),
+        ({"images": GREY, "labels": LABELS, "classes": np.array([["cat", "dog"]])}, "expected names that differ"),
         ({"pixels": GREY, "kinds": LABELS}, "holds pixels, kinds, expected images and labels"),
         ({"images": GREY, "labels": LABELS, "extra": LABELS}, "'extra' too"),
         ({"images": GREY[:4], "labels": LABELS[:4]}, "class 0 has 2 image"),

@@ -5,11 +5,12 @@ import torch
 
 from pinndd.pinn.declare.loading import PDEModuleError, load_subject
 from pinndd.pinn.declare.modules import all_module_files
+from pinndd.stated.naming import task_name
 from pinndd.study.stated.baselines import BASELINES, make
 from pinndd.study.stated.checks import check_task
 from pinndd.study.stated.engine import StatedSettings
 from pinndd.vision.datasets import from_arrays
-from pinndd.vision.stating import image_task, network_of, task_name, usual_network
+from pinndd.vision.stating import image_task, network_of, usual_network
 
 
 def images(counts=(20, 9, 30), side=8, channels=1):
@@ -76,6 +77,6 @@ def test_a_packaged_task_says_what_to_put_where(tmp_path, monkeypatch):
 
 
 def test_names_of_folders_become_names_of_tasks():
-    assert task_name("my photos (2024)") == "my-photos-2024"
-    assert task_name("猫") == "images"
-    assert task_name("digits") in all_module_files()
+    assert task_name("my photos (2024)", "images") == "my-photos-2024"
+    assert task_name("猫", "images") == "images"
+    assert task_name("digits", "images") in all_module_files()

@@ -6,6 +6,7 @@ import ast
 import difflib
 import hashlib
 import itertools
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -113,7 +114,7 @@ def find_pde(name_or_path: str | Path) -> Path:
     is_path = isinstance(name_or_path, Path) or text.endswith((".py", TABLES)) or "/" in text or "\\" in text
     if not is_path:
         return _find_name(text)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise PDEModuleError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,6 +123,8 @@ def _classes(parts: Mapping[str, Path]) -> list[str]:
         if beside:
             raise ValueError(f"{beside[0]} is in no folder of a class: put it into one, or move it away")
         found[part] = {path.name for path in _visible(folder)}
+        if odd := [name for name in sorted(found[part]) if not _is_text(name)]:
+            raise ValueError(f"{folder}: the name {odd[0]!r} of a class is no text in UTF-8: rename it")
     train = found["train"]
     for part, names in found.items():
         if odd := sorted(names ^ train):
@@ -141,6 +144,8 @@ def _images_in(folder: Path) -> list[Path]:
     for path in found:
         if path.is_dir():
             raise ValueError(f"{path} is a folder in the folder of a class, expected images alone: move them up, or away")
+        if not path.is_file():
+            raise ValueError(f"{path} is no file, or a link to none: move it away")
     return found
 
 
@@ -153,6 +158,11 @@ def _visible(folder: Path, *, hidden: bool = False) -> list[Path]:
     return [path for path in names if _is_hidden(path) == hidden]
 
 
+def _is_text(name: str) -> bool:
+    """Return whether every byte of the name of a file is one of a letter."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _is_hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in LITTER
 
@@ -160,6 +170,7 @@ def _is_hidden(path: Path) -> bool:
 def _archive(path: Path, seed: int) -> OwnImages:
     reading = Reading(path, "store it with numpy.savez(file, images=images, labels=labels), arrays of numbers")
     arrays = reading.arrays()
+    held = ", ".join(arrays) or "no array"
     if "__header__" in arrays:
         raise ValueError(f"{path} is a distilled set: give the images that it was distilled from")
     found: dict[str, tuple[Array, Array]] = {}
@@ -170,7 +181,7 @@ def _archive(path: Path, seed: int) -> OwnImages:
         )
         if (images is None) != (labels is None):
             given, lacking = (images, "labels") if labels is None else (labels, "images")
-            raise ValueError(f"{path} has {given} without their {lacking}; it holds {', '.join(arrays)}: name them {_wanted(part)}")
+            raise ValueError(f"{path} has {given} without their {lacking}; it holds {held}: name them {_wanted(part)}")
         if images is None or labels is None:
             continue
         pixels, place = arrays.pop(images), f"{path}, {images}"
@@ -178,17 +189,26 @@ def _archive(path: Path, seed: int) -> OwnImages:
         own = arrays.pop(labels)
         if own.ndim == 2 and own.shape[1] == 1:
             own = own[:, 0]
-        if len(pixels) != len(own):
-            raise ValueError(f"{path}: {images} has {len(pixels)} images and {labels} {len(own)} labels: expected one each")
-        found[part] = as_pixels(pixels, place), own
+        values = as_pixels(pixels, place)
+        if own.ndim == 0 or len(pixels) != len(own):
+            raise ValueError(f"{path}: {images} has {len(pixels)} images and {labels} {own.size} labels: expected one each")
+        found[part] = values, own
     if "train" not in found:
-        raise ValueError(f"{path} holds {', '.join(arrays) or 'no array'}, expected {_wanted('train')}: rename them")
-    names = [str(name) for name in arrays.pop("classes").tolist()] if "classes" in arrays else None
+        raise ValueError(f"{path} holds {held}, expected {_wanted('train')}: rename them")
+    names = _names_of(arrays.pop("classes"), path) if "classes" in arrays else None
     if arrays:
         raise ValueError(f"{path} holds {next(iter(arrays))!r} too, which is not known here: leave it out")
     if 0 in (shape := {part: len(own[0]) for part, own in found.items()}).values():
         raise ValueError(f"{path} has no image in one of its parts ({shape}): leave the part out")
     return _joined(path, found, names, hashlib.sha256(reading.content()).hexdigest(), seed)
+
+
+def _names_of(classes: Array, path: Path) -> list[str]:
+    """Return the names of the classes, which differ and are not empty."""
+    names = [str(name) for name in classes.reshape(-1).tolist()]
+    if classes.ndim != 1 or "" in names or len(set(names)) < len(names):
+        raise ValueError(f"{path}: classes are {', '.join(map(repr, names[:10]))}, expected names that differ, one per class")
+    return names
 
 
 def _wanted(part: str) -> str:
@@ -219,8 +239,8 @@ def _require_labels(path: Path, labels: Array, fewest: int) -> None:
     """Refuse labels that are no numbers of classes before names are made of all numbers up to the greatest."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(f"{path}: labels have shape {labels.shape} and type {labels.dtype}, expected integers (N,), from 0 on")
-    if int(labels.max()) > len(labels):
-        raise ValueError(f"{path}: label {labels.max()} of {len(labels)} images is out of range: number the classes from 0, no gaps")
+    if (odd := int(labels.min())) < 0 or (odd := int(labels.max())) > len(labels):
+        raise ValueError(f"{path}: label {odd} of {len(labels)} images is out of range: number the classes from 0, no gaps")
     values, counts = np.unique(labels, return_counts=True)
     if len(values) > 1 and counts.min() < fewest:
         few = values[counts.argmin()]
@@ -238,6 +258,6 @@ def _require_shape(path: Path, part: str, images: Array, train: Array) -> None:
 def _checksum(root: Path, files: Sequence[Path]) -> str:
     found = hashlib.sha256()
     for path in files:
-        found.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        found.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
         found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()

@@ -13,6 +13,7 @@ from pinndd.study.medical.tables import asking, building, methods
 from pinndd.study.medical.tables import rows as kinds
 from pinndd.study.medical.tables.answering import Regressions
 from pinndd.study.medical.tables.building import load_tables
+from pinndd.study.medical.tables.declaration import read_declaration
 from pinndd.study.stated.engine import StatedSettings, baseline_sets, distill_task, judged
 from pinndd.terminal.subjects import remembered_subject
 
@@ -156,6 +157,10 @@ def test_a_simulation_is_tested_with_the_truth(tmp_path):
         ("size = 6", 'size = "6"', "line 5: size is '6', expected a whole number"),
         ("size = 6", "size = true", "size is True, expected a whole number"),
         ("size = 6", "size = 0", "size is 0, expected a whole number from 1 on"),
+        ("size = 6", "size = 1000000000", "line 5: size is 1000000000, expected a whole number up to 1000000"),
+        ("size = 6", "seed = 18446744073709551616", "line 5: seed is 18446744073709551616, expected a whole number up to"),
+        ("size = 6", f"prior = {'9' * 400}", r"line 5: prior is 9{30}\.\.\. of 400 digits, expected a number from 1e-06"),
+        ('name = "lung"', 'name = "../evil"', r"line 2: name is '\.\./evil', expected up to 60 letters"),
         ("size = 6", "size = 140", "size is 140 and there are 140 patients to learn from"),
         ("size = 6", "held_out = 1.0", "held_out is 1, expected a number from 0 to below 1"),
         ("size = 6", 'rows = "harsh"', r"rows is 'harsh'; did you mean 'hard'\?"),
@@ -172,11 +177,19 @@ def test_a_simulation_is_tested_with_the_truth(tmp_path):
         ('smoke = ["no", "yes"]', "smoke = []", r"line 9: \[variables\] smoke cannot be used"),
         ('smoke = ["no", "yes"]', "smoke = 3", r"\[variables\] smoke is 3, expected a list"),
         ("cuts = [50]", "cuts = [60, 50]", r"line 8: \[variables.age\] cuts is \[60, 50\]: the numbers must ascend"),
+        ("cuts = [50]", "cuts = [50, nan]", r"line 8: \[variables.age\] cuts holds nan, expected finite numbers"),
+        ("cuts = [50]", f"cuts = [{'9' * 400}]", r"cuts holds 9{30}\.\.\. of 400 digits, expected finite numbers"),
+        ("cuts = [50]", 'cuts = [50], recode = { old = "many" }', "'old' stands for 'many', which is no number"),
         ("cuts = [50]", 'cuts = [50], states = ["young"]', "states are 1, expected 2"),
         ("cuts = [50]", "cut = [50]", r"\[variables.age\] cut is an unknown key; did you mean 'cuts'\?"),
         ("1 = \"yes\"", '1 = "yess"', r"\[variables.ill\] recode says that '1' stands for 'yess'.*did you mean 'yes'\?"),
         ("size = 6", 'missing = ["no"]', "line 5: missing names 'no', which is a state of 'smoke'"),
         ('"south.csv"', '"sooth.csv"', r"line 15: \[hospitals.south\] file names 'sooth.csv'.*did you mean 'south.csv'\?"),
+        ('"south.csv"', '"north.csv"', r"line 15: \[hospitals.south\] file names the file of 'north'.*would count twice"),
+        ('"south.csv"', f'"{"s" * 300}.csv"', "there is no such file"),
+        ('"south.csv"', '"~nobody-of-this-name/south.csv"', "there is no such file"),
+        ('ignore = ["nr"]', 'ignore = ["nr"]\nencoding = "a\\u0000"', "south.csv: cannot be read as CSV"),
+        ('ignore = ["nr"]', 'ignore = ["nr"]\nrename = { years = "age" }', "rename names the column 'years', which it does not have"),
         ('ignore = ["nr"]', "", "unknown column 'nr'"),
         ('ignore = ["nr"]', 'ignore = ["nr"]\nrecode = { smoek = { a = "no" } }', "smoek names the unknown variable 'smoek'"),
         ('smoke = ["no", "yes"]', 'smoke = ["no", "yes"]\nbmi = ["low", "high"]', "line 10: bmi is recorded by no hospital"),
@@ -186,6 +199,14 @@ def test_what_a_file_may_not_say_is_refused_with_its_place(tmp_path, old, new, s
     assert old in HOSPITALS
     with pytest.raises(ValueError, match=said):
         load_tables(write_tables(tmp_path, HOSPITALS.replace(old, new, 1)))
+
+
+def test_states_between_cuts_are_named_with_all_digits_and_a_task_after_any_file(tmp_path):
+    path = write_tables(tmp_path, HOSPITALS.replace('name = "lung"', "").replace("[50]", "[50, 1000000.1, 1000000.2, 1000000.3]"))
+    path = path.rename(tmp_path / "_Ärzte.toml")
+    found = read_declaration(path, path.read_bytes())
+    assert found.name == "rzte"
+    assert found.variables[0].states[1:3] == ("50 to 1000000.1", "1000000.1 to 1000000.2")
 
 
 def test_a_question_that_the_patients_do_not_settle_is_refused_unless_it_is_kept(tmp_path):
@@ -244,6 +265,7 @@ def test_regressions_without_evidence_are_shares_and_with_it_are_those_of_scikit
     [
         ('[simulation]\nnetwork = "chil"', r"line 2: \[simulation\] network names the network 'chil'.*did you mean 'child'\?"),
         ('[simulation]\nnetwork = "asia"\nchosen = 100000', "chosen is 100000, expected a whole number up to 1000"),
+        ('[simulation]\nnetwork = "asia"\nmissing = 0.99', r"line 1: simulation cannot be drawn .* lower missing"),
         ('graph = "learn"\n[simulation]\nnetwork = "asia"', "line 1: graph cannot be said beside"),
     ],
 )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pinndd.bayesnet import HospitalFile, Structure, Variable, read_bif
-from pinndd.bayesnet.hospital_csv import nearest, same_word, word_among
+from pinndd.bayesnet.hospital_csv import nearest, number_of, same_word, word_among
 from pinndd.bayesnet.hospital_files import MARKS
 from pinndd.bayesnet.networks import NAMES
 from pinndd.bayesnet.notation import Question, parse_question
+from pinndd.stated.naming import TASK_NAMES, is_task_name, task_name
 from pinndd.study.medical.tables.keys import DeclarationError, Keys
 
 PACKAGED = "pinndd:"
@@ -26,6 +27,12 @@ KINDS = (HARD, SOFT, CENSORED)
 LEARN, NAIVE, TREE = "learn", "naive Bayes", "tree"
 GRAPHS = (LEARN, NAIVE, TREE)
 """Graphs that are made from the patients."""
+
+MOST_ROWS = 10**6
+"""Of a table."""
+
+MOST_SEED = 2**62
+"""Seeds of draws are this one and a few above it; they fit into 64 bits."""
 
 REFUSE, KEEP = "refuse", "keep"
 
@@ -123,7 +130,7 @@ def read_declaration(path: Path, content: bytes) -> Declaration:
     empty = Structure(variables, {})
     found = Declaration(
         keys=keys,
-        name=keys.text_of("name", re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "hospitals"),
+        name=_name(keys),
         title=keys.text_of("title", path.stem),
         variables=variables,
         cuts=cuts,
@@ -133,17 +140,27 @@ def read_declaration(path: Path, content: bytes) -> Declaration:
         graph=graph if graph is not None else _graph(keys, empty),
         questions=_questions(keys, empty, needed=simulation is None),
         kind=keys.choice("rows", KINDS, HARD),
-        size=keys.whole("size", 50, 1),
+        size=keys.whole("size", 50, 1, MOST_ROWS),
         missing=tuple(keys.texts("missing")) if "missing" in keys else None,
         disjoint=tuple(_known(keys, "disjoint", name, empty) for name in keys.texts("disjoint", ())),
         held_out=keys.number("held_out", 0.0 if simulation else 0.3, 0, 1),
-        seed=keys.whole("seed", 0, 0),
+        seed=keys.whole("seed", 0, 0, MOST_SEED),
         prior=keys.number("prior", 1.0, 1e-6, 1e6),
         keep_unidentified=keys.choice("not_identified", (REFUSE, KEEP), REFUSE) == KEEP,
         limits=tuple(keys.texts("limits", ())),
     )
     keys.finish(("variables", "hospitals", "simulation", "graph"))
     _require_target(found)
+    return found
+
+
+def _name(keys: Keys) -> str:
+    """Return the name of the task: as it is said, or after that of the file."""
+    if "name" not in keys:
+        return task_name(keys.path.stem, "hospitals")
+    found = keys.text_of("name")
+    if not is_task_name(found):
+        keys.fail("name", f"is {found!r}, expected {TASK_NAMES}: files are called after it")
     return found
 
 
@@ -167,9 +184,7 @@ def _variables(keys: Keys) -> tuple[tuple[Variable, ...], dict[str, list[float]]
                     inner.fail("states", f"are {len(states)}, expected {len(cuts[name]) + 1}, one more than cuts")
             else:
                 states = inner.texts("states", ())
-            if name not in cuts:
-                _require_states(inner, "recode", states)
-            inner.words("recode")
+            _require_meant(inner, "recode", states if name not in cuts else None, keys.texts("missing", MARKS))
             inner.finish(("cuts", "states"))
         else:
             states = table.texts(name)
@@ -180,16 +195,20 @@ def _variables(keys: Keys) -> tuple[tuple[Variable, ...], dict[str, list[float]]
     return tuple(variables), cuts
 
 
-def _require_states(keys: Keys, key: str, states: Sequence[str]) -> None:
-    """Make sure that words stand for states, or for nothing recorded."""
+def _require_meant(keys: Keys, key: str, states: Sequence[str] | None, missing: Sequence[str]) -> None:
+    """Make sure that words stand for states, or numbers where there are none, or for nothing recorded."""
     for word, meant in keys.words(key).items():
-        if meant not in MARKS and word_among(meant, states) is None:
+        if meant in missing:
+            continue
+        if states is None and number_of(meant) is None:
+            keys.fail(key, f"says that {word!r} stands for {meant!r}, which is no number to be cut")
+        if states is not None and word_among(meant, states) is None:
             keys.fail(key, f"says that {word!r} stands for {meant!r}, which is no state; {nearest(meant, states)}")
 
 
 def _between(cuts: Sequence[float]) -> list[str]:
     """Name the states between cuts: ``below 45``, ``45 to 55``, ``55 and above``."""
-    words = [f"{cut:g}" for cut in cuts]
+    words = [f"{cut:.15g}" for cut in cuts]
     middle = [f"{low} to {high}" for low, high in itertools.pairwise(words)]
     return [f"below {words[0]}", *middle, f"{words[-1]} and above"]
 
@@ -202,6 +221,7 @@ def _files(keys: Keys, structure: Structure) -> dict[str, HospitalFile]:
     for hospital, said in table.values.items():
         if isinstance(said, str):
             files[hospital] = HospitalFile(_path(table, hospital, said))
+            _require_once(table, hospital, files)
             continue
         inner = table.table(hospital)
         path = _path(inner, "file", inner.text_of("file"))
@@ -215,8 +235,17 @@ def _files(keys: Keys, structure: Structure) -> dict[str, HospitalFile]:
             columns=tuple(inner.texts("columns")) if "columns" in inner else None,
             encoding=inner.text_of("encoding", "utf-8"),
         )
+        _require_once(inner, "file", files)
         inner.finish()
     return files
+
+
+def _require_once(keys: Keys, key: str, files: Mapping[str, HospitalFile]) -> None:
+    """Make sure that the last of the files is none of the others, whose patients would count twice."""
+    *before, (_, last) = files.items()
+    for hospital, file in before:
+        if file.path.samefile(last.path):
+            keys.fail(key, f"names the file of {hospital!r}, {last.path}: its patients would count twice; leave one of the two out")
 
 
 def _recoded(variables: Keys, name: str) -> dict[str, str]:
@@ -233,8 +262,8 @@ def _path(keys: Keys, key: str, said: str) -> Path:
         own = said.removeprefix(PACKAGED)
         candidates = [_HERE / folder / own for folder in ("data", "networks")]
     else:
-        candidates = [keys.path.parent / Path(said).expanduser()]
-    found = next((path for path in candidates if path.is_file()), None)
+        candidates = [keys.path.parent / os.path.expanduser(said)]
+    found = next((path for path in candidates if os.path.isfile(path)), None)
     if found is None and said.startswith(PACKAGED) and said.endswith(".bif"):
         name = said.removeprefix(PACKAGED).removesuffix(".bif")
         keys.fail(key, f"names the network {name!r}, which is no .bif file and not packaged; {nearest(name, NAMES)}")

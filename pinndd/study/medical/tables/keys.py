@@ -12,6 +12,12 @@ from typing import Any, NoReturn
 from pinndd.bayesnet.hospital_csv import nearest
 from pinndd.storage.reading import FileError
 
+FINITE = 1e300
+"""Greater numbers are refused as those that are not finite."""
+
+MOST_DIGITS = 30
+"""Of a number in a message."""
+
 _WORDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 
@@ -60,17 +66,17 @@ class Keys:
         """Return a whole number that is neither below the least nor above the most."""
         found: int = self._typed(key, int, default)
         if most is not None and found > most:
-            self.fail(key, f"is {found}, expected a whole number up to {most}")
+            self.fail(key, f"is {_short(found)}, expected a whole number up to {most}")
         if found < least:
-            self.fail(key, f"is {found}, expected a whole number from {least} on")
+            self.fail(key, f"is {_short(found)}, expected a whole number from {least} on")
         return found
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
         """Return a number in ``[low, high)``."""
-        found = float(self._typed(key, float, default))
+        found: float = self._typed(key, float, default)
         if not low <= found < high:
-            self.fail(key, f"is {found:g}, expected a number from {low:g} to below {high:g}")
-        return found
+            self.fail(key, f"is {_short(found)}, expected a number from {low:g} to below {high:g}")
+        return float(found)
 
     def choice(self, key: str, known: Sequence[str], default: str) -> str:
         """Return one of the known words."""
@@ -90,10 +96,12 @@ class Keys:
         return [_word(each) for each in found]
 
     def numbers(self, key: str) -> list[float]:
-        """Return a list of ascending numbers."""
+        """Return a list of ascending numbers, each of them finite."""
         found = self._typed(key, list, None)
         if not found or not all(isinstance(each, int | float) and not isinstance(each, bool) for each in found):
             self.fail(key, f"is {found!r}, expected numbers, such as [45, 55, 65]")
+        if odd := next((each for each in found if not abs(each) < FINITE), None):
+            self.fail(key, f"holds {_short(odd)}, expected finite numbers, such as [45, 55, 65]")
         if found != sorted(set(found)):
             self.fail(key, f"is {found!r}: the numbers must ascend")
         return [float(each) for each in found]
@@ -158,6 +166,12 @@ class Keys:
 
     def _refuse_kind(self, key: str, kind: type, found: Any) -> NoReturn:
         self.fail(key, f"is {found!r}, expected {_WORDS[kind]}")
+
+
+def _short(value: float) -> str:
+    """Return a number for a message, of very many digits the first."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= MOST_DIGITS else f"{text[:MOST_DIGITS]}... of {len(text)} digits"
 
 
 def _word(value: Any) -> str:

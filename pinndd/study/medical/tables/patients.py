@@ -88,15 +88,18 @@ def gather(declared: Declaration) -> Cohort:
         lines = [str(report) for report in reports]
     else:
         simulation, network = declared.simulation, read_bif(declared.simulation.network)
-        trial = draw_trial(
-            network,
-            missing=simulation.missing,
-            seed=declared.seed,
-            hospitals=simulation.hospitals,
-            rows=simulation.patients,
-            chosen=simulation.chosen,
-            fresh=simulation.fresh,
-        )
+        try:
+            trial = draw_trial(
+                network,
+                missing=simulation.missing,
+                seed=declared.seed,
+                hospitals=simulation.hospitals,
+                rows=simulation.patients,
+                chosen=simulation.chosen,
+                fresh=simulation.fresh,
+            )
+        except ValueError as error:
+            declared.keys.fail("simulation", f"cannot be drawn ({error}): lower missing, or take another seed")
         hospitals, chosen, fresh = trial.hospitals, trial.chosen, trial.fresh
         if declared.questions:
             stated = [query for question in declared.questions for query in question.queries(network.structure)]
