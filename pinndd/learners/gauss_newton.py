@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -57,6 +58,7 @@ class GaussNewton:
         tolerance: relative size of the step at which training stops.
         decrease: relative decrease of the loss of every episode, from step to step, below which training stops as well.
         promise: part of the loss that the linearised problem must leave for that, or the step was only cut too short.
+        progress: called before every step with the number of steps done and ``iterations`` (None: nobody waits for a single fit).
 
     Raises:
         ValueError: the penalty is not positive, or there are no iterations.
@@ -69,6 +71,7 @@ class GaussNewton:
     tolerance: float = 1e-7
     decrease: float = 0.0
     promise: float = 0.0
+    progress: Callable[[int, int], None] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.penalty <= 0 or self.iterations < 1:
@@ -96,7 +99,9 @@ class GaussNewton:
             zeros = torch.zeros((count, self.model.parameter_count), dtype=reference.dtype, device=reference.device)
             theta = zeros if start is None else start
             loss = self._loss(prepared, theta)
-            for _ in range(self.iterations):
+            for k in range(self.iterations):
+                if self.progress is not None:
+                    self.progress(k, self.iterations)
                 proposal, promised = self._step(prepared, theta)
                 before = loss
                 theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)

@@ -58,6 +58,14 @@ def test_it_stops_where_the_loss_has_become_flat(setting: Callable[..., Any]) ->
     assert losses[2] == losses[3] > losses[1]
 
 
+def test_it_tells_every_step(setting: Callable[..., Any]) -> None:
+    pde, data, episodes = setting("burgers", 3, 9, 6)
+    told: list[tuple[int, int]] = []
+    model = FeatureModel(pde, width=24, scale=1.0)
+    GaussNewton(model, 1e-4, 3, tolerance=0.0, progress=lambda done, most: told.append((done, most))).fit(data, episodes)
+    assert told == [(0, 3), (1, 3), (2, 3)]
+
+
 def test_it_goes_on_while_the_linearised_problem_promises_much(setting: Callable[..., Any]) -> None:
     pde, data, episodes = setting("burgers", 3, 9, 6)
     model = FeatureModel(pde, width=24, scale=1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from pinndd.pinn.models.features import FeatureModel, FittedFeatures
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import allocate, sample_points
 from pinndd.pinn.solving.given import SomeValues
+from pinndd.pinn.solving.telling import tell
 from pinndd.pinn.solving.windows import apart, joined, together, windows
 from pinndd.pinn.tasks.episodes import ConditionValues, Draws, Trainings
 
@@ -225,7 +227,8 @@ def dense_learner(pde: PDE, settings: DenseSettings, size: float) -> Ridge | Gau
     penalty = settings.penalty * blocks
     if features.residual.is_linear():
         return Ridge(model, penalty)
-    return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT, promise=_PROMISE)
+    steps = partial(tell, f"Gauss-Newton, {settings.iterations} steps at most")
+    return GaussNewton(model, penalty, iterations=settings.iterations, decrease=_FLAT, promise=_PROMISE, progress=steps)
 
 
 def dense_features(pde: PDE, settings: DenseSettings) -> FeatureModel:

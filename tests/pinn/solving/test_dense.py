@@ -14,6 +14,7 @@ from pinndd.pinn.solving import dense
 from pinndd.pinn.solving.dense import DenseSettings, batches, dense_counts, dense_points, solve_densely, typical_size
 from pinndd.pinn.solving.given import given_values
 from pinndd.pinn.solving.solver import probes
+from pinndd.pinn.solving.telling import telling
 
 VISCOSITY, STEADY = 0.05, 0.2
 
@@ -131,8 +132,12 @@ def test_gauss_newton_stops_where_rounding_alone_moves_the_weights(monkeypatch):
     steps = []
     step = GaussNewton._step
     monkeypatch.setattr(GaussNewton, "_step", lambda self, *rest: steps.append(1) or step(self, *rest))
-    fit, other = (solve_densely(pde, values, each)(where) for each in (settings, settings.second))
+    told = []
+    with telling(lambda what, done, most, error: told.append((what, done, most))):
+        fit, other = (solve_densely(pde, values, each)(where) for each in (settings, settings.second))
     taken = len(steps)
+    assert len(told) == taken
+    assert told[0] == ("Gauss-Newton, 40 steps at most", 0, 40)
     monkeypatch.setattr(dense, "_FLAT", 1e-8)
     longer = solve_densely(pde, values, settings)(where)
     assert len(steps) - taken > taken / 2
