@@ -506,7 +506,7 @@ def test_resuming_what_is_finished_says_so(run, tmp_path, fake_distiller):
     before = (tmp_path / "heat-retrain.npz").read_bytes()
     again = run(*asked, "--resume")
     assert (again.code, again.out) == (0, "heat-retrain.npz is finished: nothing is left to do\n")
-    refused(run(*asked, "--resume", "--seed", "3"), "--out heat-retrain.npz exists", "--overwrite")
+    refused(run(*asked, "--resume", "--seed", "3"), "heat-retrain.npz is finished, with other settings: seed was 0 and is now 3")
     assert (tmp_path / "heat-retrain.npz").read_bytes() == before
     (tmp_path / "heat-retrain.npz").write_bytes(before[:500])
     refused(run(*asked, "--resume"), "heat-retrain.npz")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -217,6 +217,26 @@ def require_alike(train: SyntheticData, part: SyntheticData, name: str) -> None:
             raise ValueError(
                 f"field {field!r}: an example of the {name} part has shape {tuple(value.shape[1:])} and type {value.dtype}, one of "
                 f"the training part {tuple(train[field].shape[1:])} and {train[field].dtype}: bring them to one"
+            )
+
+
+def require_same_meaning(columns: Mapping[str, Sequence[str]], data: SyntheticData) -> None:
+    """Make sure that the columns of a set stand for what they stand for in its task.
+
+    Args:
+        columns: of the task, by field.
+        data: the set; one that does not say what its columns are is taken as it is.
+
+    Raises:
+        ValueError: a field has other columns, or the same in another order.
+    """
+    kept = data.header.get("columns")
+    for field, names in columns.items():
+        before = kept.get(field) if isinstance(kept, Mapping) else None
+        if before is not None and before != list(names):
+            raise ValueError(
+                f"the columns of {field!r} were {', '.join(map(str, before))} and are {', '.join(names)} now: give the module or "
+                "file with which it was distilled, or distil again"
             )
 
 

@@ -220,6 +220,12 @@ class StatedTask:
     # what others ask
 
     @property
+    def meanings(self) -> Mapping[str, Sequence[str]]:
+        """What the columns of the fields stand for, where that is known: names of columns, of states, of classes."""
+        pictures = self.data.pictures
+        return {**({} if pictures is None else {TARGETS: pictures.classes}), **self.columns}
+
+    @property
     def learners(self) -> Mapping[str, Learner]:
         """All learners by name: the first is distilled for."""
         return self.learner if isinstance(self.learner, Mapping) else {_kebab(type(self.learner).__name__): self.learner}

@@ -19,6 +19,7 @@ from pinndd.outer_loop import Distillation, DivergedError, require_resumable
 from pinndd.pinn.declare.pde import PDE
 from pinndd.processes import LostProcessError, require_enough
 from pinndd.stated.task import StatedTask
+from pinndd.storage.comparing import differences
 from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
@@ -161,14 +162,16 @@ def is_finished(path: Path, checkpoint: Path, header: Mapping[str, Any]) -> bool
 
     Raises:
         DataFileError: the set is damaged.
+        ValueError: it has other settings, which are named.
     """
     if checkpoint.exists() or not path.is_file():
         return False
     there = SyntheticData.load(path).header
-    done = all(there.get(name) == value for name, value in json.loads(json.dumps(header)).items() if name != "module")
-    if done:
-        typer.echo(f"{path} is finished: nothing is left to do")
-    return done
+    wanted = {name: value for name, value in json.loads(json.dumps(header)).items() if name != "module"}
+    if apart := differences({name: there.get(name) for name in wanted}, wanted):
+        raise ValueError(f"--out {path} is finished, with other settings: {apart}; choose another file, or add --overwrite")
+    typer.echo(f"{path} is finished: nothing is left to do")
+    return True
 
 
 def require_free(path: Path, checkpoint: Path, *, resume: bool, overwrite: bool) -> None:

@@ -17,7 +17,7 @@ from pinndd.devices import AUTO, chosen_device, require_device
 from pinndd.outer_loop import DivergedError, divergence, require_resumable
 from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
-from pinndd.stated.parts import TARGETS, example_count, require_alike
+from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
 from pinndd.study.protocols.parts import unknown
 from pinndd.study.results import words
@@ -150,7 +150,7 @@ def distill_one(
             found.data.save(path)
             checkpoint.unlink(missing_ok=True)
     console = table_console()
-    sizes = ", ".join(f"{name} {tuple(found.data[name].shape)}" for name in found.data.learnable)
+    sizes = ", ".join(f"{name} {tuple(found.data[name].shape)}" for name in found.data.learnable or found.data.fields)
     console.print(f"{task.name}: distilled {sizes}\nsaved: {path}", soft_wrap=True, markup=False)
     console.print(f"validation risk {found.risk:.3g} after {words.seconds(found.seconds)}", markup=False)
 
@@ -213,6 +213,7 @@ def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]
         )
     try:
         require_alike(found.data.train, data, "distilled")
+        require_same_meaning(found.meanings, data)
     except ValueError as error:
         raise DataFileError(f"{path} does not fit the task {found.name!r}: {error}") from error
     for said in filter(None, (difference(found, data.header, path, given=module is not None), divergence(data))):

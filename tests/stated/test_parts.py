@@ -6,7 +6,7 @@ import torch
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.held_out import HeldOutPrediction
-from pinndd.stated.parts import Parts, room_around, softened
+from pinndd.stated.parts import Parts, require_same_meaning, room_around, softened
 
 
 def test_parts_are_a_partition_with_the_same_share_of_every_class():
@@ -66,3 +66,14 @@ def test_blocks_are_disjoint_and_leave_least_over(total, most, blocks, size):
     assert len(asked.inputs.unique()) == blocks * size
     assert asked.seed == 7
     assert torch.equal(asked.inputs, asked.targets)
+
+
+def test_a_set_whose_columns_meant_something_else_is_refused():
+    """The same numbers under states in another order are other patients."""
+    columns = {"ill": ("no", "yes")}
+    data = SyntheticData({"ill": torch.eye(2)}, {"ill": Fixed()})
+    require_same_meaning(columns, data.with_header(columns={"ill": ["no", "yes"]}))
+    require_same_meaning(columns, data)
+    require_same_meaning({"old": ("a", "b")}, data.with_header(columns={"ill": ["no", "yes"]}))
+    with pytest.raises(ValueError, match="columns of 'ill' were yes, no and are no, yes now: give the module or file"):
+        require_same_meaning(columns, data.with_header(columns={"ill": ["yes", "no"]}))

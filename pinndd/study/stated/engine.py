@@ -99,6 +99,7 @@ def header(task: StatedTask, seed: int) -> dict[str, Any]:
         **remembered_module(task.source),
         "seed": seed,
         "learner": task.learner_names[0],
+        "columns": {field: list(names) for field, names in task.meanings.items()},
         "asked": {"size": task.size, "steps": task.outer.steps, "distance": distance_name(task.distance)},
         "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0]},
     }

@@ -99,6 +99,7 @@ def _task(declared: Declaration, cohort: Cohort) -> StatedTask:
         on_full_data=methods,
         search=search_of(declared.kind, asked.merged),
         keep=keeper(declared, cohort, asked),
+        columns={variable.name: variable.states for variable in structure.variables},
         remarks=(*cohort.lines, *_said(declared, cohort, asked, basis, counts), *LIMITS, *declared.limits),
         title=declared.title,
     )
