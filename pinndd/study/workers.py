@@ -33,6 +33,9 @@ DEATHS = 3
 GPU = {"GPU": 1.0}
 """What a cell asks for that computes on a GPU, as in ``dask worker --resources GPU=1``."""
 
+_SILENT = logging.CRITICAL + 1
+"""Level of what is logged about workers that were killed: nothing."""
+
 _LOOK = 5.0
 """Seconds between two looks at who has joined."""
 
@@ -252,13 +255,13 @@ def _ended(cell: Cell, future: Future[str], seconds: float) -> Ended:
 
 
 def _kill(cluster: LocalCluster) -> None:
-    """End all workers at once, with the processes that they started."""
-    for nanny in cluster.workers.values():
+    """End all processes that were started from here at once: workers, one that just takes the place of another, what they started."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("distributed"):
+            logging.getLogger(name).setLevel(_SILENT)
+    for nanny in list(cluster.workers.values()):
         nanny.close_gracefully()  # no worker follows it
-        if nanny.pid is None:
-            continue
+    for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            worker = psutil.Process(nanny.pid)
-            for process in (*worker.children(recursive=True), worker):
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            if "resource_tracker" not in " ".join(process.cmdline()):  # it cleans up behind the others, and ends with them
+                process.kill()
