@@ -183,10 +183,12 @@ def test_a_scheduler_that_does_not_answer(address, said, tmp_path, monkeypatch):
 
 
 STOPPED = """
+import signal
 import time
 from pinndd.stopping import end_if_asked, heed_signals
 from pinndd.study import workers
 from pinndd.terminal.errors import working
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it, as a shell does behind &
 heed_signals()
 def sleep(text):
     time.sleep(60)
