@@ -70,6 +70,7 @@ def test_every_verb_takes_a_task(call, tmp_path):
     assert "distilled set: 3 examples" in out
     code, out, _ = call("distill", "line.py", "--size", "4", "--out", "line.npz")
     assert code == 0, out
+    assert "blocks of the validation part); distilled in" in out
     assert SyntheticData.load("line.npz")["inputs"].shape == (4, 1)
     refused(call("distill", "line.py", "--out", "line.npz"), "exists")
     code, out, _ = call("evaluate", "line.npz", "--out", "rows.csv")
@@ -94,6 +95,8 @@ def test_every_verb_takes_a_task(call, tmp_path):
 def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
     code, out, err = call("study", "line.py", "--seeds", "1", "--sensitivity", "--out", "run")
     assert code == 0, err
+    assert "on the test part" in out
+    assert "in distribution" not in out
     for said in ("of dense", "Vacuity test", "residual of the first-order conditions", "distilled for", "report: run/report.html"):
         assert said in out
     names = {path.name for path in (tmp_path / "run").iterdir()}
@@ -102,6 +105,7 @@ def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
     assert "What does the set owe to its task, distance and risk?" in page
     assert "All 3 of the first seed" in page
     assert "<th>x</th><th>y</th>" in page
+    assert "in distribution" not in page
     refused(call("study", "line.py", "--seeds", "1", "--out", "run"), "in use")
     refused(call("study", "line.py", "--seeds", "2", "--out", "run", "--resume"), "other settings", "seeds")
     (tmp_path / "run" / "report.html").unlink()

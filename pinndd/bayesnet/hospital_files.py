@@ -63,6 +63,8 @@ class FileReport:
         absent: variables that it does not have.
         ignored: columns that were left out on request.
         taken: for columns that the file calls otherwise the name of the variable.
+        recoded: for variables the words of a recoding that a cell holds.
+        idle: for variables the words of the file's own recoding that no cell holds.
     """
 
     hospital: str
@@ -75,6 +77,8 @@ class FileReport:
     absent: tuple[str, ...]
     ignored: tuple[str, ...]
     taken: Mapping[str, str] = field(default_factory=dict)
+    recoded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    idle: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         parts = [
@@ -83,7 +87,14 @@ class FileReport:
             f"not recorded: {', '.join(self.absent) or 'nothing'}",
         ]
         parts += [f"ignored: {', '.join(self.ignored)}"] * bool(self.ignored)
-        return "; ".join([*parts, *(f"column {name} is {variable}" for name, variable in self.taken.items())])
+        parts += [f"column {name} is {variable}" for name, variable in self.taken.items()]
+        parts += [idle_recoding(name, words) for name, words in self.idle.items()]
+        return "; ".join(parts)
+
+
+def idle_recoding(variable: str, words: Collection[str]) -> str:
+    """Say that a recoding names words that no cell holds."""
+    return f"recode of {variable} names {', '.join(map(repr, words))}, which no cell holds: correct or take out what is misspelt"
 
 
 @dataclass(frozen=True)
@@ -194,6 +205,12 @@ def _read(
     if not kept:
         raise HospitalFileError(f"{file.path}: hospital {hospital!r} is empty, no row has a recorded cell; leave it out")
     columns = tuple(header[k] for k in used)
+    recoded = {
+        name: frozenset(said for j, cell in seen if j == k and (said := word_among(cell, coding[name].recode)) is not None)
+        for k, name in enumerate(header)
+        if k in used
+    }
+    idle = {name: tuple(word for word in own if word not in recoded.get(name, ())) for name, own in file.recode.items()}
     recorded = sum(code != MISSING for row in kept for code in row)
     return kept, FileReport(
         hospital=hospital,
@@ -206,6 +223,8 @@ def _read(
         absent=tuple(name for name in structure.names if name not in columns),
         ignored=tuple(name for name in header if name in file.ignore),
         taken={name: variable for name, variable in zip(written, header, strict=True) if name != variable},
+        recoded=recoded,
+        idle={name: words for name, words in idle.items() if words},
     )
 
 

@@ -16,7 +16,7 @@ from pinndd.study.protocols.engine import measured_in_words
 from pinndd.study.protocols.learners import recipe_of
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results.summary import summarise
-from pinndd.study.results.table import NO_SHIFT
+from pinndd.study.results.table import NO_SHIFT, RELATIVE_L2
 from pinndd.study.results.writing import write_csv
 from pinndd.study.verbs import evaluation_settings
 from pinndd.terminal.datafile import is_of_task, open_data
@@ -75,16 +75,16 @@ def evaluate(
         results = judge(study, protocol, file.data, learner)
         if out is not None:
             write_csv(results, out, distance_name(settings.distance))
-    show(results, measured_in_words(study))
+    show(results, measured_in_words(study), distance_name(settings.distance))
     if study.tests.outside:
         Console(highlight=False, soft_wrap=True).print(
             f"not tested, outside the span of the training family: {', '.join(study.tests.outside)}", markup=False
         )
 
 
-def show(results: DataFrame, measured: str = "") -> None:
+def show(results: DataFrame, measured: str = "", distance: str = RELATIVE_L2) -> None:
     """Print mean error with interval, median and seconds by learner and shift, what is measured, and each component's error."""
-    console, summary = table_console(), summarise(results)
+    console, summary = table_console(), summarise(results, distance)
     console.print(error_table(summary))
     if measured:
         console.print(measured, soft_wrap=True, markup=False)

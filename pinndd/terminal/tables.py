@@ -42,7 +42,7 @@ def comparison_table(summary: DataFrame) -> Table:
     """
     rows = list(rows_of(comparisons(one_set_each(summary))))
     sized = [words_of(rows[0].protocol).unit] if len(sizes_studied(summary)) > 1 else []
-    columns = ("trained by", *sized, "conditions", "distilled", "best baseline", "ratio (95 %)", "of dense (95 %)")
+    columns = ("trained by", *sized, _heading(summary), "distilled", "best baseline", "ratio (95 %)", "of dense (95 %)")
     return plain_table(columns, (_compared(row, bool(sized)) for row in rows), wrapped=("best baseline", "of dense (95 %)"))
 
 
@@ -61,12 +61,12 @@ def component_table(summary: DataFrame) -> Table | None:
     rows = list(rows_of(comparisons(one_set_each(summary))))
     sized = [words_of(rows[0].protocol).unit] if len(sizes_studied(summary)) > 1 else []
     return plain_table(
-        ("trained by", *sized, "conditions", *(f"error of {name}" for name in names)),
+        ("trained by", *sized, _heading(summary), *(f"error of {name}" for name in names)),
         (
             [
                 row.learner,
                 *([str(words_of(row.protocol).total(row))] if sized else []),
-                words.shift_name(row.shift),
+                _place(row),
                 *(words.component_cell(row, column) for column in names.values()),
             ]
             for row in rows
@@ -76,17 +76,17 @@ def component_table(summary: DataFrame) -> Table | None:
 
 def error_table(summary: DataFrame, *, methods: bool = False) -> Table:
     """Return one row per learner and shift: mean error with interval, median and seconds; with ``methods`` one per method."""
-    columns = ("trained by", *(["on"] if methods else []), "conditions", "mean error", "95 %", "median", "models", "time of one")
+    columns = ("trained by", *(["on"] if methods else []), _heading(summary), "mean error", "95 %", "median", "models", "time of one")
     return plain_table(
         columns,
         (
             (
                 row.learner,
                 *([row.method] if methods else []),
-                words.shift_name(row.shift),
-                words.percent(row.mean),
+                _place(row),
+                words.mean(row),
                 words.interval(row),
-                words.percent(row.median),
+                words.mean(row, "median"),
                 str(row.models),
                 words.seconds(row.seconds),
             )
@@ -95,9 +95,17 @@ def error_table(summary: DataFrame, *, methods: bool = False) -> Table:
     )
 
 
+def _place(row: Any) -> str:
+    return words.shift_name(row.shift, words_of(row.protocol).inside)
+
+
+def _heading(summary: DataFrame) -> str:
+    return words_of(summary["protocol"].iloc[0]).heading if len(summary) else "conditions"
+
+
 def _compared(row: Any, sized: bool) -> list[str]:
     size = [str(words_of(row.protocol).total(row))] if sized else []
-    baseline = f"{words.percent(row.baseline_mean)} {row.baseline}" if row.baseline else ""
+    baseline = f"{words.mean(row, 'baseline_mean')} {row.baseline}" if row.baseline else ""
     colour = _COLOURS[row.state] if math.isfinite(row.mean) else "red"
     ratio = f"[{colour}]{words.ratio(row)}[/]"
-    return [row.learner, *size, words.shift_name(row.shift), words.percent(row.mean), baseline, ratio, words.kept(row)]
+    return [row.learner, *size, _place(row), words.mean(row), baseline, ratio, words.kept(row)]

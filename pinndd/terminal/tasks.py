@@ -19,7 +19,7 @@ from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
 from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
-from pinndd.study.protocols.parts import unknown
+from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
 from pinndd.study.results.summary import summarise
@@ -27,7 +27,7 @@ from pinndd.study.results.table import NO_SHIFT, as_table
 from pinndd.study.results.writing import write_csv
 from pinndd.study.run_task import publish_task, require_variants, run_task
 from pinndd.study.stated.checks import check_task, require_usable
-from pinndd.study.stated.engine import StatedSettings, distill_task, header, judged
+from pinndd.study.stated.engine import StatedSettings, distill_task, header, in_validation, judged
 from pinndd.terminal.distilling import is_finished, require_free
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
@@ -148,11 +148,12 @@ def distill_one(
                 error.best.save(path)
                 raise RuntimeError(f"{error} (it is saved as {path}, which says that it diverged)") from error
             found.data.save(path)
+            expected = in_validation(sized, found.data, settings.seed)
             checkpoint.unlink(missing_ok=True)
     console = table_console()
     sizes = ", ".join(f"{name} {tuple(found.data[name].shape)}" for name in found.data.learnable or found.data.fields)
     console.print(f"{task.name}: distilled {sizes}\nsaved: {path}", soft_wrap=True, markup=False)
-    console.print(f"validation risk {found.risk:.3g} after {words.seconds(found.seconds)}", markup=False)
+    console.print(f"error {expected}; distilled in {words.seconds(found.seconds)}", soft_wrap=True, markup=False)
 
 
 def study_one(
@@ -252,8 +253,8 @@ def evaluate_set(
         rows = judged(task, name, "distilled", data.to(settings.device), seed)
         rows = as_table(rows[rows["shift"].isin(shifts)]) if shifts else rows
         if out is not None:
-            write_csv(rows, out)
-    table_console().print(error_table(summarise(rows)))
+            write_csv(rows, out, distance_name(task.measure))
+    table_console().print(error_table(summarise(rows, distance_name(task.measure))))
 
 
 def export_set(path: Path, module: str | None, to: str, out: Path | None, overwrite: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 import typer
@@ -36,4 +37,4 @@ def tell(what: str, module: str, findings: Iterable[Finding], remarks: Iterable[
         typer.secho(f"pinndd: {what} has {counts['error']} error(s): correct the module and check again", fg="red", err=True)
         raise typer.Exit(BAD_INPUT)
     but = f", with {counts['warning']} warning{'s' if counts['warning'] > 1 else ''}" if counts["warning"] else ""
-    typer.echo(f"{what} is fit for use{but}: pinndd study {module}")
+    typer.echo(f"{what} is fit for use{but}: pinndd study {shlex.quote(module)}")

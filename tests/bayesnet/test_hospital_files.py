@@ -165,6 +165,12 @@ class TestOneTable:
         assert read_hospitals({"all": file}, VARIABLES[1:])[0].rows.tolist() == [[0, 0], [MISSING, 1]]
 
 
+    def test_a_recoding_that_no_cell_needs_is_told(self, write):
+        file = HospitalFile(write("all.csv", lines(",", [["no", "I"], ["9.0", "II"]])), recode={"smoker": {"9": "NA", "8": "NA"}})
+        _, (report,) = read_hospitals({"all": file}, VARIABLES[1:])
+        assert "recode of smoker names '8', which no cell holds" in str(report)
+
+
 class TestNumbers:
     NUMBERED = (Variable("smoke", ("0", "1")), Variable("stage", ("1", "2", "2.5")))
 
@@ -219,6 +225,8 @@ def test_numbers_are_cut_and_words_are_recoded_in_all_files(write):
     }
     assert (north.rows_read, north.rows_used, north.cells_missing) == (4, 3, 0)
     assert "column Alter is age" in str(south)
+    assert north.recoded == {"age": {"0"}, "smoke": {"1", "0"}}
+    assert (south.recoded["smoke"], south.idle) == ({"x", "y"}, {})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pinndd.study.plots.style import WIDTH, head, legend_below, log_axis, marks,
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.selection import shifts_with_sizes
 from pinndd.study.results.table import DISTILLED, RELATIVE_L2, rows_of
-from pinndd.study.results.words import error_name, shift_name, tick_percent
+from pinndd.study.results.words import error_name, shift_name, tick_of
 
 
 def draw_curve(summary: DataFrame, said: ProtocolWords, distance: str = RELATIVE_L2) -> Figure:
@@ -45,10 +45,10 @@ def draw_curve(summary: DataFrame, said: ProtocolWords, distance: str = RELATIVE
         for row in rows_of(_ceilings(summary, shift, size)):
             ax.axhline(row.mean, color="black", linestyle=":", linewidth=1.2, label=f"{row.method} ({getattr(row, size)})")
         ax.set_xscale("log")
-        log_axis(ax.yaxis, tick_percent)
+        log_axis(ax.yaxis, tick_of(distance))
         ax.set_xticks(sizes, [str(n) for n in sizes])
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_title(shift_name(shift))
+        ax.set_title(shift_name(shift, said.inside))
         ax.grid(which="major")
         ax.set_axisbelow(True)
     for ax in axes[::columns]:

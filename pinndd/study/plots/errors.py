@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,17 +10,19 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from pinndd.study.plots.style import WIDTH, Mark, head, legend_below, log_axis, marks, new_figure, wrap_axes
+from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import comparisons
 from pinndd.study.results.table import DISTILLED, RELATIVE_L2
-from pinndd.study.results.words import error_name, shift_name, tick_percent
+from pinndd.study.results.words import error_name, shift_name, tick_of
 
 
-def draw_errors(summary: DataFrame, distance: str = RELATIVE_L2) -> Figure:
+def draw_errors(summary: DataFrame, said: ProtocolWords, distance: str = RELATIVE_L2) -> Figure:
     """Draw the error of every method under every shift, one panel per learner.
 
     Args:
         summary: of one protocol and size. A learner that met several distilled sets shows the one of its own, or the first.
+        said: words of the protocol.
         distance: in which errors are measured.
     """
     learners, shifts = summary["learner"].unique().tolist(), summary["shift"].unique().tolist()
@@ -31,7 +33,8 @@ def draw_errors(summary: DataFrame, distance: str = RELATIVE_L2) -> Figure:
     axes = wrap_axes(figure, len(learners), panels, sharey=True)
     for ax, learner in zip(axes, learners, strict=True):
         mine = one_set_each(summary[summary["learner"] == learner])
-        _panel(ax, mine, shifts, style)
+        _panel(ax, mine, {shift: shift_name(shift, said.inside) for shift in shifts}, style)
+        log_axis(ax.xaxis, tick_of(distance))
         verdict = _verdict(mine).replace(", ", ", " if panels == 1 else ",\n")
         ax.set_title(f"trained by {learner}\n{verdict}")
         ax.set_xlabel(error_name(distance))
@@ -40,7 +43,8 @@ def draw_errors(summary: DataFrame, distance: str = RELATIVE_L2) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, summary: DataFrame, shifts: Sequence[str], style: Mapping[str, Mark]) -> None:
+def _panel(ax: Axes, summary: DataFrame, named: Mapping[str, str], style: Mapping[str, Mark]) -> None:
+    shifts = list(named)
     step = 0.8 / max(1, len(style))
     for k, (method, mark) in enumerate(style.items()):
         mine = summary[(summary["method"] == method) & np.isfinite(summary["mean"])]
@@ -55,8 +59,7 @@ def _panel(ax: Axes, summary: DataFrame, shifts: Sequence[str], style: Mapping[s
             zorder=4 if method == DISTILLED else 3,
             **mark.keywords(8 if method == DISTILLED else 6),
         )
-    log_axis(ax.xaxis, tick_percent)
-    ax.set_yticks(range(len(shifts)), [shift_name(s) for s in shifts])
+    ax.set_yticks(range(len(shifts)), list(named.values()))
     ax.set_ylim(len(shifts) - 0.5, -0.5)
     for between in range(1, len(shifts)):
         ax.axhline(between - 0.5, color="#DDDDDD", linewidth=0.6)

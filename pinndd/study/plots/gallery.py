@@ -126,7 +126,7 @@ def _drawings(subject: PDE | StatedTask, outcome: Outcome) -> Iterator[Drawing]:
             "A set distilled with one learner (rows), trained with another (columns): how many times smaller the error is than "
             "that of the best baseline of the same learner under the same shift. Below 1 the baseline is better."
         )
-        yield "transfer", "transfer", caption, lambda: draw_transfer(summary)
+        yield "transfer", "transfer", caption, lambda: draw_transfer(summary, words_of(outcome.protocol))
     if any(len(history) > 1 for history in outcome.histories):
         dots = "" if _matches(subject) else "; dots are the risk of the batches that the loop was trained on"
         caption = (
@@ -168,7 +168,8 @@ def _images(pictures: Pictures, outcome: Outcome, table: DataFrame) -> Iterator[
     """The distilled images of the first seed, and those of the best baseline."""
     if outcome.data[0][INPUTS].shape[1] not in (1, 3):
         return
-    found = standing(table, NO_SHIFT, outcome.best_baseline)
+    said = words_of(outcome.protocol)
+    found = standing(table, NO_SHIFT, outcome.best_baseline, said.inside, said.tested)
     beside = outcome.baseline_data
     caption = f"The distilled images of the first seed by class.{_beside(outcome, found, beside is not None)}"
     yield "points", "images", caption, partial(image_grid, outcome.data[0], pictures)
@@ -191,10 +192,10 @@ def _tables(outcome: Outcome, summary: DataFrame, sizes: Sequence[tuple[int, int
             f"Mean {error_name(outcome.distance)} of every method under every shift{on}, with its 95 % interval over seeds and "
             f"{said.asked}. Hollow markers see more data than the others and stand outside the comparison."
         )
-        yield "errors", name, caption, partial(draw_errors, mine, outcome.distance)
+        yield "errors", name, caption, partial(draw_errors, mine, said, outcome.distance)
     said = words_of(outcome.protocol)
-    caption = f"Error in distribution against seconds: {said.seconds}. Distilling is not in them: its cost stands above."
-    yield "pareto", "pareto", caption, lambda: draw_pareto(summary, distance=outcome.distance, each=said.each)
+    caption = f"Error {said.inside} against seconds: {said.seconds}. Distilling is not in them: its cost stands above."
+    yield "pareto", "pareto", caption, lambda: draw_pareto(summary, said, distance=outcome.distance)
 
 
 def _settled(histories: Sequence[Sequence[Mapping[str, float]]]) -> str:
@@ -271,7 +272,7 @@ def _placements(pde: PDE, outcome: Outcome, own: DataFrame) -> Iterator[Drawing]
 
 def _curve(outcome: Outcome, learner: str) -> Iterator[Drawing]:
     results = pandas.concat([outcome.results, outcome.curve]) if len(outcome.curve) else outcome.results
-    summary = one_set_each(summarise(results[results["learner"] == learner]))
+    summary = one_set_each(summarise(results[results["learner"] == learner], outcome.distance))
     said = words_of(outcome.protocol)
     if len(sizes_studied(summary)) > 1 and shifts_with_sizes(summary, said.size_column):
         caption = (

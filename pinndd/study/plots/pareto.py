@@ -8,16 +8,17 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from pinndd.study.plots.style import WIDTH, log_axis, marks, new_figure
+from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.selection import frontier, one_set_each
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, RELATIVE_L2, rows_of
-from pinndd.study.results.words import error_name, tick_percent, tick_seconds
+from pinndd.study.results.words import error_name, tick_of, tick_seconds
 
 LEARNER_MARKERS = ("o", "s", "^", "D", "P", "X", "v")
 """Markers of learners, in the order in which they appear."""
 
 
 def draw_pareto(
-    summary: DataFrame, shift: str = NO_SHIFT, distance: str = RELATIVE_L2, each: str = "boundary condition"
+    summary: DataFrame, said: ProtocolWords, shift: str = NO_SHIFT, distance: str = RELATIVE_L2
 ) -> Figure:
     """Draw the mean error of every method and learner against the seconds of training.
 
@@ -25,9 +26,9 @@ def draw_pareto(
 
     Args:
         summary: of one protocol, of one or several sizes.
+        said: words of the protocol.
         shift: under which the error is taken.
         distance: in which errors are measured.
-        each: what a training serves.
     """
     here = one_set_each(summary[summary["shift"] == shift])
     drawn = here[np.isfinite(here["mean"]) & (here["seconds"] > 0)]
@@ -46,9 +47,9 @@ def draw_pareto(
     ax.plot(best["seconds"].to_numpy(), best["mean"].to_numpy(), color="#555555", linewidth=1.2, linestyle="--", zorder=2)
     ax.margins(0.08)
     log_axis(ax.xaxis, tick_seconds)
-    log_axis(ax.yaxis, tick_percent)
-    ax.set_xlabel(f"wall time of training, per {each}")
-    ax.set_ylabel(f"{error_name(distance)}, {'in distribution' if shift == NO_SHIFT else f'shift {shift}'}")
+    log_axis(ax.yaxis, tick_of(distance))
+    ax.set_xlabel(f"wall time of training, per {said.each}")
+    ax.set_ylabel(f"{error_name(distance)}, {said.inside if shift == NO_SHIFT else f'shift {shift}'}")
     ax.grid(which="major")
     ax.set_axisbelow(True)
     ax.set_title("Lower left is better; dashed: nothing else is both faster and more accurate")

@@ -15,7 +15,7 @@ from pinndd.study.plots.pareto import LEARNER_MARKERS
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, log_axis, new_figure
 from pinndd.study.results.selection import frontier, one_set_each
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, RELATIVE_L2, rows_of
-from pinndd.study.results.words import error_name, listed, tick_percent, tick_seconds
+from pinndd.study.results.words import error_name, listed, tick_of, tick_seconds
 
 _PALE = 0.4
 """Opacity of what is beaten."""
@@ -81,7 +81,7 @@ def draw_run_pareto(points: DataFrame, distance: str = RELATIVE_L2) -> Figure:
         )
     ax.margins(0.08)
     log_axis(ax.xaxis, tick_seconds)
-    log_axis(ax.yaxis, tick_percent)
+    log_axis(ax.yaxis, tick_of(distance))
     _shade(ax, points[points["best"]].sort_values("seconds"))
     ax.set_xlabel("wall time of training, per new boundary condition")
     ax.set_ylabel(f"{error_name(distance)}, in distribution")

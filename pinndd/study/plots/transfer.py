@@ -10,19 +10,21 @@ from matplotlib.image import AxesImage
 from pandas import DataFrame
 
 from pinndd.study.plots.style import WIDTH, new_figure
+from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.selection import transfer_cells
 from pinndd.study.results.table import rows_of
-from pinndd.study.results.words import percent, significant
+from pinndd.study.results.words import mean, significant
 
 
-def draw_transfer(summary: DataFrame) -> Figure:
+def draw_transfer(summary: DataFrame, said: ProtocolWords) -> Figure:
     """Draw the ratio (best baseline ÷ distilled) of every pair of learners, in distribution and under the worst shift.
 
     Args:
         summary: of one protocol.
+        said: its words.
     """
     panels = {
-        "in distribution": transfer_cells(summary, worst_shift=False),
+        said.inside: transfer_cells(summary, worst_shift=False),
         "the worst shift": transfer_cells(summary, worst_shift=True),
     }
     panels = {title: cells for title, cells in panels.items() if len(cells)}
@@ -50,7 +52,7 @@ def _panel(ax: Axes, cells: DataFrame) -> AxesImage:
         ax.text(
             targets.index(row.learner),
             sources.index(row.distilled_with),
-            f"{significant(row.ratio)}×\n{interval}\nerror {percent(row.mean)}",
+            f"{significant(row.ratio)}×\n{interval}\nerror {mean(row)}",
             ha="center",
             va="center",
             fontsize=8.5,

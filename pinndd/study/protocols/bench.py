@@ -228,8 +228,9 @@ class Bench(ABC, Generic[S]):
     def in_validation(self, data: SyntheticData) -> str:
         """Return the error of a set on validation conditions in words, as an estimate of what conditions never seen will give."""
         errors = self.rows(Method(DISTILLED, data), HeldOutConditions({NO_SHIFT: self.validating}))["error"]
-        distance = words.error_name(distance_name(self.settings.distance))
-        return f"{words.percent(errors.mean())} ({distance}, mean over {len(errors)} validation conditions {self.validated_on})"
+        distance = distance_name(self.settings.distance)
+        said, count = words.error(errors.mean(), distance), len(errors)
+        return f"{said} ({words.error_name(distance)}, mean over {count} validation conditions {self.validated_on})"
 
     @property
     def validating(self) -> Any:

@@ -30,6 +30,10 @@ class ProtocolWords:
         one: what a set consists of, in the singular, of whatever kind.
         dear: where every one of them costs something.
         saved: where they cost more than time.
+        inside: where a test without a shift is made.
+        tested: what a test consists of, in the plural.
+        heading: of the column of `inside` and the shifts on the terminal.
+        alike: why few of the errors may differ.
     """
 
     title: str
@@ -46,6 +50,10 @@ class ProtocolWords:
     one: str = "point"
     dear: str = "a sensor, a solver run, rows of a fit"
     saved: str = "measured boundary values, solver runs, a set that many share"
+    inside: str = "in distribution"
+    tested: str = "test conditions"
+    heading: str = "conditions"
+    alike: str = ", as those of families with one active coefficient do"
 
     def size_of(self, row: Any) -> str:
         """Return the size of the distilled set of a row in words."""
@@ -66,9 +74,13 @@ STATED_WORDS = ProtocolWords(
     asked="blocks of examples",
     unseen="the test part",
     seconds="wall time of training, per model",
-    column="Test part",
+    column="Tested",
     one="example",
     dear="memory, labels, the training of many models, data that may not be passed on",
     saved="memory, many models, a set that many share",
+    inside="on the test part",
+    tested="blocks of the test part",
+    heading="tested",
+    alike="",
 )
 """Words of a stated task."""

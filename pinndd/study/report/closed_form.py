@@ -55,6 +55,6 @@ def _distilled(summary: DataFrame) -> DataFrame:
 
 def _said(fit: Any, network: Any) -> str:
     return (
-        f"{words.shift_name(fit.shift)} {words.percent(fit.mean)} in {words.seconds(fit.seconds)} with {fit.learner} "
-        f"(the network {words.percent(network.mean)} in {words.seconds(network.seconds)})"
+        f"{words.shift_name(fit.shift)} {words.mean(fit)} in {words.seconds(fit.seconds)} with {fit.learner} "
+        f"(the network {words.mean(network)} in {words.seconds(network.seconds)})"
     )

@@ -47,7 +47,7 @@ class Cost:
         """The account in words."""
         if self.match is None or self.conditions is None:
             return (
-                f"With {self.who} no other method that was run reaches {words.percent(self.distilled.mean)}, at any size: "
+                f"With {self.who} no other method that was run reaches {words.mean(self.distilled)}, at any size: "
                 f"how soon it pays in time is not known, in error it pays from the first {words_of(self.distilled.protocol).each}."
             )
         match, said = self.match, words_of(self.distilled.protocol)
@@ -91,9 +91,9 @@ class PointsNeeded:
         own, points = said.total(self.distilled), round(self.points)
         how = "more than " if self.above is None else "at most " if self.below is None else "about "
         times = f", {words.significant(self.points / own)} times as many" if self.points > own and self.below is not None else ""
-        ends = [f"{row.method} with {row.total} has {words.percent(row.mean)}" for row in (self.below, self.above) if row is not None]
+        ends = [f"{row.method} with {row.total} has {words.mean(row)}" for row in (self.below, self.above) if row is not None]
         return (
-            f"With {self.distilled.learner}, {words.percent(self.distilled.mean)} takes {how}{points} {said.unit} without distilling"
+            f"With {self.distilled.learner}, {words.mean(self.distilled)} takes {how}{points} {said.unit} without distilling"
             f"{times}: {words.listed(ends)}."
         )
 
@@ -205,8 +205,8 @@ def judge_sentence(summary: DataFrame, learner: str, judge: str = "deepxde") -> 
     best = first_row(chosen)
     return (
         f"A new boundary condition takes {words.seconds(own.seconds)} with {learner} on the distilled set, for an error of "
-        f"{words.percent(own.mean)}. DeepXDE's own Model {said}: on {best.method} with {_size(best)} it trains for "
-        f"{words.seconds(best.seconds)} and ends at {words.percent(best.mean)}."
+        f"{words.mean(own)}. DeepXDE's own Model {said}: on {best.method} with {_size(best)} it trains for "
+        f"{words.seconds(best.seconds)} and ends at {words.mean(best)}."
     )
 
 

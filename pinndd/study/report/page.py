@@ -104,7 +104,7 @@ def write_report(
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
-        "percent": words.percent,
+        "mean": words.mean,
         "interval": words.interval,
         "seconds": words.seconds,
         "significant": words.significant,
@@ -137,7 +137,9 @@ def section(
     """Put together what the page says about one protocol; ``plainly`` is what another protocol of the run does better."""
     rows = outcome.summary
     single = one_set_each(rows)
-    all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]))) if len(outcome.curve) else single
+    all_sizes = single
+    if len(outcome.curve):
+        all_sizes = one_set_each(summarise(pandas.concat([outcome.results, outcome.curve]), outcome.distance))
     learner, sizes = own_learner(rows), sizes_studied(rows)
     pairs = [(name, size) for name in rows["learner"].unique() for size in sizes or (None,)]
     costs = [
@@ -242,10 +244,14 @@ def _repeated(summary: DataFrame) -> list[str]:
     """Sentences on test conditions that are alike: the intervals know no more than those that differ."""
     rows = [row for row in rows_of(summary) if row.method == DISTILLED and words.repeats(row)]
     return [
-        f"{words.shift_name(row.shift).capitalize()}, trained by {row.learner}: the {row.conditions} test conditions give only "
-        f"{words.repeats(row)}, as those of families with one active coefficient do; the interval rests on no more than that."
+        f"{_place(row).capitalize()}, trained by {row.learner}: the {row.conditions} {words_of(row.protocol).tested} give only "
+        f"{words.repeats(row)}{words_of(row.protocol).alike}; the interval rests on no more than that."
         for row in rows
     ]
+
+
+def _place(row: Any) -> str:
+    return words.shift_name(row.shift, words_of(row.protocol).inside)
 
 
 def _plain(value: Any) -> str:

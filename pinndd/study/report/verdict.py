@@ -58,10 +58,10 @@ def verdict(summary: DataFrame, learner: str, all_sizes: DataFrame) -> Verdict:
 
 def _inside(row: Any) -> str:
     size = words_of(row.protocol).size_of(row)
-    text = f"Trained by {row.learner} on {size}, the error on {words_of(row.protocol).unseen} is {words.percent(row.mean)}"
+    text = f"Trained by {row.learner} on {size}, the error on {words_of(row.protocol).unseen} is {words.mean(row)}"
     if not row.baseline:
         return text + "; no baseline of that size was run."
-    other = f"the best baseline in distribution ({row.baseline}, {words.percent(row.baseline_mean)})"
+    other = f"the best baseline {words_of(row.protocol).inside} ({row.baseline}, {words.mean(row, 'baseline_mean')})"
     if row.ratio is not None and row.ratio >= 1:
         return text + f": {words.ratio(row)} times smaller than with {other}."
     return text + f", larger than with {other}: the ratio is {words.ratio(row)}."
@@ -99,14 +99,14 @@ def _losses(rows: DataFrame) -> Iterator[str]:
         factor = words.significant(1 / worst.ratio) if worst.ratio else "many"
         yield (
             f"You train with {who}: a baseline is better {_where(lost)}, at worst {factor} times "
-            f"({worst.baseline}, {words.shift_name(worst.shift)})."
+            f"({worst.baseline}, {words.shift_name(worst.shift, words_of(worst.protocol).inside)})."
         )
     for who, open_ in _by_learner(rows[(rows["state"] == "draw") & rows["ratio"].notna()], several):
         yield f"You train with {who}: {_where(open_)} the interval of the ratio holds 1, so nothing is decided."
 
 
 def _where(rows: DataFrame) -> str:
-    inside = ["in distribution"] if (rows["shift"] == NO_SHIFT).any() else []
+    inside = [words_of(str(name)).inside for name in rows.loc[rows["shift"] == NO_SHIFT, "protocol"].unique()]
     shifts = rows.loc[rows["shift"] != NO_SHIFT, "shift"].tolist()
     if shifts:
         inside.append(f"under the shift{'s' if len(shifts) > 1 else ''} {words.listed(shifts)}")
@@ -131,9 +131,9 @@ def _ceilings(row: Any, rows: DataFrame) -> Iterator[str]:
     for other in better[:FEW_CEILINGS]:
         yield (
             f"{said.one.capitalize()}s cost you nothing: {other.method} with {other.points} "
-            f"{said.one}s reaches {words.percent(other.mean)} in {words.seconds(other.seconds)} of training per "
+            f"{said.one}s reaches {words.mean(other)} in {words.seconds(other.seconds)} of training per "
             f"{said.each} ({words.seconds(row.seconds)} on the distilled set)."
         )
     if further := better[FEW_CEILINGS:]:
-        named = ", ".join(f"{other.method} ({words.percent(other.mean)} in {words.seconds(other.seconds)})" for other in further)
+        named = ", ".join(f"{other.method} ({words.mean(other)} in {words.seconds(other.seconds)})" for other in further)
         yield f"The same holds of {named}."

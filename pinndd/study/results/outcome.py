@@ -82,4 +82,4 @@ class Outcome:
         """The results by learner, shift, method and size (see `pinndd.study.results.summary.summarise`), computed once."""
         from pinndd.study.results.summary import summarise
 
-        return summarise(self.results)
+        return summarise(self.results, self.distance)

@@ -21,6 +21,7 @@ class Standing:
         best: the best baseline under this shift, according to the table; empty where nothing was compared.
         state: of the distilled set against the best baseline: ``win``, ``loss`` or ``draw``.
         ratio: error of the best baseline ÷ error of the distilled set, with its interval, in words.
+        inside, tested: what the protocol calls the test without a shift, and what it consists of.
     """
 
     shift: str
@@ -28,11 +29,13 @@ class Standing:
     best: str = ""
     state: str = "draw"
     ratio: str = ""
+    inside: str = "in distribution"
+    tested: str = "test conditions"
 
     @property
     def place(self) -> str:
         """Where the comparison holds."""
-        return "in distribution" if self.shift == NO_SHIFT else "under this shift"
+        return self.inside if self.shift == NO_SHIFT else "under this shift"
 
     @property
     def beside(self) -> str:
@@ -57,21 +60,26 @@ class Standing:
         """What the table says of the two, for captions; empty where nothing was compared."""
         if not self.best:
             return ""
-        numbers = f"over all test conditions, the error of {self.best} ÷ that of the distilled set is {self.ratio}"
+        numbers = f"over all {self.tested}, the error of {self.best} ÷ that of the distilled set is {self.ratio}"
         if self.state == "loss":
             return f"The distilled set loses {self.place}: {numbers}."
         held = ", which holds 1, so nothing is decided" if self.state == "draw" else ""
         return f"{numbers[0].upper()}{numbers[1:]}{held}."
 
 
-def standing(summary: DataFrame, shift: str, shown: str) -> Standing:
+def standing(
+    summary: DataFrame, shift: str, shown: str, inside: str = "in distribution", tested: str = "test conditions"
+) -> Standing:
     """Look up how the distilled set compares under a shift.
 
     Args:
         summary: of the learner and the size of the picture, one distilled set.
         shift: of the picture.
         shown: the baseline in the picture.
+        inside, tested: as in `Standing`.
     """
     found = comparisons(summary[summary["shift"] == shift])
     row = first_row(found[found["baseline"] != ""])
-    return Standing(shift, shown) if row is None else Standing(shift, shown, row.baseline, row.state, words.ratio(row))
+    if row is None:
+        return Standing(shift, shown, inside=inside, tested=tested)
+    return Standing(shift, shown, row.baseline, row.state, words.ratio(row), inside, tested)

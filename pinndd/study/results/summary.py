@@ -10,7 +10,7 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from pinndd.study.results.intervals import Array, Interval, mean_interval, ratio_interval
-from pinndd.study.results.table import DENSE, DISTILLED, TRUTH_ERROR, component_columns, rows_of
+from pinndd.study.results.table import DENSE, DISTILLED, RELATIVE_L2, TRUTH_ERROR, component_columns, rows_of
 from pinndd.study.results.writing import json_records
 
 TERMS = ["pde", "protocol", "learner", "shift", "points", "boundary_points"]
@@ -22,7 +22,7 @@ _FULL_TERMS = TERMS[:4]
 _RATIO = ["baseline", "ratio", "ratio_low", "ratio_high"]
 KEPT = ("kept", "kept_low", "kept_high")
 """Columns of the share of the performance of the dense set that a distilled set keeps."""
-UNSTORED = ("conditions", "distinct", "wins")
+UNSTORED = ("conditions", "distinct", "wins", "distance")
 """Columns that follow from others, or from the results, and are in no file."""
 _NOT_COMPARED = ("", math.nan, math.nan, math.nan)
 
@@ -53,6 +53,7 @@ SUMMARY_COLUMNS: Mapping[str, str] = {
     "kept": "float64",
     "kept_low": "float64",
     "kept_high": "float64",
+    "distance": "str",
 }
 """Columns of a summary, in order, with their types.
 
@@ -69,7 +70,7 @@ ratio_high``: error of that baseline ÷ error of the distilled set, paired, with
 that is not compared, or undecided. ``kept, kept_low, kept_high``: for the distilled set, the share of the performance of the dense
 set that it keeps, which is the usual score of dataset distillation: error of ``dense`` with the same learner under the same shift ÷
 error of the distilled set, paired, with its 95 % interval; above 1 where the distilled set is better than the dense one, NaN where
-no dense set was run.
+no dense set was run. ``distance``: the name of the one that errors are measured in, which has their unit.
 
 A system of several components has a column for the mean error of each alone behind these, ``mean_u``: over the conditions where
 it has one. Where the truth is estimated, ``truth_error`` is how far off it is by estimate, and ``wins`` is missing where the means
@@ -77,11 +78,12 @@ differ by no more than that.
 """
 
 
-def summarise(results: DataFrame) -> DataFrame:
+def summarise(results: DataFrame, distance: str = RELATIVE_L2) -> DataFrame:
     """Summarise results by PDE, protocol, learner, shift, method and size, in the order in which they first appear.
 
     Args:
         results: a table of results.
+        distance: name of the distance that they are measured in.
 
     Returns:
         One row per group, with `SUMMARY_COLUMNS`; rows of the distilled set also hold the ratio to the best baseline under
@@ -104,7 +106,7 @@ def summarise(results: DataFrame) -> DataFrame:
     groups = [group for _, group in results.groupby(_GROUP, sort=False)]
     rows = [_means(group) for group in groups]
     own = [component_mean(name) for name in component_columns(results)] + [TRUTH_ERROR] * (TRUTH_ERROR in results)
-    summary = DataFrame(rows, columns=[*(c for c in SUMMARY_COLUMNS if c not in (*_RATIO, *KEPT, "wins")), *own])
+    summary = DataFrame(rows, columns=[*(c for c in SUMMARY_COLUMNS if c not in (*_RATIO, *KEPT, "wins", "distance")), *own])
     rivals, dense = _rivals(summary), _dense(summary)
     compared = [
         _ratio(groups, k, rivals.get(tuple(getattr(row, term) for term in TERMS), ()))
@@ -118,7 +120,8 @@ def summarise(results: DataFrame) -> DataFrame:
         else _NOT_COMPARED[1:]
         for k, row in enumerate(rows_of(summary))
     ]
-    return _completed(summary.join(DataFrame(compared, columns=_RATIO)).join(DataFrame(kept, columns=list(KEPT))))
+    joined = summary.join(DataFrame(compared, columns=_RATIO)).join(DataFrame(kept, columns=list(KEPT)))
+    return _completed(joined.assign(distance=distance))
 
 
 def component_mean(name: str) -> str:
@@ -164,7 +167,7 @@ def summary_from_json(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
         KeyError: a column is missing.
     """
     errors = ["mean", "low", "high", "median"]
-    missing = {"distilled_with": "", "baseline": "", "ceiling": False, "conditions": 0, "distinct": 0}
+    missing = {"distilled_with": "", "baseline": "", "ceiling": False, "conditions": 0, "distinct": 0, "distance": RELATIVE_L2}
     frame = DataFrame([{**missing, **row} for row in rows])
     frame = frame if len(frame) else DataFrame(columns=list(SUMMARY_COLUMNS))
     frame = frame.assign(**{name: math.nan for name in (*_RATIO, *KEPT) if name not in frame})

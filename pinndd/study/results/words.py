@@ -23,9 +23,30 @@ def error_name(distance: str) -> str:
     return _ERRORS.get(distance) or _NATS.get(distance) or f"error ({distance})"
 
 
+def is_share(distance: str) -> bool:
+    """Whether errors in a distance are shares, which are said in per cent: relative errors and error rates are."""
+    return distance in _ERRORS or distance.startswith("relative-")
+
+
 def tick_of(distance: str) -> Callable[[float], str]:
-    """Return what writes a tick of an axis of errors: in per cent, but of what is measured in nats the number."""
-    return (lambda value: f"{value:g}") if distance in _NATS else tick_percent
+    """Return what writes a tick of an axis of errors: in per cent where they are shares, else the number."""
+    return tick_percent if is_share(distance) else (lambda value: f"{value:g}")
+
+
+def error(value: float, distance: str) -> str:
+    """An error in a distance: ``1.7 %`` of a relative one or a rate, ``0.13`` of a Brier score, ``0.9 nats`` of a cross-entropy."""
+    if is_share(distance) or not math.isfinite(value):
+        return percent(value)
+    return f"{f'{value:.1e}' if 0 < abs(value) < 1e-6 else significant(value)}{_unit(distance)}"
+
+
+def mean(row: Any, column: str = "mean") -> str:
+    """The mean error of a row of a summary, or another of its errors, such as ``median``."""
+    return error(getattr(row, column), row.distance)
+
+
+def _unit(distance: str) -> str:
+    return " %" if is_share(distance) else " nats" if distance in _NATS else ""
 
 
 def percent(error: float) -> str:
@@ -40,7 +61,7 @@ def percent(error: float) -> str:
 def component_cell(row: Any, column: str) -> str:
     """The mean error of a component of the distilled set, and of its baseline where there is one: ``1.7 % / 8.0 %``."""
     errors = [getattr(row, name) for name in (column, *([f"baseline_{column}"] if row.baseline else []))]
-    return " / ".join("–" if error is None else percent(error) for error in errors)
+    return " / ".join("–" if each is None else error(each, row.distance) for each in errors)
 
 
 def tick_percent(error: float) -> str:
@@ -56,7 +77,9 @@ def tick_seconds(value: float) -> str:
 def interval(row: Any) -> str:
     """The interval of the error of a row of a summary: ``1.5 to 1.9 %``, or with what it rests on where errors repeat."""
     repeated = repeats(row)
-    return f"{significant(100 * row.low)} to {significant(100 * row.high)} %" + (f" ({repeated})" if repeated else "")
+    factor = 100 if is_share(row.distance) else 1
+    ends = f"{significant(factor * row.low)} to {significant(factor * row.high)}{_unit(row.distance)}"
+    return ends + (f" ({repeated})" if repeated else "")
 
 
 def repeats(row: Any) -> str:
@@ -109,6 +132,6 @@ def listed(names: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
-def shift_name(shift: str) -> str:
-    """A shift: ``none`` is in distribution."""
-    return "in distribution" if shift == "none" else shift
+def shift_name(shift: str, inside: str = "in distribution") -> str:
+    """A shift; ``none`` is what a protocol calls the test without one."""
+    return inside if shift == "none" else shift

@@ -18,11 +18,12 @@ from pinndd.devices import chosen_device, require_device
 from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
 from pinndd.pinn.declare.loading import remembered_module
 from pinndd.pinn.solving.telling import Progress, quiet
-from pinndd.problem import Episodes, Learner
+from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.parts import example_count, softened
 from pinndd.stated.task import StatedTask, blocks
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.words import STATED
+from pinndd.study.results import words
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
@@ -223,7 +224,7 @@ def run_stated(
                 trained += 1
                 progress(f"{task.name}: testing", trained, total, None)
     results = as_table(pd.concat(rows))
-    summary = one_set_each(summarise(results))
+    summary = one_set_each(summarise(results, distance_name(task.measure)))
     own = summary[(summary["method"] == DISTILLED) & (summary["learner"] == task.learner_names[0]) & (summary["shift"] == NO_SHIFT)]
     best = str(own["baseline"].iloc[0])
     return Outcome(
@@ -265,16 +266,7 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
     rows: list[dict[str, Any]] = []
     for shift, part in {NO_SHIFT: task.data.test, **task.shifts}.items():
         asking = task.asking(part)
-        episodes: Episodes = blocks(asking, task.test_blocks, TEST, seed)
-        started = time.perf_counter()
-        with torch.no_grad():
-            fitted = chosen.fit(data, episodes)
-        most = getattr(chosen, "networks", None) or len(episodes)
-        models = 1 if chosen.differentiation in _ONE_TRAINING else min(most, len(episodes))
-        seconds = (time.perf_counter() - started) / models
-        with torch.no_grad():
-            answer = asking.answer(fitted, episodes, task.measure.derivatives)
-            errors = task.measure(answer, asking.truth(episodes, task.measure.derivatives)).tolist()
+        errors, seconds = _asked(task, chosen, data, asking, blocks(asking, task.test_blocks, TEST, seed))
         rows += [
             {
                 "pde": task.name,
@@ -294,3 +286,34 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
             for k, error in enumerate(errors)
         ]
     return as_table(rows)
+
+
+def in_validation(task: StatedTask, data: SyntheticData, seed: int) -> str:
+    """Say how large the error of a set is on the validation part, which chose it; the test part is not looked at.
+
+    Args:
+        task: at the size that was distilled.
+        data: the set.
+        seed: of what the learner draws.
+    """
+    asking = task.asking(task.data.validation)
+    errors, _ = _asked(task, task.own_learner, data, asking, blocks(asking, min(VALIDATED, task.test_blocks), VALIDATION, seed))
+    distance, count = distance_name(task.measure), len(errors)
+    mean = words.error(sum(errors) / count, distance)
+    return f"{mean} ({words.error_name(distance)}, mean over {count} block{'s' if count > 1 else ''} of the validation part)"
+
+
+def _asked(
+    task: StatedTask, learner: Learner, data: SyntheticData, asking: Task, episodes: Episodes
+) -> tuple[list[float], float]:
+    """Train on a set and ask; return the error of every block in the distance of the tables, and the seconds per model."""
+    started = time.perf_counter()
+    with torch.no_grad():
+        fitted = learner.fit(data, episodes)
+    most = getattr(learner, "networks", None) or len(episodes)
+    models = 1 if learner.differentiation in _ONE_TRAINING else min(most, len(episodes))
+    seconds = (time.perf_counter() - started) / models
+    with torch.no_grad():
+        answer = asking.answer(fitted, episodes, task.measure.derivatives)
+        errors: list[float] = task.measure(answer, asking.truth(episodes, task.measure.derivatives)).tolist()
+    return errors, seconds

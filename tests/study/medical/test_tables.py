@@ -77,6 +77,12 @@ def test_the_file_states_a_task(task):
         assert part in said
 
 
+def test_a_recoding_for_all_files_that_no_cell_needs_is_told(tmp_path):
+    text = HOSPITALS.replace('0 = "no" }', '0 = "no", 2 = "no" }')
+    said = [line for line in load_tables(write_tables(tmp_path, text)).remarks if "recode" in line]
+    assert said == ["[variables.ill]: recode of ill names '2', which no cell holds: correct or take out what is misspelt"]
+
+
 def test_patients_held_out_are_asked_what_they_have_recorded(task):
     asking = task.asking(task.data.test)
     held = task.data.test
@@ -185,6 +191,8 @@ def test_a_simulation_is_tested_with_the_truth(tmp_path):
         ("1 = \"yes\"", '1 = "yess"', r"\[variables.ill\] recode says that '1' stands for 'yess'.*did you mean 'yes'\?"),
         ("size = 6", 'missing = ["no"]', "line 5: missing names 'no', which is a state of 'smoke'"),
         ('"south.csv"', '"sooth.csv"', r"line 15: \[hospitals.south\] file names 'sooth.csv'.*did you mean 'south.csv'\?"),
+        ('"south.csv"', '"pinndd:../../pyproject.toml"', r"line 15: .* file names .*toml', which lies outside"),
+        ('"south.csv"', '"pinndd:/etc/hosts"', "file names 'pinndd:/etc/hosts', which lies outside the package"),
         ('"south.csv"', '"north.csv"', r"line 15: \[hospitals.south\] file names the file of 'north'.*would count twice"),
         ('"south.csv"', f'"{"s" * 300}.csv"', "there is no such file"),
         ('"south.csv"', '"~nobody-of-this-name/south.csv"', "there is no such file"),

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
@@ -135,6 +136,26 @@ def test_a_verdict_without_a_win(outcome):
 )
 def test_percent(value, text):
     assert words.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("distance", "said", "tick"),
+    [
+        ("relative-l2", "13 %", "13 %"),
+        ("zero-one", "13 %", "13 %"),
+        ("relative-l1", "13 %", "13 %"),
+        ("brier", "0.13", "0.13"),
+        ("rmse-in-mmhg", "0.13", "0.13"),
+        ("cross-entropy", "0.13 nats", "0.13"),
+    ],
+)
+def test_an_error_is_in_per_cent_where_it_is_a_share(distance, said, tick):
+    row = SimpleNamespace(mean=0.13, low=0.12, high=0.14, distinct=0, conditions=0, distance=distance)
+    unit = said.removeprefix("13").removeprefix("0.13")
+    assert words.mean(row) == said
+    assert words.interval(row) == ("12 to 14 %" if unit == " %" else f"0.12 to 0.14{unit}")
+    assert words.tick_of(distance)(0.13) == tick
+    assert words.error(float("inf"), distance) == "diverged"
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0034, "3.4 ms"), (12.3, "12 s"), (246.0, "4.1 min")])

@@ -198,7 +198,8 @@ def test_a_missing_column_is_named():
 )
 def test_few_distinct_errors_are_said_in_intervals(distinct, conditions, said):
     row = SimpleNamespace(
-        low=0.015, high=0.019, ratio=3.8, ratio_low=3.5, ratio_high=4.1, distinct=distinct, conditions=conditions
+        low=0.015, high=0.019, ratio=3.8, ratio_low=3.5, ratio_high=4.1, distinct=distinct, conditions=conditions,
+        distance="relative-l2",
     )
     assert words.interval(row) == ("1.5 to 1.9 %" + (f" ({said})" if said else ""))
     assert words.ratio(row) == f"3.8 (3.5 to 4.1{f'; {said}' if said else ''})"

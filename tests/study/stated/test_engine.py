@@ -14,7 +14,7 @@ from pinndd.study.results.outcome_files import load_outcome
 from pinndd.study.results.summary import summarise
 from pinndd.study.run_task import run_task
 from pinndd.study.stated.baselines import random_rows
-from pinndd.study.stated.engine import TEST, StatedSettings, judged, run_stated
+from pinndd.study.stated.engine import TEST, StatedSettings, in_validation, judged, run_stated
 from pinndd.study.stated.sentences import residual
 
 SETTINGS = StatedSettings(seeds=2, test_blocks=4)
@@ -106,3 +106,13 @@ def test_a_study_that_was_stopped_goes_on_and_ends_alike(line, outcome, tmp_path
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
         StatedSettings(**wrong)
+
+
+def test_a_finished_set_is_told_by_its_validation_part_never_by_the_test(line):
+    data = random_rows(line.data.train, 3, 0)
+    other = replace(line, data=replace(line.data, test=line.data.test.with_fields({"targets": -9 * line.data.test["targets"]})))
+    said = in_validation(line, data, 0)
+    assert said == in_validation(other, data, 0)
+    assert said.endswith(" % (relative L2 error, mean over 5 blocks of the validation part)")
+    asked, otherwise = (judged(task, "linear-ridge", "random", data, 0)["error"].tolist() for task in (line, other))
+    assert asked != otherwise

@@ -261,6 +261,8 @@ def _path(keys: Keys, key: str, said: str) -> Path:
     if said.startswith(PACKAGED):
         own = said.removeprefix(PACKAGED)
         candidates = [_HERE / folder / own for folder in ("data", "networks")]
+        if not all(path.resolve().is_relative_to(_HERE) for path in candidates):
+            keys.fail(key, f"names {said!r}, which lies outside the package: name your own file without {PACKAGED!r}")
     else:
         candidates = [keys.path.parent / os.path.expanduser(said)]
     found = next((path for path in candidates if os.path.isfile(path)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from pinndd.bayesnet import MISSING, BayesianNetwork, Hospitals, Query, Structur
 from pinndd.bayesnet.baselines import mice_cart
 from pinndd.bayesnet.classifiers import naive_bayes, tree_augmented
 from pinndd.bayesnet.hospital_csv import word_among
+from pinndd.bayesnet.hospital_files import FileReport, idle_recoding
 from pinndd.study.medical.hospitals.simulated import draw_queries, draw_trial
 from pinndd.study.medical.tables.declaration import NAIVE, TREE, Declaration
 
@@ -85,7 +87,7 @@ def gather(declared: Declaration) -> Cohort:
             cuts=declared.cuts,
             recode=declared.recode,
         )
-        lines = [str(report) for report in reports]
+        lines = [*map(str, reports), *_idle(declared, reports)]
     else:
         simulation, network = declared.simulation, read_bif(declared.simulation.network)
         try:
@@ -123,6 +125,13 @@ def gather(declared: Declaration) -> Cohort:
         )
     lines.append(f"{100 * hospitals.missing:.0f} % of the cells of all patients are missing")
     return Cohort(_graph(declared, learn, generator), learn, held, chosen, truth, tuple(lines))
+
+
+def _idle(declared: Declaration, reports: Sequence[FileReport]) -> Iterator[str]:
+    """Name the words of the recodings for all files that no cell of any file holds."""
+    for name, recode in declared.recode.items():
+        if idle := [word for word in recode if not any(word in report.recoded.get(name, ()) for report in reports)]:
+            yield f"[variables.{name}]: {idle_recoding(name, idle)}"
 
 
 def _split(declared: Declaration, hospitals: Hospitals, generator: torch.Generator) -> tuple[Hospitals, Tensor]:
