@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import PDE, BoundaryValues
@@ -31,6 +32,14 @@ os.environ[PROCESSES] = "1"  # the tests themselves run in several processes
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 Setting = tuple[PDE, SyntheticData, BoundaryEpisodes]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let each process take neighbouring tests, which share fixtures, and take over from others when it has done its own."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +91,31 @@ def example() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+class Said(NamedTuple):
+    """What a call of the command line returned and printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Call the command line in the folder of the test: ``call("list", "heat")``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["pinndd", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Said(ended.value.code, printed.out, printed.err)
+
+    return invoke
 
 
 @pytest.fixture

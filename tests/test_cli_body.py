@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from pinndd import cli
 from pinndd.pinn.bodies import stored
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.solving import cache
@@ -14,23 +13,14 @@ TITLE = load_pde("heat").title
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
-    """Call the command line; bodies are trained in a moment and kept in a folder of the test."""
-    monkeypatch.chdir(tmp_path)
+def call(call, tmp_path, monkeypatch):
+    """Call ``pinndd body``; bodies are trained in a moment and kept in a folder of the test."""
     monkeypatch.setenv(cache.CACHE, str(tmp_path / "kept"))
     monkeypatch.setattr(cache, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(learners, "BODY_SHAPES", ((8,), (6, 6)))
     monkeypatch.setattr(learners, "BODY_STEPS", {True: 80, False: 40})
     monkeypatch.setattr(stored, "CONVERGED", 2.0)
-
-    def invoke(*words):
-        monkeypatch.setattr("sys.argv", ["pinndd", "body", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return invoke
+    return lambda *words: call("body", *words)
 
 
 def test_bodies_are_trained_judged_and_found_again(call, monkeypatch):

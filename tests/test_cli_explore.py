@@ -1,10 +1,7 @@
 """``pinndd explore``: what it opens, and what it refuses before any work."""
 
-import sys
-
 import pytest
 
-from pinndd.cli import main
 from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -28,7 +25,7 @@ def heat_set(tmp_path):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def call(call, monkeypatch):
     """Call the command line; the frames are not prepared, and the server says that it is ready at once."""
     served = []
 
@@ -40,11 +37,8 @@ def call(monkeypatch, capsys):
     monkeypatch.setattr(serving, "serve", ready)
 
     def invoke(*words):
-        monkeypatch.setattr(sys, "argv", ["pinndd", "explore", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code, served, said.out, said.err
+        code, out, err = call("explore", *words)
+        return code, served, out, err
 
     return invoke
 

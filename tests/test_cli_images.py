@@ -1,13 +1,10 @@
 """The command line on images without Python: every verb, and what is refused in one line before any training."""
 
-import sys
-
 import numpy as np
 import pandas
 import pytest
 from PIL import Image
 
-from pinndd.cli import main
 from pinndd.data import SyntheticData
 from pinndd.learners import MinibatchAdam
 from pinndd.outer_loop import OuterSettings
@@ -24,10 +21,8 @@ def drawn(count=16, side=8):
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(call, tmp_path, monkeypatch):
     """Call the command line in a folder that holds ``images/``; outer loops are short."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     few = {"steps": 4, "validate_every": 2}
     monkeypatch.setattr("pinndd.vision.stating.OuterSettings", lambda **given: OuterSettings(**given | few))
     short = lambda model, steps, *more, **named: MinibatchAdam(model, 4, *more, **named)  # noqa: E731
@@ -36,15 +31,7 @@ def call(tmp_path, monkeypatch, capsys):
         place = tmp_path / "images" / ("left", "right")[k % 2]
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(place / f"{k:02d}.png")
-
-    def invoke(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pinndd", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return invoke
+    return call
 
 
 def refused(said, *parts):

@@ -1,13 +1,12 @@
 """Every option of every command has an effect, or is refused in one line that says what has it."""
 
-import sys
 
 import pytest
 import torch
 import typer
 
 from pinndd import devices
-from pinndd.cli import app, main
+from pinndd.cli import app
 from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.models.solved_conditions import condition_data
 from pinndd.pinn.sets.collocation import collocation_data
@@ -75,9 +74,8 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(call, monkeypatch):
     """Call the command line in an empty folder; what a study, an outer loop or an evaluation is given is kept, nothing runs."""
-    monkeypatch.chdir(tmp_path)
     kept = []
 
     def keep(*values):
@@ -92,10 +90,8 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evaluating, "judge", lambda study, protocol, data, learner: keep(study.settings, learner))
 
     def invoke(command, words):
-        monkeypatch.setattr(sys, "argv", ["pinndd", command, *words.split()])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, kept.pop() if kept else "", capsys.readouterr().err
+        code, _, err = call(command, *words.split())
+        return code, kept.pop() if kept else "", err
 
     return invoke
 

@@ -1,7 +1,6 @@
 """``pinndd solve``: what it prints and writes, and what every mistake is told before any work."""
 
 import errno
-import sys
 import tempfile
 import time
 
@@ -11,7 +10,6 @@ import pytest
 import torch
 
 import pinndd
-from pinndd.cli import main
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
@@ -21,21 +19,6 @@ from pinndd.terminal import solving
 pytestmark = pytest.mark.usefixtures("unrendered")
 
 ZERO = ("--values", "left=0", "--values", "right=0", "--values", "start=0")
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
-    """Call the command line in an empty folder: the exit code, what was printed, and the errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*words):
-        monkeypatch.setattr(sys, "argv", ["pinndd", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return invoke
 
 
 @pytest.fixture

@@ -1,27 +1,14 @@
 """The command line on a TOML file of hospitals: from the tables to the report, and what is refused in one line."""
 
-import sys
-
 import pytest
-
-from pinndd.cli import main
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys, two_hospitals):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def invoke(line):
-        monkeypatch.setattr(sys, "argv", ["pinndd", *line.split()])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return invoke
+def call(call, two_hospitals):
+    """Call the command line with a whole line, in a folder that holds the tables of two hospitals."""
+    return lambda line: call(*line.split())
 
 
 def test_every_verb_takes_the_file_that_describe_wrote(call, tmp_path):

@@ -1,11 +1,8 @@
 """The command line on stated tasks: every verb, and what is refused in one line."""
 
-import sys
-
 import pandas
 import pytest
 
-from pinndd.cli import main
 from pinndd.data import SyntheticData
 
 MODULE = '''
@@ -36,20 +33,10 @@ task = pinndd.StatedTask(
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(call, tmp_path):
     """Call the command line in a folder that holds the module."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "line.py").write_text(MODULE)
-
-    def invoke(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pinndd", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return invoke
+    return call
 
 
 def refused(said, *parts, code=2):

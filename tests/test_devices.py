@@ -1,12 +1,10 @@
 """A GPU is chosen where it is there and worth it, and a device that is not there is refused, without any GPU at hand."""
 
-import sys
 
 import pytest
 import torch
 
 import pinndd
-from pinndd.cli import main
 from pinndd.devices import WORTHWHILE, Work, chosen_device, require_device
 from pinndd.distances import RelativeL2
 from pinndd.hypergradients import Exact
@@ -143,20 +141,16 @@ def test_from_python_a_device_that_is_not_there_is_refused_before_any_work():
         ("distill wine", "device: cpu; how large a step is depends on your own learner, so '--device cuda' uses Imagined H100"),
     ],
 )
-def test_a_choice_is_said_in_one_line(words, said, tmp_path, monkeypatch, capsys):
+def test_a_choice_is_said_in_one_line(words, said, call, monkeypatch):
     def stop(*values, **given):
         raise KeyboardInterrupt
 
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(studying, "run_study", stop)
     monkeypatch.setattr(distilling, "distill_first", stop)
     monkeypatch.setattr("pinndd.terminal.tasks.distill_task", stop)
-    monkeypatch.setattr(sys, "argv", ["pinndd", *words.split()])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    heard = capsys.readouterr()
-    assert ended.value.code == 130, heard.err
-    lines = [line for line in heard.out.splitlines() if line.startswith("device")]
+    code, out, err = call(*words.split())
+    assert code == 130, err
+    lines = [line for line in out.splitlines() if line.startswith("device")]
     assert len(lines) == bool(said)
     assert not said or lines[0].startswith(said)
 

@@ -1,13 +1,11 @@
 """What does not fit into memory is refused before it begins, or ends in one line with what was done kept."""
 
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from pinndd.cli import main
 from pinndd.constraints import Box
 from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
@@ -119,18 +117,14 @@ def test_another_error_is_left_as_it_is():
         ("solve heat --values left=0 --values right=0 --values start=1", ["give fewer conditions at a time, and no --tolerance"]),
     ],
 )
-def test_a_command_names_the_option_that_helps(words, parts, tmp_path, monkeypatch, capsys):
+def test_a_command_names_the_option_that_helps(words, parts, call, monkeypatch):
     def fail(*values):
         raise torch.OutOfMemoryError(SAID)
 
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(distilling, "distill_first", fail)
     monkeypatch.setattr(solving.Problem, "solve", fail)
-    monkeypatch.setattr(sys, "argv", ["pinndd", *words.split()])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    said = capsys.readouterr().err
-    assert (ended.value.code, said.count("pinndd: "), "Traceback" in said) == (1, 1, False)
+    code, _, said = call(*words.split())
+    assert (code, said.count("pinndd: "), "Traceback" in said) == (1, 1, False)
     assert [part for part in parts if part not in " ".join(said.split())] == []
 
 

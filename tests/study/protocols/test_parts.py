@@ -7,6 +7,8 @@ from typing import ClassVar
 import pytest
 
 from pinndd.distances import RelativeH1, RelativeL2, RelativeMaximum, TotalVariation
+from pinndd.pinn.sets.collocation import collocation_data
+from pinndd.pinn.sets.samplers import sample_points
 from pinndd.risks import CVaR, Entropic, GeometricMean, Mean, WorstCase
 from pinndd.study.protocols import engine, protocol_named
 from pinndd.study.protocols.parts import (
@@ -94,9 +96,11 @@ def test_a_distance_with_the_name_of_something_else_is_refused_before_any_work(o
         opened("retrain", "heat", distance=distance)
 
 
-def test_the_errors_of_a_distance_of_ones_own_are_stored_under_its_name(opened, outcome_of, tmp_path):
+def test_the_errors_of_a_distance_of_ones_own_are_stored_under_its_name(opened, tmp_path):
     study = opened("retrain", "heat", test_conditions=2, shifts=("none",), distance=L1Error(power=2.0))
-    rows = engine.evaluate(study, protocol_named("retrain"), outcome_of("retrain", "heat").data[0])
+    points = sample_points(study.pde, "sobol", 16, 9, 1)
+    data = collocation_data(study.pde, *points).with_header(protocol="retrain", learner="ridge")
+    rows = engine.evaluate(study, protocol_named("retrain"), data)
     write_csv(rows, tmp_path / "rows.csv", distance_name(study.settings.distance))
     assert "l1_error_power_2.0" in (tmp_path / "rows.csv").read_text().splitlines()[0].split(",")
 

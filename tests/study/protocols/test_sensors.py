@@ -1,13 +1,11 @@
 """Sensors: the choice among candidates is exact, allocations add up, baselines do what their papers say, and the commands work."""
 
 import dataclasses
-import sys
 
 import pytest
 import torch
 
 from pinndd import Dirichlet, families
-from pinndd.cli import main
 from pinndd.learners.ridge import Ridge, ridge_solve
 from pinndd.outer_loop import distill
 from pinndd.pinn.declare.loading import load_pde
@@ -269,14 +267,6 @@ def test_nothing_to_measure_is_said(opened, poisson):
         opened("sensors", dataclasses.replace(poisson, conditions=conditions, shifts={}))
 
 
-def call(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["pinndd", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    said = capsys.readouterr()
-    return ended.value.code, said.out, said.err
-
-
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -288,9 +278,8 @@ def call(monkeypatch, capsys, *arguments):
         (("distill", "heat", "--sensors", "9,12"), "one placement has one number of sensors"),
     ],
 )
-def test_wrong_options_are_refused_before_any_work(tmp_path, monkeypatch, capsys, arguments, part):
-    monkeypatch.chdir(tmp_path)
-    code, _, err = call(monkeypatch, capsys, *arguments)
+def test_wrong_options_are_refused_before_any_work(call, tmp_path, arguments, part):
+    code, _, err = call(*arguments)
     assert code == 2
     assert part in err
     assert not list(tmp_path.iterdir())
