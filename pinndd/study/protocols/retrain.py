@@ -194,7 +194,7 @@ class RetrainBench(Bench[RetrainSettings]):
 
     @property
     def validating(self) -> BoundaryEpisodes:
-        return self.conditions.plain[: MEMBER_VALIDATION if self.recipe.interpolates else None]
+        return self.conditions.plain[: 6 if self.hurried else 12 if self.slow else None]
 
     @property
     def outer(self) -> OuterSettings:
@@ -214,16 +214,15 @@ class RetrainBench(Bench[RetrainSettings]):
 
     def tune(self, name: str, data: SyntheticData, *, ceiling: bool = False) -> Method:
         """Return a set with its best weights for the learner, on the grid that its speed allows."""
-        plain = self.conditions.plain
         if self.recipe.interpolates:
-            sets, episodes = weight_grid(data, (1.0,), self.recipe.ratios), plain[: 6 if self.hurried else 12]
+            sets = weight_grid(data, (1.0,), self.recipe.ratios)
         elif self.hurried:
-            sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[2:5]), plain[:6]
+            sets = weight_grid(data, LEVELS[:2], RATIOS[2:5])
         elif self.slow:
-            sets, episodes = weight_grid(data, LEVELS[:2], RATIOS[1:6]), plain[:12]
+            sets = weight_grid(data, LEVELS[:2], RATIOS[1:6])
         else:
-            sets, episodes = weight_grid(data, LEVELS, RATIOS), plain
-        return replace(self.best(name, sets, episodes), ceiling=ceiling)
+            sets = weight_grid(data, LEVELS, RATIOS)
+        return replace(self.best(name, sets, self.validating), ceiling=ceiling)
 
     def best(self, name: str, sets: Sequence[SyntheticData], episodes: BoundaryEpisodes) -> Method:
         """Return the one of several sets with the lowest error."""
@@ -291,8 +290,7 @@ class RetrainBench(Bench[RetrainSettings]):
             return self.tune(DISTILLED, data).data
         if bodies_of(self.learner) is None:
             return data
-        sets, plain = weights_around(data, ANEW_LEVELS, ANEW_RATIOS), self.conditions.plain
-        return self.best(DISTILLED, sets, plain[:12] if self.slow else plain).data
+        return self.best(DISTILLED, weights_around(data, ANEW_LEVELS, ANEW_RATIOS), self.validating).data
 
     def additions(self, data: SyntheticData) -> Sequence[Method]:
         """Return RAR-D on top of the distilled set and of the best design, a quarter more interior points each."""
