@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from pandas import DataFrame
 
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
@@ -102,20 +103,7 @@ def write_report(
         pictures: those of `draw_gallery` and `draw_together`.
         path: such as ``runs/heat/report.html``.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "mean": words.mean,
-        "interval": words.interval,
-        "seconds": words.seconds,
-        "significant": words.significant,
-        "ratio": words.ratio,
-        "kept": words.kept,
-        "counts": words.counts,
-        "shift": words.shift_name,
-        "component": words.component_cell,
-    }
-    source = resources.files("pinndd.study.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    page = environment.from_string(source).render(
+    page = _template().render(
         subject=subject,
         about=_about(subject, config),
         config=config,
@@ -129,6 +117,25 @@ def write_report(
     )
     with write_atomically(path) as file:
         file.write(page.encode(errors="surrogateescape"))
+
+
+@cache
+def _template() -> Template:
+    """Return the page to be filled in: compiling it takes longer than that."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "mean": words.mean,
+        "interval": words.interval,
+        "seconds": words.seconds,
+        "significant": words.significant,
+        "ratio": words.ratio,
+        "kept": words.kept,
+        "counts": words.counts,
+        "shift": words.shift_name,
+        "component": words.component_cell,
+    }
+    source = resources.files("pinndd.study.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
+    return environment.from_string(source)
 
 
 def section(
