@@ -60,13 +60,30 @@ def run_task(
         ValueError: the task cannot be used.
         RunFolderError, LockedError, RunConfigError, DivergedError: as for `run_study`.
     """
-    path, settings = Path(path), settings or StatedSettings()
+    settings = settings or StatedSettings()
+    RunFolder(Path(path)).require_free(resume=resume, overwrite=overwrite)
+    require_ready(task, settings)
+    return run_ready(task, Path(path), settings, progress=progress, resume=resume, overwrite=overwrite, command=command)
+
+
+def require_ready(task: StatedTask, settings: StatedSettings) -> None:
+    """Make sure that a task can be studied, which trains every learner on a small set.
+
+    Raises:
+        ValueError: it cannot.
+    """
     if settings.sensitivity:
         require_variants(task)
+    sized = settings.applied_to(task)
+    require_usable(sized, sized.size)
+
+
+def run_ready(
+    task: StatedTask, path: Path, settings: StatedSettings, *, progress: Progress, resume: bool, overwrite: bool, command: str
+) -> RunFolder:
+    """Study a task that is known to be ready, see `run_task`."""
     made_by = task.source or ModuleSource("", "")
     config = RunConfig.of(task.name, [STATED], settings, command, made_by.module, made_by.checksum)
-    RunFolder(path).require_free(resume=resume, overwrite=overwrite)
-    require_usable(settings.applied_to(task), settings.size or task.size)
     with RunFolder(path).locked():
         folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
         if not folder.finished(STATED):

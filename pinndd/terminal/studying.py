@@ -58,9 +58,7 @@ def study(
         return
     with checking_input():
         settings = study_settings(pde, options)
-        path = out or Path("runs") / pde.name
-        RunFolder(path).require_free(resume=resume, overwrite=overwrite)
-        require_folder("--out", path)
+        path = place_of_run(pde.name, out, resume=resume, overwrite=overwrite)
         if results is not None:
             require_folder("--results", results)
         asked = named_protocols(protocol, options, usual_protocols())
@@ -74,11 +72,10 @@ def study(
         settings = replace(settings, device=choice.device)
     if choice.why:
         typer.echo(choice.why)
-    command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
+    command, go_on = repeated(words_typed, path)
     lower = options_lowered([*(option for name in chosen for option in protocol_named(name).options), "test-conditions"])
-    resume_by = f"what is finished is kept in {path}; go on with: {command} --resume"
     file = None if results is None else results / FILE
-    with writing_to("--results", file), working(resume_by, lower), ProgressBars() as bars:
+    with writing_to("--results", file), working(go_on, lower), ProgressBars() as bars:
         folder = run_study(
             pde,
             path,
@@ -94,6 +91,29 @@ def study(
         if file is not None:
             record(folder, file)
     show(outcomes, dict(folder.config.skipped), folder.path)
+
+
+def place_of_run(name: str, out: Path | None, *, resume: bool, overwrite: bool) -> Path:
+    """Return the folder of a run, and make sure that the run may be written there.
+
+    Args:
+        name: of the PDE or task.
+        out: the folder (None: ``runs/NAME``).
+        resume, overwrite: what becomes of a run that is there.
+
+    Raises:
+        ValueError: it is in use, or nothing can be written there.
+    """
+    path = out or Path("runs") / name
+    RunFolder(path).require_free(resume=resume, overwrite=overwrite)
+    require_folder("--out", path)
+    return path
+
+
+def repeated(words_typed: Sequence[str], path: Path) -> tuple[str, str]:
+    """Return the command that repeats a run in a folder, and what to tell whoever stops it."""
+    command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
+    return command, f"what is finished is kept in {path}; go on with: {command} --resume"
 
 
 def plot(path: Path, module: str | None = None) -> None:

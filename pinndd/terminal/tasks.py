@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 import typer
@@ -25,14 +25,15 @@ from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import NO_SHIFT, as_table
 from pinndd.study.results.writing import write_csv
-from pinndd.study.run_task import publish_task, require_variants, run_task
+from pinndd.study.run_task import publish_task, require_ready, run_ready
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header, in_validation, judged
 from pinndd.terminal.distilling import is_finished, require_free
 from pinndd.terminal.errors import checking_input, warn, working
-from pinndd.terminal.output import require_folder, require_writable, table_console, writing_to
+from pinndd.terminal.output import require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options
+from pinndd.terminal.studying import place_of_run, repeated
 from pinndd.terminal.subjects import again, images_at, remembered_subject
 from pinndd.terminal.tables import comparison_table, error_table
 from pinndd.terminal.verdict import tell
@@ -171,15 +172,11 @@ def study_one(
         settings = task_settings(task, options, protocol)
         if results is not None:
             raise ValueError("--results: the benchmark file holds PDEs alone; a stated task has its run folder, name it with --out")
-        path = out or Path("runs") / task.name
-        RunFolder(path).require_free(resume=resume, overwrite=overwrite)
-        require_folder("--out", path)
-        if settings.sensitivity:
-            require_variants(task)
-        require_usable(settings.applied_to(task), settings.size or task.size)
-    command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
-    with working(f"what is finished is kept in {path}; go on with: {command} --resume"), ProgressBars() as bars:
-        folder = run_task(task, path, settings=settings, progress=bars, resume=resume, overwrite=overwrite, command=command)
+        path = place_of_run(task.name, out, resume=resume, overwrite=overwrite)
+        require_ready(task, settings)
+    command, go_on = repeated(words_typed, path)
+    with working(go_on), ProgressBars() as bars:
+        folder = run_ready(task, path, settings, progress=bars, resume=resume, overwrite=overwrite, command=command)
         (outcome,) = folder.outcomes()
     console = table_console()
     console.print("\nerror of the distilled set against the best baseline of its size, and their ratio")
@@ -207,19 +204,37 @@ def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]
         ValueError: the module defines another task.
     """
     data = SyntheticData.load(path)
-    found = remembered_subject(data.header, path) if module is None else again(module, data.header)
-    if not isinstance(found, StatedTask) or found.name != data.header.get("task"):
-        raise ValueError(
-            f"{path} was distilled for the task {data.header.get('task')!r}, not for {found.name!r}: name the module of the former"
-        )
+    found = task_of(f"{path} was distilled for", data.header, path, module)
     try:
         require_alike(found.data.train, data, "distilled")
         require_same_meaning(found.meanings, data)
     except ValueError as error:
         raise DataFileError(f"{path} does not fit the task {found.name!r}: {error}") from error
-    for said in filter(None, (difference(found, data.header, path, given=module is not None), divergence(data))):
+    if said := divergence(data):
         warn(said)
     return data, found
+
+
+def task_of(which: str, stored: Mapping[str, Any], file: Path, module: str | None) -> StatedTask:
+    """Load the task of a set or of a run, and warn where its module is another one than it was.
+
+    Args:
+        which: set or run, as the beginning of a sentence that ends with a task.
+        stored: name, module and checksum of its task, as its file has them.
+        file: that has them.
+        module: see `open_set`.
+
+    Raises:
+        PDEModuleError: the module is not found, has moved or was edited.
+        ValueError: the module defines another task.
+    """
+    found = remembered_subject(stored, file) if module is None else again(module, stored)
+    wanted = stored.get("task")
+    if not isinstance(found, StatedTask) or found.name != wanted:
+        raise ValueError(f"{which} the task {wanted!r}, --pde gives {found.name!r}: name the module of {wanted!r}")
+    if said := difference(found, stored, file, given=module is not None):
+        warn(said)
+    return found
 
 
 def evaluate_set(
@@ -277,13 +292,7 @@ def plot_run(folder: RunFolder, module: str | None) -> None:
     with checking_input():
         config = folder.config
         stored = {"task": config.pde, MODULE: config.module, SOURCE: config.source}
-        task = remembered_subject(stored, folder.config_file) if module is None else again(module, stored)
-        if not isinstance(task, StatedTask) or task.name != config.pde:
-            raise ValueError(
-                f"run {folder.path} is about the task {config.pde!r}, --pde gives {task.name!r}: name the module of the former"
-            )
-        if said := difference(task, stored, folder.config_file, given=module is not None):
-            warn(said)
+        task = task_of(f"run {folder.path} is about", stored, folder.config_file, module)
         if not folder.outcomes():
             raise ValueError(f"run {folder.path} is not finished yet: go on with 'pinndd study {config.module} --resume'")
     with working(f"draw again with: pinndd plot {folder.path}"), folder.locked(), ProgressBars() as bars:

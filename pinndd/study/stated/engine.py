@@ -29,7 +29,6 @@ from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
 from pinndd.study.stated.baselines import make, named_baselines
-from pinndd.study.stated.checks import require_usable
 from pinndd.study.stated.sentences import sentences
 from pinndd.user_code import calling
 
@@ -195,19 +194,17 @@ def run_stated(
     """Distill for every seed, train every learner on every set, and test once.
 
     Args:
-        task: the task.
+        task: one that can be used, see `pinndd.study.stated.checks.require_usable`.
         settings: see `StatedSettings`.
         progress: called often.
         checkpoints: folder for the states of the outer loops.
         resume: continue from those that are there.
 
     Raises:
-        ValueError: the task cannot be used, see `pinndd.study.stated.checks`.
         DivergedError: an outer loop diverged.
     """
     settings = settings or StatedSettings()
     task = settings.applied_to(task)
-    require_usable(task, task.size)
     found, sets = [], []
     for seed in range(settings.seed, settings.seed + settings.seeds):
         sets.append(baseline_sets(task, seed))
