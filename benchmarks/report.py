@@ -5,7 +5,8 @@ python benchmarks/report.py --runs runs/all    # the page, and the gallery drawn
 
 What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture.
 The table of sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes; that of trained bodies comes
-from benchmarks/results/bodies, which `pinndd study --learner body --results benchmarks/results/bodies` fills.
+from benchmarks/results/bodies, which `pinndd study --learner body --results benchmarks/results/bodies` fills, and that of
+networks whose weights are all trained from benchmarks/results/trained (`--learner mlp-lm`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
-from pinndd.study.report.worth import RATIOS, certain, keeping, means, worth
+from pinndd.study.report.worth import BESIDE, certain, keeping, means, worth
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, BenchmarkRun, load_benchmark
 from pinndd.study.results.intervals import Interval, geometric_mean
@@ -73,6 +74,14 @@ features*: the error of sets of the same size distilled for 256 random features 
 with the body is.
 """
 
+TRAINED = """## PINNs all of whose weights are trained
+
+The learner `mlp-lm`, from `benchmarks/results/trained` (`pinndd study NAME --protocol retrain --learner mlp-lm --test-conditions 12
+--no-judges`): sets distilled for MLPs with three hidden layers of 32, which Levenberg-Marquardt trains to the end from initial
+weights of their own for every condition. One seed; the first table as above. *Fresh samples*: the error of as many points, drawn
+anew at every step.
+"""
+
 SHORT = """## In short
 
 Geometric means of the ratio over families and shifts, with a 95 % interval over families where there are at least three. A row
@@ -93,8 +102,16 @@ paired. **Bold**: the distilled set certainly loses. ≈: the interval of the ra
 MEANT = {
     "ratio": "best design ÷ distilled",
     "kept": "dense ÷ distilled",
+    "beside fresh samples": "fresh samples ÷ distilled",
     "beside the other learner": "random features ÷ body",
 }
+
+COLUMNS = {
+    "other learner": "random features",
+    "beside fresh samples": "fresh samples ÷ distilled",
+    "beside the other learner": "random features ÷ body",
+}
+"""Names of columns of `worth` on the page, where they differ."""
 
 SENSORS = """## Sensors
 
@@ -115,6 +132,7 @@ def page(
     notes: Path = NOTES,
     sensors: DataFrame | None = None,
     bodies: Sequence[BenchmarkRun] = (),
+    trained: Sequence[BenchmarkRun] = (),
 ) -> str:
     """Return the page as Markdown.
 
@@ -123,14 +141,16 @@ def page(
         docs: folder of the page; pictures are under ``benchmark/`` there.
         notes: folder of what was written by hand, one file per PDE, and ``sensors.md``.
         sensors: summary of the placements (None: there are none).
-        bodies: studies with the learner `body`, on their own page of results.
+        bodies: studies with the learner `body`, in their own file of results.
+        trained: studies with the learner `mlp-lm`, likewise.
     """
     parts = [
         HEAD.format(
             command="\n".join(dict.fromkeys(_general(r) for r in runs)) or "pinndd study --all",
             bodies="next" if bodies else "from `benchmarks/results/bodies`",
         ),
-        *_bodies(bodies, runs),
+        *_worth(BODIES, bodies, runs),
+        *_worth(TRAINED, trained),
         SHORT,
         _table(DataFrame(_means(runs))),
         FAMILIES,
@@ -146,15 +166,12 @@ def page(
     return "\n".join(parts)
 
 
-def _bodies(bodies: Sequence[BenchmarkRun], drawn: Sequence[BenchmarkRun]) -> Iterator[str]:
-    """What sets distilled for trained bodies are worth, beside those for random features."""
-    if not bodies:
+def _worth(head: str, runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRun] = ()) -> Iterator[str]:
+    """What sets distilled for a learner are worth, beside those for random features where there are such runs ``before``."""
+    if not runs:
         return
-    found = worth(bodies, [run for run in drawn if run.protocol == "retrain"])
-    errors = {name: found[name].map(_percent) for name in ("distilled", "best design", "dense", "other learner")}
-    ratios = {name: found[name].map(_plain_ratio) for name in RATIOS}
-    shown = DataFrame({"PDE": found["pde"], "conditions": found["conditions"]} | errors | ratios)
-    yield BODIES
+    found = worth(runs, [run for run in before if run.protocol == "retrain"])
+    yield head
     yield _table(
         DataFrame(
             [
@@ -163,13 +180,15 @@ def _bodies(bodies: Sequence[BenchmarkRun], drawn: Sequence[BenchmarkRun]) -> It
             ]
         )
     )
-    count = certain(bodies)
-    kept, ahead = keeping(bodies, 0.9), keeping(bodies, 1.0)
+    count, kept, ahead = certain(runs), keeping(runs, 0.9), keeping(runs, 1.0)
     yield (
-        f"{len(bodies)} families; {count.above} of {count.rows} rows are certainly above 1 against the best design; {kept.above} of "
+        f"{len(runs)} families; {count.above} of {count.rows} rows are certainly above 1 against the best design; {kept.above} of "
         f"{kept.rows} keep at least 90 % of the performance of the dense set, and {ahead.above} do not fall behind it.\n"
     )
-    yield _table(shown.rename(columns={"other learner": "random features", "beside the other learner": "random features ÷ body"}))
+    shown = DataFrame({"PDE": found["pde"], "conditions": found["conditions"]})
+    for name in found.dropna(axis="columns", how="all").columns.drop(["pde", "conditions"]):
+        shown[COLUMNS.get(name, name)] = found[name].map(_plain_ratio if name in BESIDE else _percent)
+    yield _table(shown)
 
 
 def _percent(error: float) -> str:
@@ -379,10 +398,11 @@ def main() -> None:
     if options.runs is not None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
-    sensors, bodies = load_sensors(options.results / "sensors"), load_benchmark(options.results / "bodies" / FILE)
+    sensors = load_sensors(options.results / "sensors")
+    bodies, trained = (load_benchmark(options.results / name / FILE) for name in ("bodies", "trained"))
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
-        file.write(page(runs, options.docs, sensors=sensors, bodies=bodies).encode())
+        file.write(page(runs, options.docs, sensors=sensors, bodies=bodies, trained=trained).encode())
     print(f"wrote {options.docs / 'benchmark.md'}")
 
 

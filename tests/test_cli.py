@@ -21,6 +21,7 @@ from pinndd.pinn.declare.loading import list_pdes, load_pde, remembered
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.storage.locks import writing_alone
+from pinndd.study.protocols.engine import Trial
 from pinndd.study.results.benchmark import load_benchmark
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.table import as_table
@@ -437,9 +438,8 @@ def fake_distiller(monkeypatch):
             Checkpoint(configuration, NothingYet(), {}).save(checkpoint)
         if found["failure"]:
             raise found["failure"]
-        return SimpleNamespace(places=lambda data: {}, in_validation=lambda data: "3 % (of 4)"), Distillation(
-            data.with_header(**study.header(study.settings.seed)), 0.5, [], 1.0
-        )
+        bench = SimpleNamespace(places=lambda data: {}, in_validation=lambda data: "3 % (of 4)")
+        return Trial(bench, Distillation(data.with_header(**study.header(study.settings.seed)), 0.5, [], 1.0), "Why this learner.")
 
     monkeypatch.setattr(distilling, "distill_first", distill)
     return found
@@ -449,7 +449,7 @@ def test_distill_saves_a_set(call, fake_distiller, tmp_path):
     done = call("distill", "heat", "--quick")
     assert done.code == 0, done
     assert "saved: heat-retrain.npz" in done.out
-    assert "error 3 % (of 4); distilled in 1.0 s" in done.out
+    assert "Why this learner.\nerror 3 % (of 4); distilled in 1.0 s" in done.out
     assert SyntheticData.load(tmp_path / "heat-retrain.npz").header["pde"] == "heat"
     assert not list(tmp_path.glob("*checkpoint*"))
     refused(call("distill", "heat"), "--out heat-retrain.npz exists", "--overwrite")

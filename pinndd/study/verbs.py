@@ -18,7 +18,7 @@ from pinndd.pinn.sets.collocation import older_weights
 from pinndd.pinn.solving.telling import Progress, quiet, telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
-from pinndd.study.protocols.engine import distill_on
+from pinndd.study.protocols.engine import distill_best
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.retrain import RetrainSettings
@@ -116,7 +116,7 @@ def distill_set(
     settings = settings or StudySettings()
     with telling(progress):
         bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
-        return distill_on(bench, checkpoint, resume)
+        return distill_best(bench, checkpoint, resume).found
 
 
 def evaluate(

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import Distillation, DivergedError, require_resumable
+from pinndd.outer_loop import DivergedError, require_resumable
 from pinndd.pinn.declare.pde import PDE
 from pinndd.processes import LostProcessError, require_enough
 from pinndd.stated.task import StatedTask
@@ -24,7 +24,7 @@ from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.bench import Bench, Study
-from pinndd.study.protocols.engine import distill_on, wild_in_words
+from pinndd.study.protocols.engine import Trial, distill_best, state_beside, wild_in_words
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
@@ -85,7 +85,7 @@ def distill_one(
             with checking_input():
                 require_free(path, checkpoint, resume=resume, overwrite=overwrite)
                 if overwrite:
-                    checkpoint.unlink(missing_ok=True)
+                    drop(checkpoint)
                 if checkpoint.exists():
                     require_resumable(checkpoint, study.header(settings.seed))
         _distill(chosen, study, path, checkpoint, resume, writes)
@@ -103,7 +103,7 @@ def _distill(
 
     with working(hint, options_lowered(chosen.options)), ProgressBars() as bars:
         try:
-            bench, found = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
+            trial = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
         except LostProcessError as error:
             raise RuntimeError(f"{error}; {hint()}") from error
         except DivergedError as error:
@@ -113,24 +113,31 @@ def _distill(
             raise RuntimeError(f"{error} (it is saved as {path}, which says that it diverged)") from error
         if not writes:
             return
-        data = found.data
+        bench, found, data = trial.bench, trial.found, trial.found.data
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
         files += _drawn(bench, data, path.with_suffix(".png"))
         expected = bench.in_validation(data)
-        checkpoint.unlink(missing_ok=True)
+        drop(checkpoint)
     _show(pde, chosen.name, data, [path, *files])
     show_places(pde, bench.places(data))
     seconds = words.seconds(found.seconds)
+    if trial.remark:
+        Console(highlight=False).print(trial.remark, soft_wrap=True, markup=False)
     Console(highlight=False).print(f"error {expected}; distilled in {seconds}", soft_wrap=True, markup=False)
     if found.wild:
         warn(wild_in_words(found.wild))
 
 
-def distill_first(study: Study[Any], checkpoint: Path, resume: bool) -> tuple[Bench[Any], Distillation]:
+def distill_first(study: Study[Any], checkpoint: Path, resume: bool) -> Trial:
     """Distill on the first bench of a study."""
-    bench = study.benches(study.settings.seed)[0]
-    return bench, distill_on(bench, checkpoint, resume)
+    return distill_best(study.benches(study.settings.seed)[0], checkpoint, resume)
+
+
+def drop(checkpoint: Path) -> None:
+    """Delete the states of an outer loop, the one that says that something was interrupted last."""
+    for file in (state_beside(checkpoint), checkpoint):
+        file.unlink(missing_ok=True)
 
 
 def _drawn(bench: Bench[Any], data: SyntheticData, path: Path) -> list[Path]:

@@ -227,10 +227,17 @@ class Bench(ABC, Generic[S]):
 
     def in_validation(self, data: SyntheticData) -> str:
         """Return the error of a set on validation conditions in words, as an estimate of what conditions never seen will give."""
-        errors = self.rows(Method(DISTILLED, data), HeldOutConditions({NO_SHIFT: self.validating}))["error"]
-        distance = distance_name(self.settings.distance)
-        said, count = words.error(errors.mean(), distance), len(errors)
-        return f"{said} ({words.error_name(distance)}, mean over {count} validation conditions {self.validated_on})"
+        said, count, distance = self.error_in_words(self.error_in_validation(data)), len(self.validating), self.settings.distance
+        return f"{said} ({words.error_name(distance_name(distance))}, mean over {count} validation conditions {self.validated_on})"
+
+    def error_in_validation(self, data: SyntheticData) -> float:
+        """Return the mean error of a set on validation conditions, trained and judged as on test conditions."""
+        tests = HeldOutConditions({NO_SHIFT: self.validating})
+        return number_of_the_first(lambda: float(self.rows(Method(DISTILLED, data), tests)["error"].mean()))
+
+    def error_in_words(self, error: float) -> str:
+        """Write an error in the unit of the distance."""
+        return words.error(error, distance_name(self.settings.distance))
 
     @property
     def validating(self) -> Any:
@@ -356,6 +363,14 @@ class Study(ABC, Generic[S]):
     def benches(self, seed: int) -> Sequence[Bench[S]]:
         """Return a bench for every learner that a set is distilled for."""
 
+    def alternatives(self, bench: Bench[S], data: SyntheticData) -> Sequence[Bench[S]]:
+        """Return benches of other learners that may serve the equation better than ``data``, which was distilled on ``bench``."""
+        return ()
+
+    def settled(self, bench: Bench[S]) -> Self:
+        """Return the study in which further seeds take the learner of ``bench``."""
+        return self
+
     @abstractmethod
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> Bench[S]:
         """Return the bench where a finished set is judged, by its own learner or by another; nothing is solved for training."""
@@ -406,9 +421,12 @@ class Study(ABC, Generic[S]):
         """Return one test condition of a shift, asked on the section that pictures show, and that section (None: no pictures)."""
         return None
 
-    def resized(self, size: S) -> Study[S]:
+    def resized(self, size: S) -> Self:
         """Return the study at another size, with the same test conditions."""
-        other = replace(self, size=size)
+        return self.with_tests(replace(self, size=size))
+
+    def with_tests(self, other: Self) -> Self:
+        """Return another study of the protocol with the test conditions of this one, where they were solved."""
         if "tests" in vars(self):
             vars(other)["tests"] = self.tests
         return other

@@ -22,14 +22,10 @@ from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
+from pinndd.study.results.table import DISTILLED, FRESH, NO_SHIFT, as_table
 from pinndd.study.results.words import significant
 
 S = TypeVar("S")
-
-FRESH = "fresh-samples"
-"""The ceiling of a learner that trains by steps: as many points, drawn anew at every step."""
-
 
 SHARE = 0.5
 """Part of the time that is left in a first look which the outer loop may take."""
@@ -40,11 +36,19 @@ MOST_HURRIED = 5
 
 @dataclass(frozen=True)
 class Trial:
-    """One bench with the set that was distilled on it, and all methods that it was compared with."""
+    """One bench with the set that was distilled on it.
+
+    Attributes:
+        bench: of one seed and learner.
+        found: the set, with the seconds of all that was distilled before it was chosen.
+        remark: a sentence on the choice between learners; empty where there was none.
+        methods: what the set was compared with.
+    """
 
     bench: Bench[Any]
     found: Distillation
-    methods: Sequence[Method]
+    remark: str = ""
+    methods: Sequence[Method] = ()
 
     @property
     def distilled(self) -> Method:
@@ -90,6 +94,49 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     seconds = found.seconds + before
     data = bench.finished(found.data).with_header(seconds=round(seconds, 3))
     return replace(found, data=data, seconds=seconds)
+
+
+def distill_best(bench: Bench[S], checkpoint: Path | None = None, resume: bool = False) -> Trial:
+    """Distill on a bench, then on those that may serve the equation better, and keep the set that errs least in validation.
+
+    Args:
+        bench: of one seed and learner.
+        checkpoint: file for the state of the outer loop; that of another learner lies beside it, see `state_beside`.
+        resume: continue from ``checkpoint``.
+
+    Raises:
+        DivergedError: the outer loop of ``bench`` diverged; its best set is on the exception, and says so in its header.
+        CheckpointError: a checkpoint is damaged or of another configuration.
+    """
+    trial = Trial(bench, distill_on(bench, checkpoint, resume))
+    for other in bench.study.alternatives(bench, trial.found.data):
+        beside = None if checkpoint is None else state_beside(checkpoint)
+        try:
+            found = distill_on(other, beside, resume)
+        except DivergedError as error:
+            trial = replace(trial, remark=f"A set was distilled with {other.recipe.name} too, but {error}.")
+        else:
+            trial = _better(trial, Trial(other, found))
+    return trial
+
+
+def state_beside(checkpoint: Path) -> Path:
+    """Return the file for the state of the outer loop of another learner than the first."""
+    return checkpoint.with_suffix(".second.npz")
+
+
+def _better(one: Trial, other: Trial) -> Trial:
+    errors = [trial.bench.error_in_validation(trial.found.data) for trial in (one, other)]
+    best, worse = (one, other) if errors[0] <= errors[1] else (other, one)
+    least, most = map(best.bench.error_in_words, sorted(errors))
+    seconds = one.found.seconds + other.found.seconds
+    data = best.found.data.with_header(seconds=round(seconds, 3))
+    remark = (
+        f"Sets were distilled with {one.bench.recipe.name} and with {other.bench.recipe.name}; the one with {best.bench.recipe.name} "
+        f"is kept, since its error on validation conditions is {least}, for {most} (--learner {worse.bench.recipe.name} asks for "
+        "the other)."
+    )
+    return replace(best, found=replace(best.found, data=data, seconds=seconds), remark=remark)
 
 
 def _winner(bench: Bench[S], starts: Sequence[SyntheticData], race: OuterSettings) -> SyntheticData:
@@ -147,9 +194,9 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         for seed in range(study.settings.seed, study.settings.seed + study.settings.seeds):
             mine = []
             for bench in part.benches(seed):
-                designs = bench.designs
-                found = distill_on(bench)
-                mine.append(Trial(bench, found, [*designs, *bench.rivals(), *bench.additions(found.data)]))
+                trial = distill_best(bench)
+                part, bench, data = part.settled(trial.bench), trial.bench, trial.found.data
+                mine.append(replace(trial, methods=[*bench.designs, *bench.rivals(), *bench.additions(data)]))
             rows += _compared(mine)
             further += [frame for trial in mine for frame in trial.bench.elsewhere(trial.found.data)]
             trials += mine
@@ -170,7 +217,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         examples=_examples(study, first, results, best) if study.allowance.affords("solution fields") else [],
         curve=as_table(pd.concat(curve)) if curve else as_table([]),
         settings=_tuned(trials),
-        notes=[*study.notes(first.bench), *_wild(trials), *_dropped(study)],
+        notes=[*study.notes(first.bench), *(t.remark for t in trials if t.remark), *_wild(trials), *_dropped(study)],
         distance=distance_name(study.settings.distance),
         measured=measured_in_words(study),
         body_seconds=body_seconds(first.bench.learner),

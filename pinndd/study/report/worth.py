@@ -1,4 +1,4 @@
-"""What sets of one learner are worth, family by family: beside designs, beside full data, and beside sets of another learner."""
+"""What sets of one learner are worth, family by family: beside designs, full data, fresh samples, and sets of another learner."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from pandas import DataFrame
 from pinndd.study.results.benchmark import BenchmarkRun
 from pinndd.study.results.intervals import Interval, geometric_mean
 from pinndd.study.results.selection import own_learner
-from pinndd.study.results.table import DISTILLED, NO_SHIFT
+from pinndd.study.results.table import DENSE, DISTILLED, FRESH, NO_SHIFT
 
-CEILING = "dense"
 IN_DISTRIBUTION, SHIFTED = "in distribution", "under shifts"
-RATIOS = ("ratio", "kept", "beside the other learner")
-"""Columns that are ratios of errors: above 1 the distilled set is the better one."""
+BESIDE = {
+    "ratio": "best design",
+    "kept": DENSE,
+    "beside fresh samples": "fresh samples",
+    "beside the other learner": "other learner",
+}
+"""Columns of ratios, and those of the errors that are divided by that of the distilled set: above 1 the distilled set is better."""
 
 
 class Count(NamedTuple):
@@ -35,20 +39,20 @@ def worth(runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRun] = ()) -> 
         before: of another one, with sets of the same sizes.
 
     Returns:
-        A table with the columns ``pde``, ``conditions``, the errors ``distilled``, ``best design``, ``dense`` and ``other learner``,
-        and the ratios `RATIOS`: error of the best design, of the dense set and of the other learner's set ÷ that of the distilled set.
+        A table with the columns ``pde``, ``conditions``, the error ``distilled``, and the errors and ratios of `BESIDE`: error of the
+        best design, of the dense set, of fresh samples at every step and of the other learner's set ÷ that of the distilled set.
         NaN where there is nothing to compare with.
     """
     others = {run.pde: _errors(run, DISTILLED) for run in before}
     found = [row for run in runs for row in _rows(run, others.get(run.pde, {}))]
-    return DataFrame(found, columns=["pde", "conditions", "distilled", "best design", "dense", "other learner", *RATIOS])
+    return DataFrame(found, columns=["pde", "conditions", "distilled", *BESIDE.values(), *BESIDE])
 
 
 def means(table: DataFrame) -> dict[tuple[str, str], Interval]:
-    """Return the geometric means over families by conditions and column of `RATIOS`, with intervals over families."""
+    """Return the geometric means over families by conditions and ratio of `BESIDE`, with intervals over families."""
     found = {}
     for conditions, rows in table.groupby("conditions", sort=False):
-        for column in RATIOS:
+        for column in BESIDE:
             known = rows[rows[column].notna()]
             if len(known):
                 found[str(conditions), column] = geometric_mean(known[column].tolist(), known["pde"].tolist())
@@ -66,7 +70,7 @@ def keeping(runs: Sequence[BenchmarkRun], share: float) -> Count:
     ratios = [
         dense[shift] / error
         for run in runs
-        for dense in [_errors(run, CEILING)]
+        for dense in [_errors(run, DENSE)]
         for shift, error in _errors(run, DISTILLED).items()
         if shift in dense
     ]
@@ -80,17 +84,15 @@ def _errors(run: BenchmarkRun, method: str) -> dict[str, float]:
 
 
 def _rows(run: BenchmarkRun, other: Mapping[str, float]) -> Sequence[dict[str, float | str]]:
-    mine, dense = _errors(run, DISTILLED), _errors(run, CEILING)
-    ratios = dict(zip(run.compared["shift"], run.compared["ratio"], strict=True))
-    table = DataFrame(
-        {
-            "distilled": [mine[s] for s in ratios],
-            "best design": [mine[s] * r for s, r in ratios.items()],
-            "dense": [dense.get(s, np.nan) for s in ratios],
-            "other learner": [other.get(s, np.nan) for s in ratios],
-        }
-    )
-    for column, error in zip(RATIOS, ("best design", "dense", "other learner"), strict=True):
+    mine, ratios = _errors(run, DISTILLED), dict(zip(run.compared["shift"], run.compared["ratio"], strict=True))
+    beside = {
+        "best design": {s: mine[s] * r for s, r in ratios.items()},
+        DENSE: _errors(run, DENSE),
+        "fresh samples": _errors(run, FRESH),
+        "other learner": other,
+    }
+    table = DataFrame({name: [errors.get(s, np.nan) for s in ratios] for name, errors in ({"distilled": mine} | beside).items()})
+    for column, error in BESIDE.items():
         table[column] = table[error] / table["distilled"]
     kinds = np.where([s == NO_SHIFT for s in ratios], IN_DISTRIBUTION, SHIFTED)
     logs = table.transform(np.log).groupby(kinds, sort=False).mean()

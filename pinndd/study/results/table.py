@@ -16,6 +16,9 @@ DISTILLED = "distilled"
 DENSE = "dense"
 """Name of the set of several times as many points that stands for full data, among the methods."""
 
+FRESH = "fresh-samples"
+"""Name of as many points, drawn anew at every step: the ceiling of a learner that trains by steps, among the methods."""
+
 NO_SHIFT = "none"
 """Name of the training family among the shifts: in distribution."""
 

@@ -15,7 +15,7 @@ from pinndd.study.protocols import engine, protocol_named, retrain
 from pinndd.study.protocols.learners import DRAWS, ON_POINTS, Outer
 from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.settings import StudySettings
-from pinndd.study.results.table import DISTILLED
+from pinndd.study.results.table import DISTILLED, FRESH
 
 SIZE = RetrainSettings(8, 6)
 SETTINGS = StudySettings(learner="mlp-lm", seeds=1, test_conditions=2, judges=(), shifts=("none", "steps"))
@@ -75,9 +75,9 @@ def test_a_study_has_fresh_samples_and_additions_outside_the_comparison(protocol
     rows = outcome.results
     ceilings = set(rows.loc[rows["ceiling"], "method"])
     best = min(opened(protocol).benches(0)[0].designs, key=lambda m: m.error).name
-    assert ceilings == {engine.FRESH, "dense", f"{DISTILLED}+rar", f"{best}+rar"}
+    assert ceilings == {FRESH, "dense", f"{DISTILLED}+rar", f"{best}+rar"}
     assert set(rows.loc[rows["method"].str.endswith("+rar"), "points"]) == {SIZE.points * 5 // 4}
-    assert set(rows.loc[rows["method"] == engine.FRESH, "points"]) == {SIZE.points}
+    assert set(rows.loc[rows["method"] == FRESH, "points"]) == {SIZE.points}
     assert any("initial weights of its own" in note for note in outcome.notes)
     again = engine.evaluate(opened(protocol), protocol, outcome.data[0])
     mine = rows.loc[rows["method"] == DISTILLED, "error"]

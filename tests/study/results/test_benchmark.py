@@ -214,6 +214,14 @@ def test_sets_for_bodies_stand_beside_those_for_random_features(report, runs, tm
     assert "hidden layers" not in report.page(runs, tmp_path, tmp_path)
 
 
+def test_sets_for_networks_that_are_trained_to_the_end_have_a_section_without_empty_columns(report, runs, tmp_path):
+    page = report.page(runs, tmp_path, tmp_path, bodies=runs, trained=runs)
+    (section,) = [part for part in page.split("\n## ") if part.startswith("PINNs all of whose weights are trained")]
+    assert "| in distribution | dense ÷ distilled | 0.59 (" in section
+    assert "random features" not in section
+    assert page.index("hidden layers are trained") < page.index("all of whose weights") < page.index("## In short")
+
+
 def test_the_script_writes_the_page(report, folder, tmp_path, monkeypatch, capsys):
     record(folder, tmp_path / FILE)
     monkeypatch.setattr("sys.argv", ["report.py", "--results", str(tmp_path), "--docs", str(tmp_path / "docs")])
