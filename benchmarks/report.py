@@ -78,7 +78,7 @@ TRAINED = """## PINNs all of whose weights are trained
 
 The learner `mlp-lm`, from `benchmarks/results/trained` (`pinndd study NAME --protocol retrain --learner mlp-lm --test-conditions 12
 --no-judges`): sets distilled for MLPs with three hidden layers of 32, which Levenberg-Marquardt trains to the end from initial
-weights of their own for every condition. One seed; the first table as above. *Fresh samples*: the error of as many points, drawn
+weights of their own for every condition. Two seeds; the first table as above. *Fresh samples*: the error of as many points, drawn
 anew at every step.
 """
 
@@ -175,7 +175,7 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRu
     yield _table(
         DataFrame(
             [
-                {"conditions": conditions, "ratio of errors": MEANT[column], "geometric mean": _interval(mean)}
+                {"conditions": conditions, "ratio of errors": MEANT[column], "geometric mean": _interval(mean, len(runs))}
                 for (conditions, column), mean in means(found).items()
             ]
         )
@@ -199,7 +199,10 @@ def _plain_ratio(ratio: float) -> str:
     return words.significant(ratio) if ratio == ratio else "–"
 
 
-def _interval(found: Interval) -> str:
+def _interval(found: Interval, families: int) -> str:
+    """Write a mean over so many families, with its interval where there are enough."""
+    if families < FEWEST:
+        return words.significant(found.value)
     return f"{words.significant(found.value)} ({words.significant(found.low)}–{words.significant(found.high)})"
 
 

@@ -27,7 +27,7 @@ from pinndd.study.medical.tables.methods import table_of_patients
 SOFT_STEPS, HARD_STEPS = 300, 150
 """Of the gradient for soft rows, and before the first cell of hard rows is rounded."""
 
-STARTS = 4
+STARTS = 3
 """Drawn tables from which hard rows are distilled; the best is kept."""
 
 CENSORING_SECONDS = 50.0
