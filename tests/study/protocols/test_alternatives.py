@@ -48,7 +48,7 @@ def crowded(monkeypatch):
 @pytest.mark.parametrize(("bad", "kept", "other"), [("body", "ridge", "body"), ("ridge", "body", "ridge")])
 def test_the_set_with_the_lower_error_in_validation_is_kept(opened, crowded, monkeypatch, bad, kept, other):
     crowded.append(bad)
-    monkeypatch.setattr(retrain, "USUAL_GAIN", 1e6)
+    monkeypatch.setattr(retrain, "MOST_GAIN", 1e6)
     trial = engine.distill_best(opened("retrain", "heat", **ASKED).benches(0)[0])
     assert trial.bench.recipe.name == trial.found.data.header["learner"] == kept
     assert trial.found.seconds == trial.found.data.header["seconds"] == 4.0
@@ -65,7 +65,7 @@ def test_random_features_are_tried_where_their_designs_promise_as_little(opened,
     assert other.conditions is bench.conditions
     between = min(m.error for m in other.designs) / bench.error_in_validation(data)
     for gain, count in ((0.99 * between, 0), (1.01 * between, 1)):
-        monkeypatch.setattr(retrain, "USUAL_GAIN", gain)
+        monkeypatch.setattr(retrain, "MOST_GAIN", gain)
         assert len(study.alternatives(bench, data)) == count
     assert study.settled(bench).alternatives(bench, data) == ()
     assert opened("retrain", "heat", **ASKED | {"learner": "body"}).alternatives(bench, data) == ()
@@ -80,7 +80,7 @@ def test_an_alternative_that_diverges_is_named_and_lost(opened, monkeypatch):
         return Distillation(data, 0.0, [], 1.0)
 
     monkeypatch.setattr(engine, "distill_on", distill)
-    monkeypatch.setattr(retrain, "USUAL_GAIN", 1e6)
+    monkeypatch.setattr(retrain, "MOST_GAIN", 1e6)
     trial = engine.distill_best(opened("retrain", "heat", **ASKED).benches(0)[0])
     assert trial.bench.recipe.name == "body"
     assert trial.remark == "A set was distilled with ridge too, but the risk is NaN at step 3."
@@ -98,7 +98,7 @@ def test_all_seeds_of_a_study_take_the_learner_that_the_first_has_chosen(opened,
 
 
 def test_a_stopped_choice_goes_on_where_it_was(opened, monkeypatch, tmp_path):
-    monkeypatch.setattr(retrain, "USUAL_GAIN", 1e6)
+    monkeypatch.setattr(retrain, "MOST_GAIN", 1e6)
     study = opened("retrain", "heat", **ASKED)
     whole = engine.distill_best(study.benches(0)[0])
     for loops in (1, 2):
