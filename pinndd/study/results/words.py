@@ -15,12 +15,14 @@ _ERRORS = {
 
 _NATS = {"cross-entropy": "cross-entropy, nats", "kl": "Kullback-Leibler divergence, nats"}
 
+_SCORES = {"brier": "Brier score", "total-variation": "total variation", "hellinger": "Hellinger distance"}
+
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def error_name(distance: str) -> str:
     """What an error is called in a distance: ``relative L2 error``."""
-    return _ERRORS.get(distance) or _NATS.get(distance) or f"error ({distance})"
+    return (_ERRORS | _NATS | _SCORES).get(distance) or f"error ({distance})"
 
 
 def is_share(distance: str) -> bool:

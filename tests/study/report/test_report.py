@@ -158,6 +158,20 @@ def test_an_error_is_in_per_cent_where_it_is_a_share(distance, said, tick):
     assert words.error(float("inf"), distance) == "diverged"
 
 
+@pytest.mark.parametrize(
+    ("distance", "name"),
+    [
+        ("relative-l2", "relative L2 error"),
+        ("kl", "Kullback-Leibler divergence, nats"),
+        ("brier", "Brier score"),
+        ("total-variation", "total variation"),
+        ("rmse-in-mmhg", "error (rmse-in-mmhg)"),
+    ],
+)
+def test_an_error_has_the_name_of_its_distance(distance, name):
+    assert words.error_name(distance) == name
+
+
 @pytest.mark.parametrize(("value", "text"), [(0.0034, "3.4 ms"), (12.3, "12 s"), (246.0, "4.1 min")])
 def test_seconds(value, text):
     assert words.seconds(value) == text
