@@ -106,6 +106,7 @@ def distill(
     *,
     hypergradient: Hypergradient,
     validation: Sequence[Episodes],
+    judge: DistillationProblem | None = None,
     settings: OuterSettings | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -124,6 +125,8 @@ def distill(
         data: where to start.
         hypergradient: the estimator.
         validation: batches of episodes that choose the best iterate; never those of a test.
+        judge: the problem whose risk on ``validation`` counts, where the learner of ``problem`` stands in for one that nothing
+            differentiates (None: ``problem``).
         settings: see `OuterSettings`.
         checkpoint: file to keep the state in, written at every look at the validation risk and on Ctrl-C.
         resume: continue from ``checkpoint`` if it exists; the result is bit for bit that of an uninterrupted run.
@@ -135,7 +138,7 @@ def distill(
         LockedError: another process writes to the checkpoint.
         TooLargeError: a step does not fit into the memory of the device, with half of the episodes neither.
         LostProcessError: of several processes one has ended; the first keeps the last whole step.
-        TypeError: the estimator, the risk or the episodes cannot be split over several processes.
+        TypeError: the estimator, the risk, the episodes or a judge cannot be split over several processes.
         ValueError: there are more processes than episodes.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
 
@@ -167,7 +170,7 @@ def distill(
         >>> found.risk < 0.05
         True
     """
-    loop = _Loop(problem, data, hypergradient, validation, settings or OuterSettings(), checkpoint)
+    loop = _Loop(problem, data, hypergradient, validation, judge, settings or OuterSettings(), checkpoint)
     with writing_alone("checkpoint", checkpoint if loop.writes else None):
         if resume and checkpoint is not None and checkpoint.exists():
             loop.restore()
@@ -228,10 +231,14 @@ class _Loop:
         data: SyntheticData,
         hypergradient: Hypergradient,
         validation: Sequence[Episodes],
+        judge: DistillationProblem | None,
         settings: OuterSettings,
         checkpoint: Path | None,
     ) -> None:
         self.problem, self.hypergradient, self.validation = split(problem, hypergradient, validation, settings.batch)
+        if judge is not None and self.problem is not problem:
+            raise TypeError("a judge cannot be split over several processes: distill with one process")
+        self.judge = judge or self.problem
         self.data, self.settings, self.checkpoint = data, settings, checkpoint
         self.writes = processes()[0] == 0
         free = {n: data.constraints[n].to_free(data[n]).detach().clone() for n in data.learnable}
@@ -348,7 +355,7 @@ class _Loop:
             return state
         with torch.no_grad():
             losses = torch.cat([self._losses(self.current(state.free), e) for e in self.validation])
-            validation = float(self.problem.risk(losses))
+            validation = float(self.judge.risk(losses))
         row = {"step": state.step, "risk": state.risk, "validation": validation, "seconds": seconds}
         state = replace(state, history=(*state.history, row))
         if math.isfinite(validation) and validation < state.best_risk:
@@ -362,7 +369,7 @@ class _Loop:
             TooLargeError: a half does not fit either, or the episodes cannot be split.
         """
         try:
-            return self.problem.losses(data, episodes)
+            return self.judge.losses(data, episodes)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -371,7 +378,7 @@ class _Loop:
         try:
             if count > 1 and hasattr(episodes, "part"):
                 halves = episodes.part(0, count // 2), episodes.part(count // 2, count - count // 2)
-                return torch.cat([self.problem.losses(data, half) for half in halves])
+                return torch.cat([self.judge.losses(data, half) for half in halves])
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -147,6 +147,27 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> Non
         run(settings=replace(SETTINGS, batch=5), checkpoint=tmp_path / "state.npz", resume=True)
 
 
+def test_a_judge_chooses_the_iterate_that_serves_it(tmp_path: Path) -> None:
+    """The outer loop passes the judge's optimum on its way to its own: that iterate is kept, also after a resume."""
+
+    class Halfway(Copy):
+        differentiation = "none"
+
+        def fit(self, data: SyntheticData, episodes: Tensor) -> Tensor:
+            return super().fit(data, episodes) - (data["point"] - TARGET[0]).abs().sub(0.3).relu() - 0.2
+
+    judge = DistillationProblem(Halfway(), NoisyTarget(), Squares(), Mean())
+    looks = replace(SETTINGS, validate_every=1)
+    found, alone = run(settings=looks, judge=judge), run(settings=looks)
+    risks = [float(judge.evaluate(each.data, VALIDATION[0])) for each in (found, alone)]
+    assert found.risk == risks[0] == min(row["validation"] for row in found.history)
+    assert risks[0] < 0.9 * risks[1]
+    with pytest.raises(KeyboardInterrupt):
+        run(failing_at(12, interrupt), looks, judge=judge, checkpoint=tmp_path / "c.npz")
+    resumed = run(settings=looks, judge=judge, checkpoint=tmp_path / "c.npz", resume=True)
+    assert resumed.data["point"].equal(found.data["point"])
+
+
 def test_misuse_is_refused() -> None:
     for name in ("steps", "batch", "learning_rate", "validate_every"):
         with pytest.raises(ValueError, match=f"{name}=0 must be positive"):

@@ -281,6 +281,13 @@ class StatedTask:
         """Return what the outer loop minimises: risk over the training part, or another one."""
         return DistillationProblem(self.trainer, self.asking(part or self.data.train), self.distance, self.risk)
 
+    @property
+    def judge(self) -> DistillationProblem | None:
+        """What compares sets in validation where nothing differentiates the learner: that learner, in the distance of the tables."""
+        if self.surrogate is None or self.own_learner.differentiation != "none":
+            return None
+        return DistillationProblem(self.own_learner, self.asking(self.data.train), self.measure, Mean())
+
     def _require_name(self) -> None:
         if not isinstance(self.name, str) or not is_task_name(self.name):
             raise ValueError(f"task name {self.name!r}: expected {TASK_NAMES}: files are called after it")

@@ -138,7 +138,7 @@ def distill_task(
     count = min(VALIDATED, task.test_blocks)
     problem, validation = task.problem(), blocks(task.asking(task.data.validation), count, VALIDATION)
     with torch.no_grad():
-        risks = {name: float(problem.evaluate(data, validation)) for name, data in sets.items()}
+        risks = {name: float((task.judge or problem).evaluate(data, validation)) for name, data in sets.items()}
     best = min(risks, key=lambda name: risks[name] if math.isfinite(risks[name]) else math.inf)
     start = softened(sets[best], task.smoothing)
     start = replace(start, header={**header(task, seed), "start": best})
@@ -150,6 +150,7 @@ def distill_task(
             start,
             hypergradient=task.estimator,
             validation=[validation],
+            judge=task.judge,
             settings=outer,
             checkpoint=checkpoint,
             resume=resume,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import pinndd.study.run
-from pinndd.learners import LinearRidge
+from pinndd.learners import BlackBox, LinearRidge
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import blocks
 from pinndd.study.protocols.parts import UnknownNameError
@@ -14,7 +14,7 @@ from pinndd.study.results.outcome_files import load_outcome
 from pinndd.study.results.summary import summarise
 from pinndd.study.run_task import run_task
 from pinndd.study.stated.baselines import random_rows
-from pinndd.study.stated.engine import TEST, StatedSettings, in_validation, judged, run_stated
+from pinndd.study.stated.engine import TEST, StatedSettings, baseline_sets, distill_task, in_validation, judged, run_stated
 from pinndd.study.stated.sentences import residual
 
 SETTINGS = StatedSettings(seeds=2, test_blocks=4)
@@ -116,3 +116,22 @@ def test_a_finished_set_is_told_by_its_validation_part_never_by_the_test(line):
     assert said.endswith(" % (relative L2 error, mean over 5 blocks of the validation part)")
     asked, otherwise = (judged(task, "linear-ridge", "random", data, 0)["error"].tolist() for task in (line, other))
     assert asked != otherwise
+
+
+def test_what_nothing_differentiates_chooses_start_and_iterate_itself(line):
+    """The surrogate pulls the set to where ridge regression errs least; the learner answers well on one drawn set alone."""
+    sets = baseline_sets(line, 0)
+    wanted = sets["random"]["inputs"]
+
+    def train(data, episodes):
+        off = (data["inputs"] - wanted).abs().mean()
+        return lambda x: 2 * x + 1 + 100 * off
+
+    blind = replace(line, learner={"mine": BlackBox(train)}, surrogate=LinearRidge(1e-4))
+    assert line.judge is None
+    assert isinstance(blind.judge.learner, BlackBox)
+    found = distill_task(blind, 0, sets=sets)
+    assert found.data.header["start"] == "random"
+    assert torch.allclose(found.data["inputs"], wanted)
+    alone = distill_task(line, 0, sets=sets)
+    assert not torch.allclose(alone.data["inputs"], wanted)
