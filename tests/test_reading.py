@@ -165,6 +165,18 @@ def test_a_digest_tells_apart_what_runs_together() -> None:
     assert digest_of(None, {"a": np.zeros((2, 3))}) != digest_of(None, {"a": np.zeros((3, 2))})
 
 
+def test_an_archive_of_which_entries_are_out_of_reach_is_noticed(tmp_path: Path) -> None:
+    """A wrong length in the list of entries hides those after it: zipfile says nothing."""
+    np.savez(tmp_path / "a.npz", **ARRAYS)
+    content = (tmp_path / "a.npz").read_bytes()
+    first = content.index(b"PK\x01\x02")
+    comment = first + 32
+    damaged = content[:comment] + b"\xff\x00" + content[comment + 2 :]
+    (tmp_path / "a.npz").write_bytes(damaged)
+    with pytest.raises(FileError, match=r"a.npz is damaged: it has 3 arrays, of which 1 were found: make it again"):
+        reading(tmp_path / "a.npz").arrays()
+
+
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_damaged_archive_is_noticed_or_holds_the_same(data: st.DataObject) -> None:

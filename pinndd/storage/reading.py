@@ -30,6 +30,9 @@ EXPANSION = 100
 ROOM = 2**24
 """Bytes that a compressed archive may take in any case."""
 
+_END, _MANY = b"PK\x05\x06", 0xFFFF
+"""Begin of the record that ends an archive, and the number that stands there for more entries than it can hold."""
+
 _SHOWN = 60
 
 
@@ -120,6 +123,7 @@ class Reading:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 members = archive.infolist()
+                self._require_all(len(members), content)
                 self._require_sizes(members, len(content))
                 return {
                     info.filename.removesuffix(".npy"): self._array(info.filename, archive.read(info))
@@ -132,6 +136,13 @@ class Reading:
         except Exception as error:
             # the parsers of two libraries, at bytes of anybody: whatever they raise means the same
             self.fail(f"is damaged or not an .npz file ({type(error).__name__}: {_short(error)})", error)
+
+    def _require_all(self, count: int, content: bytes) -> None:
+        """Compare the entries that were found with the number at the end of an archive: zipfile stops early at a wrong length."""
+        end = content.rfind(_END)
+        written = int.from_bytes(content[end + 10 : end + 12], "little")
+        if count != written < _MANY:
+            self.fail(f"is damaged: it has {written} arrays, of which {count} were found")
 
     def _require_sizes(self, members: Sequence[zipfile.ZipInfo], size: int) -> None:
         names = [info.filename for info in members]
