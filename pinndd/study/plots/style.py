@@ -82,14 +82,13 @@ class Mark:
 
 
 def marks(methods: Iterable[str], ceilings: Iterable[str] = ()) -> dict[str, Mark]:
-    """Give every method a mark, the same in every picture; methods outside the comparison are hollow, and black if they are few."""
+    """Give every method a mark, the same in every picture; methods outside the comparison are hollow, the first of them black."""
     outside = set(ceilings)
-    colours = _CEILING_COLOURS if len(outside) > len(_CEILINGS) else _CEILING_COLOURS[:1]
     found: dict[str, Mark] = {}
     for name in dict.fromkeys(methods):
         if name in outside:
             k = sum(n in outside for n in found)
-            found[name] = Mark(colours[k % len(colours)], _CEILINGS[k % len(_CEILINGS)], filled=False)
+            found[name] = Mark(_CEILING_COLOURS[k % len(_CEILING_COLOURS)], _CEILINGS[k % len(_CEILINGS)], filled=False)
         elif name in _KNOWN:
             found[name] = Mark(*_KNOWN[name])
         else:

@@ -97,6 +97,8 @@ def test_marks_differ():
     assert len({(m.colour, m.marker) for m in found.values()}) == len(names)
     assert not found["dense"].filled
     assert found["distilled"] == marks(["distilled"])["distilled"]
+    # where the shape of a marker tells something else, its colour is all that tells two of them apart
+    assert found["dense"].colour != found["fresh-samples"].colour
 
 
 def test_the_frontier_is_what_nothing_beats(outcome):
