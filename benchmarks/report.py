@@ -106,11 +106,7 @@ MEANT = {
     "beside the other learner": "random features ÷ body",
 }
 
-COLUMNS = {
-    "other learner": "random features",
-    "beside fresh samples": "fresh samples ÷ distilled",
-    "beside the other learner": "random features ÷ body",
-}
+COLUMNS = {"other learner": "random features"} | {name: MEANT[name] for name in ("beside fresh samples", "beside the other learner")}
 """Names of columns of `worth` on the page, where they differ."""
 
 SENSORS = """## Sensors

@@ -456,8 +456,7 @@ class RetrainStudy(FreshStudy):
         assert isinstance(bench, RetrainBench)
         if self.settings.learner or self.usual or bench.recipe.name != BODY:
             return ()
-        recipe = distilling_recipe(self.pde, drawn_learner(self.pde), self.recipes)
-        other = bench.with_recipe(recipe, recipe.build(self.pde, recipe.distilling)).with_best_scale()
+        other = bench.with_recipe(*self._on_random_features()).with_best_scale()
         promised = min(m.error for m in other.designs) / MOST_GAIN
         return (other,) if promised < bench.error_in_validation(data) else ()
 
@@ -482,13 +481,14 @@ class RetrainStudy(FreshStudy):
         try:
             train_bodies(learner, self.progress, self.name)
         except BodyError as error:
-            usual = distilling_recipe(self.pde, drawn_learner(self.pde), self.recipes)
-            return (
-                usual,
-                usual.build(self.pde, usual.distilling),
-                f"{error}. The study went on with {usual.name} on random features.",
-            )
+            usual, drawn = self._on_random_features()
+            return usual, drawn, f"{error}. The study went on with {usual.name} on random features."
         return recipe, learner, ""
+
+    def _on_random_features(self) -> tuple[Recipe, Learner]:
+        """Return the recipe and the learner of random features that fit the equation."""
+        recipe = distilling_recipe(self.pde, drawn_learner(self.pde), self.recipes)
+        return recipe, recipe.build(self.pde, recipe.distilling)
 
     def bench_for(self, data: SyntheticData, recipe: Recipe | None) -> RetrainBench:
         return self.points_bench(data, recipe)
