@@ -15,12 +15,16 @@ from pinndd.pinn.families.known import Known
 
 _GRID = 128
 
+_LEAST = 1e-14
+"""Smallest eigenvalue that is told from rounding; the kernel has a trace of 1."""
+
 
 @dataclass(frozen=True)
 class GaussianProcess(LinearFamily):
     """Gaussian process of length scale ``length``, by its Karhunen-Loève expansion (kernel ``exp(-d²/2 length²)``).
 
-    The eigenvectors of the kernel on a grid are continued to every ``s`` by Nyström's formula, so the draws are smooth.
+    The eigenvectors of the kernel on a grid are continued to every ``s`` by Nyström's formula, so the draws are smooth. Where several
+    would do, which one is said here and not by rounding, so that a seed draws the same functions on every processor.
 
     Args:
         length: length scale, on [0, 1], positive.
@@ -69,13 +73,10 @@ class GaussianProcess(LinearFamily):
         # cached: tensors made in inference mode would later refuse to be differentiated through
         with torch.inference_mode(False):
             grid = (torch.arange(_GRID, dtype=torch.float64) + 0.5) / _GRID
-            values, vectors = torch.linalg.eigh(self._kernel(grid, grid) / _GRID)
-            keep = values.argsort(descending=True)[: self.size]
-            values = values[keep].clamp_min(1e-14)
-            # the largest entry of each eigenvector is made positive: the same draw on every machine
-            vectors = vectors[:, keep]
-            vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
-            return grid, values, vectors
+            kernel = self._kernel(grid, grid) / _GRID
+            values, vectors = _waves(kernel, grid) if self.periodic else torch.linalg.eigh(kernel)
+            keep = values.argsort(descending=True, stable=True)[: self.size]
+            return grid, values[keep].clamp_min(_LEAST), _upward(vectors[:, keep])
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -85,3 +86,27 @@ class GaussianProcess(LinearFamily):
         # in double precision whatever s is: small eigenvalues would magnify rounding errors
         grid, values, vectors = (t.to(s.device) for t in self._expansion)
         return (self._kernel(s[..., 0].double(), grid) @ vectors / (values * math.sqrt(_GRID))).to(s.dtype)
+
+
+def _waves(kernel: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the eigenvalues ``(n,)`` of a symmetric circulant kernel and its eigenvectors ``(n, n)``: cosines and sines.
+
+    Every eigenvalue but that of the constant belongs to two waves, of which a numerical solver returns any rotation.
+    """
+    count = len(grid)
+    numbers = torch.arange(1, count // 2)
+    phase = 2 * math.pi * grid[:, None] * numbers
+    waves = torch.stack((phase.cos(), phase.sin()), -1).flatten(-2) * (2 / count) ** 0.5
+    vectors = torch.cat((torch.full_like(waves[:, :1], count**-0.5), waves), -1)
+    values = torch.fft.rfft(kernel[0]).real[: count // 2]
+    return torch.cat((values[:1], values[1:].repeat_interleave(2))), vectors
+
+
+def _upward(vectors: Tensor) -> Tensor:
+    """Return eigenvectors, the columns, with the sign by which each goes up first, coming from the left.
+
+    Eigenvectors of a kernel that is symmetric about the middle are even or odd, so that the sign of the largest entry of an odd one,
+    of which there are two, would be that of a rounding error.
+    """
+    large = vectors.abs() > 0.1 * vectors.abs().amax(0)
+    return vectors * vectors.gather(0, large.long().argmax(0, keepdim=True)).sign()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import scipy.linalg
 import torch
 from torch import Tensor
 
 NEGLIGIBLE = 1e-10
 """Size of a pivot, relative to the first, at which what is left of the functions is rounding."""
+
+TIE = 1e-8
+"""Relative difference at which two sizes count as the same, as those of symmetric candidates are but for rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +106,35 @@ def pivoted_rows(space: Sampled, groups: Tensor, shares: Sequence[Share]) -> lis
     while len(taken) < sum(share.count for share in shares):
         free = _open(groups, shares, taken)
         mine = free[space.owner].nonzero()[:, 0]
-        triangle, order = scipy.linalg.qr(space.rows[mine].T.numpy(), mode="r", pivoting=True, check_finite=False)
-        sizes = abs(triangle.diagonal())
-        pivots = order[: max(1, int((sizes > NEGLIGIBLE * sizes[0]).sum()))]
-        for candidate in space.owner[mine][torch.from_numpy(pivots)].tolist():
+        for candidate in space.owner[mine][pivot_order(space.rows[mine].T)].tolist():
             if free[candidate]:
                 taken.append(candidate)
                 free = _open(groups, shares, taken)
     return taken
+
+
+def pivot_order(matrix: Tensor) -> list[int]:
+    """Return the columns of a matrix ``(m, n)`` in the order of QR with column pivoting, as many as its rank, at least one.
+
+    The next is the column with the longest remainder outside the span of those before; of equally long ones the first, so that the
+    symmetric columns of a symmetric problem come in the same order on every processor.
+    """
+    left, order = matrix.clone(), list[int]()
+    lengths = left.norm(dim=0)
+    negligible = NEGLIGIBLE * float(lengths.max())
+    while not order or (len(order) < min(matrix.shape) and float(lengths.max()) > negligible):
+        order.append(first_largest(lengths))
+        direction = left[:, order[-1]] / lengths[order[-1]].clamp_min(torch.finfo(left.dtype).tiny)
+        for _ in range(2):  # once more, against rounding
+            left = left - torch.outer(direction, direction @ left)
+        left[:, order] = 0
+        lengths = left.norm(dim=0)
+    return order
+
+
+def first_largest(sizes: Tensor) -> int:
+    """Return the number of the first of those sizes, ``(n,)`` and none negative, that are the largest but for rounding."""
+    return int((sizes >= (1 - TIE) * sizes.max()).nonzero()[0])
 
 
 class _Elimination:
@@ -124,7 +147,7 @@ class _Elimination:
     def largest(self, free: Tensor) -> int | None:
         """Return the number of the row with the largest entry among free candidates, None where all is negligible."""
         sizes = torch.where(free[self.owner], self.left.abs().amax(-1), 0)
-        row = int(sizes.argmax())
+        row = first_largest(sizes)
         return row if float(sizes[row]) > self.negligible else None
 
     def take(self, free: Tensor) -> int:
@@ -136,7 +159,7 @@ class _Elimination:
         only[candidate] = True
         while (row := self.largest(only)) is not None:
             pivot = self.left[row].clone()
-            column = int(pivot.abs().argmax())
+            column = first_largest(pivot.abs())
             self.left -= torch.outer(self.left[:, column] / pivot[column], pivot)
             self.left[row] = 0
         return candidate

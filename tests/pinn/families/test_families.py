@@ -166,6 +166,33 @@ def test_gaussian_process_has_its_covariance(pinned: bool, periodic: bool) -> No
     torch.testing.assert_close(scaled @ scaled.T, kernel, atol=2e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("pinned", "periodic"), [(False, False), (True, False), (False, True)])
+def test_a_seed_draws_the_same_functions_whatever_eigenvectors_a_solver_returns(monkeypatch, pinned: bool, periodic: bool) -> None:
+    """Signs are a solver's choice, even of odd vectors, whose largest entry comes twice; and so is a rotation of equal eigenvalues."""
+    of_torch, noise = torch.linalg.eigh, torch.Generator().manual_seed(1)
+
+    def drawn() -> Tensor:
+        family = families.GaussianProcess(length=0.3, size=12, pinned=pinned, periodic=periodic)
+        return family.evaluate(family.sample(5, generator())[:, None], coordinates(9))
+
+    expected = drawn()
+
+    def other(matrix: Tensor) -> tuple[Tensor, Tensor]:
+        values, vectors = of_torch(matrix + 1e-16 * torch.randn(matrix.shape, generator=noise, dtype=matrix.dtype))
+        return values, vectors * (1 - 2 * torch.randint(0, 2, (len(values),), generator=noise))
+
+    monkeypatch.setattr(torch.linalg, "eigh", other)
+    for _ in range(4):
+        torch.testing.assert_close(drawn(), expected, atol=1e-7, rtol=0)
+
+
+def test_a_periodic_gaussian_process_is_made_of_waves() -> None:
+    s = coordinates(9)
+    basis = families.GaussianProcess(length=0.6, size=6, periodic=True).basis(s)
+    waves = families.Fourier(modes=3, constant=1.0).basis(s)[:, :6] * torch.tensor([1.0] + 5 * [2**0.5], dtype=torch.float64)
+    torch.testing.assert_close(basis, waves, atol=1e-9, rtol=0)
+
+
 def test_bump_has_the_height_that_was_drawn() -> None:
     family = families.Bump(amplitude=2.0, width=(0.05, 0.05), center=(0.5, 0.5), pinned=False)
     coefficients = family.sample(200, generator())

@@ -1,9 +1,10 @@
 """Greedy choices on spaces of polynomials, where the chosen points must determine every polynomial."""
 
 import pytest
+import scipy.linalg
 import torch
 
-from pinndd.pinn.sets.greedy import Sampled, Share, magic_points, pivoted_rows
+from pinndd.pinn.sets.greedy import Sampled, Share, magic_points, pivot_order, pivoted_rows
 
 GRID = torch.linspace(-1, 1, 401, dtype=torch.float64)
 
@@ -104,6 +105,23 @@ def test_every_group_has_one_and_shares_are_kept(choose):
     assert had.count(0) == 3
     assert had.count(1) + had.count(2) == 4
     assert min(had.count(1), had.count(2)) >= 1
+
+
+def test_pivots_are_those_of_lapack_where_no_two_columns_tie():
+    matrix = torch.randn((9, 14), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    order = scipy.linalg.qr(matrix.numpy(), mode="r", pivoting=True)[1]
+    assert pivot_order(matrix) == order[:9].tolist()
+    assert pivot_order(matrix[:, :1] * torch.arange(4)) == [3]  # of rank one
+
+
+@pytest.mark.parametrize("choose", [lambda *a: magic_points([a[0]], *a[1:]), pivoted_rows], ids=["magic", "qr"])
+def test_of_symmetric_candidates_the_first_is_chosen_whatever_rounding_says(choose):
+    """The polynomials are even or odd, so every point has a mirror image that is as good."""
+    generator, rows = torch.Generator().manual_seed(0), chebyshev(8)
+    expected = choose(plain(rows), *one_group(6))
+    for _ in range(5):
+        noise = 1e-14 * torch.randn(rows.shape, generator=generator, dtype=torch.float64)
+        assert choose(plain(rows + noise), *one_group(6)) == expected
 
 
 def test_too_few_are_refused():

@@ -17,7 +17,6 @@ from pinndd.study.protocols.sensors.baselines import (
     baseline_sensors,
     candidate_sensors,
     modes_of,
-    pivots,
     proportional,
     qr_sensors,
     tune,
@@ -170,22 +169,10 @@ def test_every_baseline_has_as_many_sensors_as_asked(bench):
         assert min(len(s) for s in sensors.values()) >= 1
 
 
-def test_pivots_of_a_rank_one_snapshot_begin_at_its_largest_entry():
+def test_modes_of_a_rank_one_snapshot_are_its_profile():
     profile = torch.tensor([0.1, -0.4, 2.0, 0.3], dtype=torch.float64)
     modes = modes_of(profile[:, None] * torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64))
-    assert modes.shape == (4, 1)
-    assert pivots(modes, 1, [0, 0, 0, 0]) == [2]
-
-
-def test_pivots_choose_one_row_of_each_mode():
-    """Modes that live on disjoint rows: the largest row of each is taken, and a group without a row gets one."""
-    modes = torch.zeros((6, 2), dtype=torch.float64)
-    modes[:3, 0] = torch.tensor([0.2, 0.9, 0.1])
-    modes[3:, 1] = torch.tensor([0.1, 0.3, 0.8])
-    assert sorted(pivots(modes, 2, [0, 0, 0, 1, 1, 1])) == [1, 5]
-    with_third = pivots(modes, 3, [0, 0, 2, 1, 1, 1])
-    assert len(with_third) == 3
-    assert 2 in with_third
+    assert torch.allclose(modes.abs()[:, 0], profile.abs() / profile.norm())
 
 
 def test_conditions_known_to_be_zero_cost_no_sensor(cold, placement):

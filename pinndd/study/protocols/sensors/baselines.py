@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from scipy.linalg import qr
 from torch import Tensor
 
 from pinndd.pinn.sets.condition_code import patch_grid
+from pinndd.pinn.sets.greedy import Sampled, Share, pivoted_rows
 from pinndd.pinn.sets.samplers import patch_points
 from pinndd.study.protocols.bench import Method
 from pinndd.study.protocols.weights import scaled, weights_in_words
@@ -75,29 +75,6 @@ def apportion(shares: Sequence[float], total: int) -> list[int]:
     return counts
 
 
-def pivots(modes: Tensor, count: int, group: Sequence[int]) -> list[int]:
-    """Choose rows of a matrix of modes by QR with column pivoting.
-
-    Up to as many rows as there are modes: pivoted QR of ``modesᵀ``, which keeps the volume of the chosen rows large; beyond that,
-    of ``modes modesᵀ`` (Manohar, Brunton, Kutz and Brunton 2018, doi 10.1109/MCS.2018.2810460). A group without a row gets its
-    first pivot in place of the last one of a group that has several.
-
-    Args:
-        modes: ``(C, r)``, scaled orthonormal modes at C candidates.
-        count: rows to choose.
-        group: the condition of each candidate.
-    """
-    matrix = modes.cpu().double().numpy()
-    square = matrix.T if count <= matrix.shape[1] else matrix @ matrix.T
-    order = [int(k) for k in qr(square, mode="r", pivoting=True)[1]]
-    chosen = order[:count]
-    for missing in sorted(set(group) - {group[k] for k in chosen}):
-        several = [k for k in chosen if sum(group[c] == group[k] for c in chosen) > 1]
-        chosen.remove(several[-1])
-        chosen.append(next(k for k in order if group[k] == missing))
-    return chosen
-
-
 def modes_of(snapshots: Tensor, energy: float = 1e-10) -> Tensor:
     """Return the left singular vectors of snapshots ``(places, E)`` that hold all but ``energy`` of their squares, ``(places, r)``."""
     u, s, _ = torch.linalg.svd(snapshots, full_matrices=False)
@@ -107,7 +84,8 @@ def modes_of(snapshots: Tensor, energy: float = 1e-10) -> Tensor:
 
 
 def qr_sensors(bench: SensorBench, method: str, count: int) -> dict[str, Tensor]:
-    """Place sensors by pivoted QR of modes over the candidates.
+    """Place sensors by pivoted QR of modes over the candidates (Manohar, Brunton, Kutz and Brunton 2018, doi
+    10.1109/MCS.2018.2810460), anew among the others where there are more sensors than modes; at least one on each condition.
 
     Args:
         bench: gives the training conditions.
@@ -125,8 +103,9 @@ def qr_sensors(bench: SensorBench, method: str, count: int) -> dict[str, Tensor]
         modes = modes_of(snapshots)[: len(values)]
     else:
         modes = modes_of(values)
-    group = [k for k, name in enumerate(bench.measured) for _ in range(len(places[name]))]
-    return grouped(bench, places, pivots(modes, count, group))
+    group = torch.tensor([k for k, name in enumerate(bench.measured) for _ in range(len(places[name]))])
+    space = Sampled(modes.cpu().double(), torch.arange(len(group)))
+    return grouped(bench, places, pivoted_rows(space, group, [Share(tuple(range(len(bench.measured))), count)]))
 
 
 def grouped(bench: SensorBench, places: Mapping[str, Tensor], chosen: Sequence[int]) -> dict[str, Tensor]:
