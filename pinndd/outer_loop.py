@@ -20,7 +20,7 @@ from pinndd.devices import full_precision
 from pinndd.free_memory import give_back, is_out_of_memory
 from pinndd.hypergradients.protocol import Gradient, Hypergradient
 from pinndd.problem import DistillationProblem, Episodes
-from pinndd.processes import processes, same_everywhere, split
+from pinndd.processes import everyones, processes, same_everywhere, split
 from pinndd.projected_adam import AdamStep, adam_step
 from pinndd.schedules import half_cosine
 from pinndd.stopping import at_forced_stop
@@ -138,7 +138,7 @@ def distill(
         LockedError: another process writes to the checkpoint.
         TooLargeError: a step does not fit into the memory of the device, with half of the episodes neither.
         LostProcessError: of several processes one has ended; the first keeps the last whole step.
-        TypeError: the estimator, the risk, the episodes or a judge cannot be split over several processes.
+        TypeError: the estimator or the episodes cannot be split over several processes.
         ValueError: there are more processes than episodes.
         Exception: anything else that stops a step, after the state has been saved, as with Ctrl-C.
 
@@ -236,8 +236,6 @@ class _Loop:
         checkpoint: Path | None,
     ) -> None:
         self.problem, self.hypergradient, self.validation = split(problem, hypergradient, validation, settings.batch)
-        if judge is not None and self.problem is not problem:
-            raise TypeError("a judge cannot be split over several processes: distill with one process")
         self.judge = judge or self.problem
         self.data, self.settings, self.checkpoint = data, settings, checkpoint
         self.writes = processes()[0] == 0
@@ -354,7 +352,7 @@ class _Loop:
         if state.history and state.history[-1]["step"] == state.step:
             return state
         with torch.no_grad():
-            losses = torch.cat([self._losses(self.current(state.free), e) for e in self.validation])
+            losses = torch.cat([everyones(self._losses(self.current(state.free), e)) for e in self.validation])
             validation = float(self.judge.risk(losses))
         row = {"step": state.step, "risk": state.risk, "validation": validation, "seconds": seconds}
         state = replace(state, history=(*state.history, row))

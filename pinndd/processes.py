@@ -17,10 +17,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients import Exact, Implicit, MinimumNorm, OneStep, Truncated, UnrolledAdjoint
+from pinndd.hypergradients import ByMember, Exact, Implicit, MinimumNorm, OneStep, Truncated, UnrolledAdjoint
 from pinndd.hypergradients.protocol import Gradient, Hypergradient
-from pinndd.problem import DistillationProblem, Episodes, Task
-from pinndd.risks import Grouped, OverParts, Risk
+from pinndd.learners.bank import Bank
+from pinndd.problem import DistillationProblem, Episodes, Learner, Task
+from pinndd.risks import OverParts, Risk
 
 SPLIT = (Exact, Implicit, UnrolledAdjoint, Truncated, OneStep, MinimumNorm)
 """Estimators that back-propagate the risk of a batch once, so that the gradients of shares add up."""
@@ -46,15 +47,19 @@ def processes() -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
-def require_enough(batch: int) -> None:
-    """Make sure that every process has an episode of each step.
+def require_enough(batch: int, of: str = "episodes per step") -> None:
+    """Make sure that every process has an episode of each batch.
+
+    Args:
+        batch: how many there are.
+        of: what they are, for people.
 
     Raises:
-        ValueError: there are more processes than episodes per step, ``batch``.
+        ValueError: there are more processes.
     """
     _, count = processes()
     if batch < count:
-        raise ValueError(f"{count} processes for {batch} episodes per step: each takes one at least, so start at most {batch}")
+        raise ValueError(f"{count} processes for {batch} {of}: each takes one at least, so start at most {batch}")
 
 
 def number_of_the_first(compute: Callable[[], float]) -> float:
@@ -75,16 +80,19 @@ def number_of_the_first(compute: Callable[[], float]) -> float:
 def share_of(episodes: Episodes) -> Episodes:
     """Return the episodes of this process: as many as the others have, or one more, in the order of the processes.
 
+    Of episodes with an attribute ``parts``, which are several batches, it is a share of each.
+
     Raises:
         TypeError: the episodes cannot be split.
         ValueError: there are fewer than processes.
     """
     rank, count = processes()
+    if (parts := getattr(episodes, "parts", None)) is not None:
+        return replace(episodes, parts=[share_of(part) for part in parts])
     if not hasattr(episodes, "part"):
         raise TypeError(f"{type(episodes).__name__} cannot be split over {count} processes: distill with one process")
     batch = cast(Shareable, episodes)
-    if len(batch) < count:
-        raise ValueError(f"{count} processes for {len(batch)} episodes: each takes one at least, so start at most {len(batch)}")
+    require_enough(len(batch), "episodes")
     bounds = [k * len(batch) // count for k in range(count + 1)]
     return batch.part(bounds[rank], bounds[rank + 1] - bounds[rank])
 
@@ -92,10 +100,14 @@ def share_of(episodes: Episodes) -> Episodes:
 def everyones(losses: Tensor) -> Tensor:
     """Return the losses of all processes in their order, ``(E,)``; those of this one, ``(own,)``, stay on their graph.
 
+    The shares of a batch follow each other, so that is the order of the batch.
+
     Raises:
         LostProcessError: a process has ended.
     """
     rank, count = processes()
+    if count == 1:
+        return losses
     own = torch.tensor([len(losses)], device=losses.device)
     sizes = [torch.zeros_like(own) for _ in range(count)]
     with _together():
@@ -147,12 +159,19 @@ class SharedTask:
         return self.task.truth(episodes, derivatives)
 
 
+def distributed(risk: Risk, episodes: Episodes) -> Risk:
+    """Return a risk over the episodes of all processes; of several batches as one, each within its own."""
+    if isinstance(risk, OverParts) and hasattr(episodes, "parts"):
+        return replace(risk, within=DistributedRisk(risk.within))
+    return DistributedRisk(risk)
+
+
 @dataclass(frozen=True)
 class SummedGradient:
     """The gradients of the shares of all processes, added.
 
     Args:
-        estimator: one of `SPLIT`; the risk of its problem is a `DistributedRisk`.
+        estimator: one of `SPLIT`, or `ByMember` with such for its members.
 
     Raises:
         LostProcessError: when called: a process has ended.
@@ -161,7 +180,7 @@ class SummedGradient:
     estimator: Hypergradient
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        risk, gradient = self.estimator(problem, data, episodes)
+        risk, gradient = self.estimator(replace(problem, risk=distributed(problem.risk, episodes)), data, episodes)
         kinds = [value.dtype for value in gradient.values()]
         widest = kinds[0]
         for kind in kinds[1:]:
@@ -179,23 +198,29 @@ def split(
     """Return problem, estimator and validation episodes for the share of this process; as they are if there is no other.
 
     Raises:
-        TypeError: the estimator, the risk or the episodes cannot be split.
+        TypeError: the estimator or the episodes cannot be split.
         ValueError: there are fewer episodes per step, ``batch``, or validation episodes than processes.
     """
     _, count = processes()
     if count == 1:
         return problem, hypergradient, validation
     require_enough(batch)
-    if not isinstance(hypergradient, SPLIT) or (isinstance(hypergradient, MinimumNorm) and hypergradient.alive > 1):
-        able = ", ".join(kind.__name__ for kind in SPLIT)
-        raise TypeError(
-            f"{type(hypergradient).__name__} cannot be split over {count} processes; expected {able} (MinimumNorm with alive=1), or "
-            "one process"
-        )
-    if isinstance(problem.risk, Grouped | OverParts):
-        raise TypeError(f"the risk {type(problem.risk).__name__} cannot be split over {count} processes: distill with one process")
-    shared = replace(problem, task=SharedTask(problem.task), risk=DistributedRisk(problem.risk))
+    for estimator in _of_members(hypergradient, problem.learner):
+        if not isinstance(estimator, SPLIT) or (isinstance(estimator, MinimumNorm) and estimator.alive > 1):
+            able = ", ".join(kind.__name__ for kind in SPLIT)
+            raise TypeError(
+                f"{type(estimator).__name__} cannot be split over {count} processes; expected {able} (MinimumNorm with alive=1), or "
+                "one process"
+            )
+    shared = replace(problem, task=SharedTask(problem.task))
     return shared, SummedGradient(hypergradient), [share_of(episodes) for episodes in validation]
+
+
+def _of_members(hypergradient: Hypergradient, learner: Learner) -> list[Hypergradient]:
+    """Return the estimators that differentiate a learner: of a bank one for each member."""
+    if isinstance(hypergradient, ByMember) and isinstance(learner, Bank):
+        return [hypergradient.fitting(member) for member in learner.members]
+    return [hypergradient]
 
 
 def same_everywhere(values: Sequence[Tensor]) -> None:

@@ -3,9 +3,9 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
@@ -14,8 +14,9 @@ from pinndd.constraints import Box, Fixed
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy, RelativeL2
 from pinndd.held_out import HeldOutPrediction
-from pinndd.hypergradients import fitting
+from pinndd.hypergradients import SPSA, ByMember, fitting
 from pinndd.learners.adam import Adam
+from pinndd.learners.bank import Bank
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.network import NetworkModel
@@ -29,20 +30,27 @@ from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
+from pinndd.pinn.tasks.members import MemberGeneralisation
 from pinndd.problem import DistillationProblem
 from pinndd.processes import (
-    DistributedRisk,
     LostProcessError,
     SharedTask,
     SummedGradient,
     everyones,
     number_of_the_first,
+    require_enough,
     share_of,
 )
-from pinndd.risks import CVaR, GeometricMean, Mean
+from pinndd.risks import CVaR, GeometricMean, Grouped, Mean, OverParts, WorstCase
 
-RISKS = {"mean": Mean(), "cvar": CVaR(0.3), "geometric mean": GeometricMean()}
+RISKS = {
+    "mean": Mean(),
+    "cvar": CVaR(0.3),
+    "geometric mean": GeometricMean(),
+    "grouped": Grouped(("a", "b", "a", "c", "b"), WorstCase()),
+}
 BATCH = 5
+LEVELS = (0.5, 2.0)
 
 
 def of_pde(name, learner):
@@ -72,11 +80,22 @@ def of_classes():
     return DistillationProblem(learner, task, CrossEntropy(), Mean()), data, task.episodes(7, generator)
 
 
+def of_bank():
+    """Two learners of random features, whose episodes are batches of their own; three validation episodes of each."""
+    problem, data, pool = of_pde("heat", lambda pde: Bank([Ridge(FeatureModel(pde, width=12, scale=k), 1e-4) for k in (1.0, 2.0)]))
+    seeds = [problem.learner.seed(member, 0) for member in range(2)]
+    risk = OverParts(CVaR(0.7), Mean(), LEVELS)
+    return replace(problem, task=MemberGeneralisation(pool, [[seed] for seed in seeds]), risk=risk), data, [
+        pool[:3].with_seed(seed) for seed in seeds
+    ]
+
+
 PROBLEMS = {
     "ridge": lambda: of_pde("heat", lambda pde: Ridge(FeatureModel(pde, width=12, scale=1.0), 1e-4)),
     "gauss-newton": lambda: of_pde("burgers", lambda pde: GaussNewton(FeatureModel(pde, width=12, scale=1.0), 1e-3, iterations=30)),
     "mlp-lm": lambda: of_pde("heat", lambda pde: LevenbergMarquardt(MLPModel(pde, hidden=(6,)), iterations=20)),
     "classification": of_classes,
+    "bank": of_bank,
 }
 
 
@@ -85,14 +104,13 @@ def compared(name):
     problem, data, validation = PROBLEMS[name]()
     estimator = fitting(problem.learner)
     found = {}
-    for which, risk in RISKS.items():
-        alone = SimpleNamespace(generator=torch.Generator().manual_seed(3), problem=DistillationProblem(
-            problem.learner, problem.task, problem.distance, risk))
+    for which, risk in (RISKS if name != "bank" else {"over parts": problem.risk}).items():
+        alone = replace(problem, risk=risk)
         episodes = problem.task.episodes(BATCH, torch.Generator().manual_seed(3))
-        one, gradient = estimator(alone.problem, data, episodes)
-        shared = DistillationProblem(problem.learner, SharedTask(problem.task), problem.distance, DistributedRisk(risk))
+        one, gradient = estimator(alone, data, episodes)
+        shared = replace(alone, task=SharedTask(problem.task))
         mine = shared.task.episodes(BATCH, torch.Generator().manual_seed(3))
-        assert len(mine) < BATCH
+        assert len(mine) < len(episodes)
         both, summed = SummedGradient(estimator)(shared, data, mine)
         found[which] = max(
             float((both - one).abs() / one.abs()),
@@ -105,9 +123,10 @@ def gradient_size(gradient):
     return max(float(value.abs().max()) for value in gradient.values())
 
 
-def distilled(problem, data, validation, estimator, checkpoint):
+def distilled(problem, data, validation, estimator, checkpoint, judge=None):
     settings = OuterSettings(steps=3, batch=BATCH, validate_every=2, seed=1)
-    return distill(problem, data, hypergradient=estimator, validation=[validation], settings=settings, checkpoint=checkpoint)
+    batches = validation if isinstance(validation, list) else [validation]
+    return distill(problem, data, hypergradient=estimator, validation=batches, settings=settings, checkpoint=checkpoint, judge=judge)
 
 
 def main(rank, folder):
@@ -118,6 +137,9 @@ def main(rank, folder):
     for name in PROBLEMS:
         problem, data, validation = PROBLEMS[name]()
         alone[name] = distilled(problem, data, validation, fitting(problem.learner), None)
+    judged_by = *PROBLEMS["ridge"](), fitting(PROBLEMS["ridge"]()[0].learner)
+    judge = replace(judged_by[0], risk=Grouped((0, 1, 0, 1, 2, 2, 2), WorstCase()))
+    judged_alone = distilled(*judged_by, None, judge)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=timedelta(seconds=60))
     said = {}
     for name in PROBLEMS:
@@ -126,8 +148,17 @@ def main(rank, folder):
         before = alone[name].data
         said[name]["set"] = max(float((found.data[n] - before[n]).abs().max()) for n in before.learnable)
         said[name]["risk"] = abs(found.risk / alone[name].risk - 1)
+    judged = distilled(*judged_by, None, judge)
+    said["judged"] = abs(judged.risk / judged_alone.risk - 1), abs(judged.risk / found.risk - 1)
     refusals = []
-    for attempt in (lambda: share_of(parts[2].part(0, 1)), lambda: share_of(range(3)), lambda: distilled(*parts[:3], object(), None)):
+    few = judged_by[2].part(0, 1)
+    for attempt in (
+        lambda: share_of(few),
+        lambda: share_of(range(3)),
+        lambda: distilled(*judged_by[:3], object(), None),
+        lambda: distilled(*PROBLEMS["bank"](), ByMember(lambda learner: SPSA()), None),
+        lambda: require_enough(1, "validation conditions"),
+    ):
         try:
             attempt()
         except (TypeError, ValueError) as error:
@@ -150,7 +181,8 @@ def main(rank, folder):
     except LostProcessError as error:
         lost = str(error)
     written = sorted(path.name for path in folder.glob("*.npz"))
-    print(json.dumps({"differences": said, "refusals": refusals, "lost": lost, "written": written, "first": first}), flush=True)
+    found = {"judged": said.pop("judged"), "differences": said, "refusals": refusals, "lost": lost, "written": written, "first": first}
+    print(json.dumps(found), flush=True)
     os._exit(0)  # before gloo's threads are joined, which may abort a process that has lost another
 
 

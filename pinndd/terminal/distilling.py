@@ -111,13 +111,13 @@ def _distill(
                 raise
             error.best.save(path)
             raise RuntimeError(f"{error} (it is saved as {path}, which says that it diverged)") from error
+        bench, found, data = trial.bench, trial.found, trial.found.data
+        expected = bench.in_validation(data)
         if not writes:
             return
-        bench, found, data = trial.bench, trial.found, trial.found.data
         data.save(path)
         files = [*chosen.export(pde, data, path.with_suffix(".csv"))] if chosen.labelled else []
         files += _drawn(bench, data, path.with_suffix(".png"))
-        expected = bench.in_validation(data)
         drop(checkpoint)
     _show(pde, chosen.name, data, [path, *files])
     show_places(pde, bench.places(data))

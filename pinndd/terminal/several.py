@@ -16,6 +16,7 @@ import typer
 
 from pinndd.devices import AUTO, GPU, PROCESSOR, require_device
 from pinndd.pinn.solving.parts import PROCESSES, process_count
+from pinndd.terminal.errors import FAILED, in_words, report, show_traceback_if_asked
 from pinndd.terminal.settings import Options
 
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -61,10 +62,13 @@ def joined(options: Options) -> Iterator[tuple[Options, bool]]:
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         try:
             yield options, rank == 0
-        except typer.Exit as ended:
+        except Exception as error:
+            if not isinstance(error, typer.Exit):
+                show_traceback_if_asked()
+                report(in_words(error))
             if rank:
                 time.sleep(GRACE)
-            _leave(ended.exit_code)
+            _leave(error.exit_code if isinstance(error, typer.Exit) else FAILED)
         dist.destroy_process_group()
 
 

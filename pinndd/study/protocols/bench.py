@@ -128,6 +128,11 @@ class Bench(ABC, Generic[S]):
         """Settings of the outer loop."""
 
     @property
+    def shared(self) -> int:
+        """Episodes of a step that processes can share out."""
+        return self.outer.batch
+
+    @property
     def race(self) -> OuterSettings | None:
         """Settings of the short race between starts (None: there is none, the first start is taken)."""
         steps = max(5, self.outer.steps // 20)

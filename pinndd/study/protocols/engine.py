@@ -15,6 +15,7 @@ import torch
 from pinndd.data import SyntheticData
 from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
+from pinndd.processes import processes, require_enough
 from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of
 from pinndd.study.protocols.parts import distance_name
@@ -70,7 +71,9 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     Raises:
         DivergedError: the outer loop diverged; its best set is on the exception, and says so in its header.
         CheckpointError: the checkpoint is damaged or of another configuration.
+        ValueError: there are more processes than episodes to share out; before anything is tuned.
     """
+    _require_shareable(bench)
     say, name = bench.study.progress, bench.study.name
     started = time.perf_counter()
     starts = [data.with_header(**bench.header()) for data in bench.starts()]
@@ -94,6 +97,23 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     seconds = found.seconds + before
     data = bench.finished(found.data).with_header(seconds=round(seconds, 3))
     return replace(found, data=data, seconds=seconds)
+
+
+def _require_shareable(bench: Bench[Any]) -> None:
+    """Make sure that every process has something to train in each batch of a bench.
+
+    Raises:
+        ValueError: it has not.
+    """
+    _, count = processes()
+    if count == 1:
+        return
+    if not bench.fresh:
+        raise ValueError(
+            f"--protocol {bench.study.name} cannot be shared by {count} processes, since one training serves all conditions: start one"
+        )
+    require_enough(bench.shared)
+    require_enough(min(map(len, bench.validation)), "validation conditions")
 
 
 def distill_best(bench: Bench[S], checkpoint: Path | None = None, resume: bool = False) -> Trial:

@@ -172,6 +172,10 @@ class RetrainBench(Bench[RetrainSettings]):
         """For every member the bench where it is judged; None where this bench is."""
         return [self.with_recipe(each.recipe, each.learner) if each.judges else None for each in self.members]
 
+    @property
+    def shared(self) -> int:
+        return max(1, self.outer.batch // max(1, len(self.members)))
+
     def problem_for(self, data: SyntheticData) -> DistillationProblem:
         if not self.members:
             return super().problem_for(data)
