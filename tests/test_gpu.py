@@ -13,7 +13,7 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import load_pde, load_subject
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
@@ -31,6 +31,8 @@ from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.stated.engine import StatedSettings, run_stated
 from pinndd.vision.augmentation import DIGIT_STRATEGIES, DifferentiableAugmentation
 from pinndd.vision.datasets import from_arrays, load_dataset
+from pinndd.vision.ranking import ranking_task
+from pinndd.vision.search_space import small_networks
 from pinndd.vision.stating import image_task
 
 pytestmark = [
@@ -168,6 +170,13 @@ def test_a_study_of_images(network, per_class):
     assert bool(outcome.results["error"].between(0, 1).all())
 
 
-def test_a_stream_of_classes(example):
-    runs = example("continual").main(seeds=1, device="cuda")
-    assert all(run.accuracy[-1] > 0.7 for run in runs)
+def test_a_stream_of_classes():
+    found = run_stated(replace(load_subject("digits_continual"), subsets=1), StatedSettings(seeds=1, device="cuda"))
+    distilled = found.results[found.results["method"] == "distilled"]
+    assert distilled["error"].mean() < 0.1
+
+
+def test_a_search_of_architectures():
+    task = ranking_task(load_dataset("digits"), "few", small_networks((1, 8, 8), 10)[::12], full_steps=40, subsets=1)
+    found = run_stated(task, StatedSettings(seeds=1, device="cuda"))
+    assert bool(found.results["error"].between(0, 1).all())

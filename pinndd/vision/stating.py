@@ -153,7 +153,7 @@ def _perceptron(
     learner = MinibatchAdam(model, steps, rate)
     return {
         "learner": {network: learner},
-        "ceiling": MinibatchAdam(model, _full_steps(parts), 0.003, batch=FULL_BATCH, networks=1),
+        "ceiling": MinibatchAdam(model, full_steps(parts), 0.003, batch=FULL_BATCH, networks=1),
         "hypergradient": UnrolledAdjoint(keep_every=keep),
         "outer": OuterSettings(
             steps=200, batch=2, learning_rate=0.02 if few else 0.005, rates={TARGETS: 4.0 if few else 1.0}, validate_every=20
@@ -179,7 +179,7 @@ def _convolutional(
     choosing: Adam = MinibatchAdam(narrow, 60, 0.003, augmentation=augmentation.each)
     return {
         "learner": {network: MinibatchAdam(model, steps, rate, batch=batch, augmentation=augmentation.each)},
-        "ceiling": MinibatchAdam(model, _full_steps(parts), rate, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
+        "ceiling": MinibatchAdam(model, full_steps(parts), rate, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
         "surrogate": choosing,
         "hypergradient": criterion,
         "outer": OuterSettings(steps=600, batch=1, learning_rate=0.002 if few else 0.005, validate_every=60),
@@ -189,5 +189,6 @@ def _convolutional(
     }
 
 
-def _full_steps(parts: Parts) -> int:
+def full_steps(parts: Parts) -> int:
+    """Return how many steps a network is trained for on all data."""
     return max(FULL_STEPS, FULL_ROUNDS * parts.count // FULL_BATCH)

@@ -160,7 +160,7 @@ def compare(
 
     Args:
         dataset: both parts.
-        protocol: of the networks that are judged; see `pinndd.study.classification.tuning.tuned`.
+        protocol: of the networks that are judged.
         settings: of the distillation.
         inner: of the networks in the outer loop and of teachers, such as narrower ones; None: the same.
         candidates: ways of training the network of the protocol, of which each set gets the one that suits it best, baselines and

@@ -1,13 +1,10 @@
-"""Pictures of classification: the images of a set, and the accuracy of every method."""
+"""The images of a set by class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -18,17 +15,12 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.stated.parts import Pictures
 from pinndd.study.classification.dataset import is_whitened
-from pinndd.study.classification.evaluation import sets_of, summarise
-from pinndd.study.plots.style import WIDTH, house_style, marks, new_figure, save_figure, wrap_axes
-from pinndd.study.results.table import DISTILLED
+from pinndd.study.plots.style import WIDTH, house_style, new_figure, wrap_axes
 from pinndd.vision.datasets import Dataset
 from pinndd.vision.whitening import ZCA
 
 _ACROSS = 5
 """Classes side by side where each has one image."""
-
-_BASELINE = "#56B4E9"
-_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
 _ROUNDING = 0.005
 """By which colours may leave the range of the data without a word: standardised and restored, they are rounded."""
@@ -120,53 +112,6 @@ def _one_each(
     return figure, drawn
 
 
-def accuracy_bars(
-    summary: pd.DataFrame, *, highlighted: Sequence[str] = (DISTILLED,), ceilings: Sequence[str] = ("all data",)
-) -> Figure:
-    """Draw the mean accuracy of every method with its 95 % interval, one panel per network and number of examples.
-
-    Args:
-        summary: of `pinndd.study.classification.summarise`.
-        highlighted: methods in the colour of distilled sets.
-        ceilings: methods outside the comparison, drawn as dashed lines.
-
-    Raises:
-        ValueError: there is nothing to compare.
-    """
-    outside = summary["method"].isin(list(ceilings))
-    compared = summary[~outside]
-    if compared.empty:
-        raise ValueError("accuracy_bars: there is no method to draw beside the ceilings: evaluate a set first")
-    panels = [own for _, own in compared.groupby(["trained_with", "examples"], sort=False)]
-    sizes = [len(own) for own in panels]
-    with house_style():
-        figure = new_figure(WIDTH, 0.9 + sum(0.7 + 0.36 * size for size in sizes))
-        axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=[1 + size for size in sizes])[:, 0]
-        for ax, own in zip(axes, panels, strict=True):
-            network, examples = own.iloc[0][["trained_with", "examples"]]
-            _bars(ax, own, highlighted)
-            _lines(ax, summary[outside & (summary["trained_with"] == network)])
-            ax.set_title(f"{network} trained on {examples} examples", loc="left")
-            ax.set_xlim(0, 112)
-            ax.set_xticks(range(0, 101, 20))
-            ax.grid(axis="x")
-            ax.set_axisbelow(True)
-        axes[-1].set_xlabel("accuracy on the test part (%)")
-        counts = sorted(compared["retrainings"].unique())
-        times = (
-            "one training each" if counts == [1] else f"mean of {' or '.join(map(str, counts))} retrainings, 95 % interval"
-        )
-        figure.suptitle(f"Longer bars are better ({times})")
-    return figure
-
-
-def save_pictures(folder: Path, distilled: SyntheticData, dataset: Dataset, rows: pd.DataFrame) -> None:
-    """Write a distilled set as ``data.npz``, its images and the accuracy of every method into a folder."""
-    distilled.save(folder / "data.npz")
-    save_figure(image_grid(distilled, dataset), folder / "images.png")
-    save_figure(accuracy_bars(summarise(rows)), folder / "accuracy.png")
-
-
 def _restored(data: SyntheticData, dataset: Dataset | Pictures) -> Tensor:
     inputs = data["inputs"].detach()
     if is_whitened(data):
@@ -199,23 +144,3 @@ def _show(ax: Axes, image: Tensor, low: float, high: float) -> None:
         ax.imshow(image[0].numpy(), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     else:
         ax.imshow(((image - low) / (high - low)).movedim(0, -1).numpy(), interpolation="nearest")
-
-
-def _bars(ax: Axes, summary: pd.DataFrame, highlighted: Sequence[str]) -> None:
-    distilled = marks([DISTILLED])[DISTILLED].colour
-    where: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "fontsize": 8, "bbox": _PAPER}
-    for place, (_, each) in enumerate(summary.iterrows()):
-        value, half = 100 * each["accuracy"], 100 * each["accuracy_half"]
-        ax.barh(place, value, height=0.7, color=distilled if each["method"] in highlighted else _BASELINE)
-        if half > 0:
-            ax.plot([value - half, value + half], [place, place], color="black", linewidth=1.4, marker="|", markersize=7)
-        ax.annotate(f"{value:.1f}", (value + half if half > 0 else value, place), **where)
-    ax.set_yticks(range(len(summary)), sets_of(summary).tolist())
-    ax.set_ylim(len(summary) - 0.4, -0.6)
-
-
-def _lines(ax: Axes, ceilings: pd.DataFrame) -> None:
-    where: dict[str, Any] = {"ha": "right", "va": "bottom", "xytext": (2, 2), "textcoords": "offset points", "fontsize": 8}
-    for method, value in zip(ceilings["method"], 100 * ceilings["accuracy"], strict=True):
-        ax.axvline(value, color="#000000", linestyle="--", linewidth=1.2, zorder=1.5)
-        ax.annotate(f"{method} {value:.1f}", (value, 1), xycoords=("data", "axes fraction"), **where)

@@ -11,6 +11,7 @@ _ERRORS = {
     "relative-h1": "relative H1 error",
     "relative-maximum": "relative maximum error",
     "zero-one": "error rate",
+    "kendall-temperature-0": "pairs ranked wrongly",
 }
 
 _NATS = {"cross-entropy": "cross-entropy, nats", "kl": "Kullback-Leibler divergence, nats"}

@@ -12,8 +12,9 @@ from pandas import DataFrame
 from pinndd.data import SyntheticData
 from pinndd.diagnostics.stationarity import projected_residual
 from pinndd.diagnostics.worth import vacuity
-from pinndd.distances import ZeroOne
+from pinndd.distances import Kendall, ZeroOne
 from pinndd.problem import Episodes
+from pinndd.stated.parts import example_count
 from pinndd.stated.task import StatedTask
 from pinndd.study.results import words
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, rows_of
@@ -32,7 +33,8 @@ def sentences(task: StatedTask, data: SyntheticData, summary: DataFrame, test: E
         test: blocks of the test part.
     """
     optimality = _residual(task, data) if task.search is None else _ending(data)
-    return [*_kept(task, summary), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
+    scores = [*_kept(task, summary), *_ranked(task, summary)]
+    return [*scores, _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
 
 
 def residual(task: StatedTask, data: SyntheticData) -> float:
@@ -55,6 +57,18 @@ def _kept(task: StatedTask, summary: DataFrame) -> Iterator[str]:
         yield (
             f"Accuracy with {learner}: {100 * means[DISTILLED]:.1f} % on {task.size} distilled examples, "
             f"{100 * means[DENSE]:.1f} % on all {task.data.count}: {share} % of it is kept."
+        )
+
+
+def _ranked(task: StatedTask, summary: DataFrame) -> Iterator[str]:
+    """Kendall's τ of the rankings by the distilled set and by full data with the truth."""
+    if not isinstance(task.measure, Kendall):
+        return
+    for (learner, shift), rows in summary.groupby(["learner", "shift"], sort=False):
+        tau = {row.method: 1 - 2 * row.mean for row in rows_of(rows)}
+        yield (
+            f"Rank correlation with the truth (Kendall's τ), {learner}, {words.shift_name(str(shift), 'on the test part')}: "
+            f"{tau[DISTILLED]:.2f} on {task.size} distilled examples, {tau[DENSE]:.2f} on all {task.data.count}."
         )
 
 
@@ -85,6 +99,8 @@ def _left_over(task: StatedTask, test: Episodes) -> str:
     asked = getattr(test, "inputs", None)
     if asked is None:
         return f"The test asked {len(test)} episodes."
-    count, total = asked.shape[0] * asked.shape[1], len(next(iter(task.data.test.fields.values())))
+    count, total = asked.shape[0] * asked.shape[1], example_count(task.data.test)
+    if not callable(getattr(task.asking(task.data.test), "blocks", None)):
+        return f"The test asked {asked.shape[0]} times about {asked.shape[1]} of the {total} examples of its part."
     left = f"; {total - count} are left over, since blocks are of one size" if total > count else ""
     return f"The test part has {total} examples, asked once in {asked.shape[0]} disjoint blocks of {asked.shape[1]}{left}."

@@ -63,6 +63,7 @@ class ArchitectureSearch:
         scores: of the candidates after training on everything, ``(Q,)``, as `score_of` measures them.
         queries: examples that an episode asks about.
         score_of: of the answers of a network; `accuracy` has no gradient.
+        candidates: positions of the Q that are ranked among those that the learner trains (None: all of them).
 
     Raises:
         ValueError: the examples do not fit one another (as `HeldOutPrediction`), the scores have more than one axis or
@@ -74,6 +75,7 @@ class ArchitectureSearch:
     scores: Tensor
     queries: int = 32
     score_of: Score = SoftAccuracy()
+    candidates: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         _ = self.pool
@@ -104,6 +106,8 @@ class ArchitectureSearch:
 
     def answer(self, fitted: Sequence[Callable[[Tensor], Tensor]], episodes: Queries, derivatives: int) -> Tensor:
         """Return the scores of the trained candidates, ``(E, Q, 1)``."""
+        if self.candidates is not None and max(self.candidates) < len(fitted):
+            fitted = [fitted[k] for k in self.candidates]
         if len(fitted) != len(self.scores):
             raise ValueError(
                 f"ArchitectureSearch: the learner trained {len(fitted)} candidates, {len(self.scores)} have a true score: give one "

@@ -12,7 +12,6 @@ from pinndd.data import SyntheticData
 from pinndd.study.classification import EvaluationProtocol, TeacherLabels, evaluate
 from pinndd.study.classification.distilling import METHODS, ClassificationSettings, distill_examples
 from pinndd.study.classification.experiment import compare, described, save_comparison
-from pinndd.study.classification.tuning import tuned
 from pinndd.vision.datasets import Dataset, from_arrays
 
 
@@ -93,11 +92,6 @@ def test_a_run_may_start_from_another_set(blobs: Dataset) -> None:
     second = distill_examples(blobs, PROTOCOL, settings("unrolled", steps=1), start=first)
     # learned labels are kept, not smoothed anew
     torch.testing.assert_close(second.data["targets"], first["targets"], rtol=0.2, atol=0.02)
-
-
-def test_the_training_is_tuned_on_the_baseline(blobs: Dataset) -> None:
-    chosen = tuned(PROTOCOL, blobs, 1, steps=(1, 15), rates=(1e-5, 0.03))
-    assert (chosen.steps, chosen.learning_rate) == (15, 0.03)
 
 
 def test_a_comparison_holds_every_method_and_adds_to_a_file(blobs: Dataset, tmp_path) -> None:

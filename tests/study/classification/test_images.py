@@ -1,23 +1,15 @@
-"""Pictures of sets and of accuracies show what they are given."""
+"""Pictures of sets show what they are given."""
 
-import pandas as pd
 import pytest
 import torch
 
 from pinndd.study.classification import k_means, random_samples, smoothed, whitened
-from pinndd.study.plots.images import accuracy_bars, image_grid
+from pinndd.study.plots.images import image_grid
 from pinndd.study.plots.style import save_figure
 from pinndd.vision.datasets import from_arrays
 from pinndd.vision.whitening import ZCA
 
 pytestmark = pytest.mark.usefixtures("unrendered")
-
-
-def summary(method, value, network="MLP()", examples=3, half=0.02, **others):
-    return {
-        "method": method, "distilled_with": others.get("distilled_with", ""), "trained_with": network, "examples": examples,
-        "retrainings": 5, "accuracy": value, "accuracy_half": half, "seconds": 1.0,
-    }  # fmt: skip
 
 
 def drawn(figure):
@@ -88,31 +80,3 @@ def test_what_is_no_set_of_images_is_refused(shapes):
         image_grid(data.with_fields({"targets": data["targets"][:, :2]}), shapes)
     with pytest.raises(ValueError, match="columns=0 at least 1"):
         image_grid(data, shapes, columns=0)
-
-
-def test_bars_are_the_accuracies_and_ceilings_are_lines(tmp_path):
-    summaries = [
-        summary("random", 0.64),
-        summary("distilled", 0.94, distilled_with="MLP"),
-        summary("random", 0.5, network="ConvNet()", half=float("nan")),
-        summary("random", 0.8, examples=30),
-        summary("all data", 0.98, examples=900),
-    ]
-    figure = accuracy_bars(pd.DataFrame(summaries))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [
-        "MLP() trained on 3 examples", "ConvNet() trained on 3 examples", "MLP() trained on 30 examples",
-    ]  # fmt: skip
-    first, second, _ = figure.axes
-    assert [bar.get_width() for bar in first.patches] == pytest.approx([64, 94])
-    assert first.patches[0].get_facecolor() != first.patches[1].get_facecolor()
-    assert [text.get_text() for text in first.get_yticklabels()] == ["random", "distilled (MLP)"]
-    # an interval for each bar and the ceiling; a bar without interval and a network without ceiling
-    assert len(first.lines) == 3
-    assert list(first.lines[0].get_xdata()) == pytest.approx([62, 66])
-    assert list(first.lines[-1].get_xdata()) == pytest.approx([98, 98])
-    assert len(second.lines) == 0
-    save_figure(figure, tmp_path / "a.png")
-    once = accuracy_bars(pd.DataFrame([{**summaries[0], "retrainings": 1}]))
-    assert "one training each" in once.get_suptitle()
-    with pytest.raises(ValueError, match="no method to draw beside the ceilings"):
-        accuracy_bars(pd.DataFrame(summaries[-1:]))

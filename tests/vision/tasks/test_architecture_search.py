@@ -124,6 +124,14 @@ def test_another_number_of_candidates_is_refused():
         task.answer(answers(1, 2, 3), task.everything(), 0)
 
 
+def test_some_of_the_candidates_may_be_ranked():
+    task = ArchitectureSearch(INPUTS, TARGETS, torch.tensor([0.1, 0.9]), queries=4, candidates=(2, 0))
+    asked = task.everything()
+    assert task.answer(answers(2, 9, -1), asked, 0)[0, :, 0].argsort().tolist() == [0, 1]
+    with pytest.raises(ValueError, match="the learner trained 1 candidates, 2 have a true score"):
+        task.answer(answers(2), asked, 0)
+
+
 def test_derivatives_of_a_ranking_are_refused():
     task = ArchitectureSearch(INPUTS, TARGETS, torch.ones(2), queries=2)
     with pytest.raises(ValueError, match="knows values only: use a distance without derivatives, such as Kendall"):
