@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -100,13 +100,14 @@ class Rows:
         blocks = []
         for component in range(self.outputs):
             # a sum over the few terms: a contraction would become a batch of N tiny products
-            terms = (
-                scaled[..., k, None] * self.jets[self.residual.axes.index(axes)][:, None, :]
-                for k, (of, axes) in enumerate(self.residual.terms)
-                if of == component
-            )
-            blocks.append(self.sizes[component] * reduce(torch.add, terms))
-        return torch.cat(blocks, -1).flatten(-3, -2)
+            factors = self.sizes[component] * scaled
+            places = [(k, self.residual.axes.index(axes)) for k, (of, axes) in enumerate(self.residual.terms) if of == component]
+            (first, axes), *others = places
+            block = factors[..., first, None] * self.jets[axes][:, None, :]
+            for k, axes in others:
+                block = torch.addcmul(block, factors[..., k, None], self.jets[axes][:, None, :])
+            blocks.append(block)
+        return (blocks[0] if self.outputs == 1 else torch.cat(blocks, -1)).flatten(-3, -2)
 
 
 class RowsModel:
