@@ -171,8 +171,7 @@ class NeumannSeries:
 class Implicit:
     """Differentiate through ``∂L/∂θ(θ̂, D̂) = 0`` by one adjoint solve with the exact Hessian.
 
-    ``dR/dD̂ = -Σ_e ∂R/∂ℓ_e v_eᵀ ∂²L_e/∂θ∂D̂`` with ``∂²L_e/∂θ² v_e = ∂ℓ_e/∂θ``, where ℓ_e is the loss of an episode and L_e what its
-    training minimises: as exact as training has converged, and as the solve.
+    ``dR/dD̂ = ∂R/∂D̂ - vᵀ ∂²L/∂θ∂D̂`` with ``∂²L/∂θ² v = ∂R/∂θ``: as exact as training has converged, and as the solve.
 
     Args:
         solve: `Direct`, `ConjugateGradients` or `NeumannSeries`.
@@ -191,14 +190,9 @@ class Implicit:
             fitted = learner.fit(data, episodes)
         with torch.enable_grad():
             theta = learner.parameters(fitted).detach().requires_grad_()
-            losses = problem.compare(learner.with_parameters(fitted, theta), episodes)
-            (outer,) = torch.autograd.grad(losses.sum(), theta)
-            adjoint = self.solve(learner, theta.detach(), data, episodes, outer)
-            # processes that share a batch wait for each other in its risk: once, with all solved
-            losses = losses.detach().requires_grad_()
-            risk = problem.risk(losses)
-            (shares,) = torch.autograd.grad(risk, losses)
-            adjoint = shares[:, None] * adjoint.detach()
+            risk = problem.risk(problem.compare(learner.with_parameters(fitted, theta), episodes))
+            (outer,) = torch.autograd.grad(risk, theta)
+            adjoint = self.solve(learner, theta.detach(), data, episodes, outer).detach()
             tracked, fields = leaves(data)
             loss = learner.training_loss(theta, tracked, episodes).sum()
             (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
