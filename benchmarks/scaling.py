@@ -1,12 +1,12 @@
-"""Time and memory of training against points, conditions, width, and processes; slopes on logarithmic axes; docs/scaling.md.
+"""Time and memory against points, conditions, width, outer steps and processes; slopes on logarithmic axes; docs/scaling.md.
 
-Fits are measured in processor seconds of one thread, the median over rounds, each in a forked process of its own whose peak of
-memory is that of the fit alone. Processes are measured by the wall, on a machine that does nothing else: outer steps per second on
-Burgers with Gauss-Newton and batches of 32, by one process and by two that share them (the target is 1.7 times as many), and quick
-studies with one worker and with two (1.8 times faster).
+Fits, and outer loops of so many steps with batches of 32, are measured in processor seconds of one thread, the median over rounds,
+each in a forked process of its own whose peak of memory is that of the fit alone. Processes are measured by the wall, on a machine
+that does nothing else: outer steps per second on Burgers with Gauss-Newton and batches of 32, by one process and by two that share
+them (the target is 1.7 times as many), and quick studies with one worker and with two (1.8 times faster).
 
-    python benchmarks/scaling.py fits         # some minutes; --learner ridge: one
-    python benchmarks/scaling.py steps        # three minutes, on two processors at rest
+    python benchmarks/scaling.py fits         # some minutes; --learner ridge, --axis points: one
+    python benchmarks/scaling.py steps        # four minutes, on two processors at rest
     python benchmarks/scaling.py studies      # ten minutes, on two processors at rest
     python benchmarks/scaling.py page         # writes docs/scaling.md from what was measured
 
@@ -35,6 +35,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -53,16 +55,20 @@ from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.problem import DistillationProblem
 from pinndd.risks import GeometricMean
 from pinndd.storage.writing import write_json
+from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, head, house_style, legend_below, new_figure, save_figure
 from pinndd.study.results.run_config import hardware, versions
 
 HERE = Path(__file__).resolve()
 RESULT, PAGE = HERE.parent / "results" / "scaling.json", HERE.parent.parent / "docs" / "scaling.md"
+PICTURE = PAGE.with_suffix(".png")
 ROUNDS = 3
 USUAL = {"points": 64, "conditions": 64, "width": 256}
+STEPS, BATCH = "outer steps", 32
 AXES = {
     "points": (64, 128, 256, 512, 1024, 2048, 4096),
     "conditions": (8, 32, 128, 512, 2048, 4096),
     "width": (64, 128, 256, 512, 1024),
+    STEPS: (4, 8, 16, 32, 64, 128, 256),
 }
 SECONDS, MIB = 10.0, 1000.0
 """Processor seconds and memory of a fit after which no larger one of its kind is measured."""
@@ -102,8 +108,8 @@ def forked(measure: Callable[[], Any]) -> Any:
     return json.loads(found)
 
 
-def fit(name: str, **size: int) -> dict[str, float]:
-    """Measure one fit: processor seconds, and MiB at the peak beyond those before it."""
+def fit(name: str, steps: int = 0, **size: int) -> dict[str, float]:
+    """Measure one fit, or an outer loop of so many steps: processor seconds, and MiB at the peak beyond those before it."""
     problem, data, episodes = problem_of(name, **size)
 
     def resident(what: str) -> int:
@@ -112,20 +118,25 @@ def fit(name: str, **size: int) -> dict[str, float]:
 
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak
     before, started = resident("VmRSS"), time.process_time()
-    with torch.no_grad():
-        problem.learner.fit(data, episodes)
+    if steps:
+        settings = OuterSettings(steps=steps, batch=BATCH, validate_every=steps)
+        distill(problem, data, hypergradient=fitting(problem.learner), validation=[episodes[:2]], settings=settings)
+    else:
+        with torch.no_grad():
+            problem.learner.fit(data, episodes)
     return {"seconds": time.process_time() - started, "mib": (resident("VmHWM") - before) / 1024}
 
 
-def fits(small: bool, learners: Sequence[str]) -> dict[str, Any]:
-    """Measure fits along every axis."""
+def fits(small: bool, learners: Sequence[str], axes: Sequence[str]) -> dict[str, Any]:
+    """Measure fits along axes."""
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
     for name in learners:
-        for axis, sizes in AXES.items():
+        for axis in axes:
             rows = []
-            for size in sizes[: 2 if small else None]:
-                runs = [forked(lambda s=size, a=axis, n=name: fit(n, **USUAL | {a: s})) for _ in range(1 if small else ROUNDS)]
+            for size in AXES[axis][: 2 if small else None]:
+                given = USUAL | {"steps" if axis == STEPS else axis: size}
+                runs = [forked(lambda g=given, n=name: fit(n, **g)) for _ in range(1 if small else ROUNDS)]
                 row = {key: statistics.median(run[key] for run in runs) for key in ("seconds", "mib")}
                 rows.append({axis: size, **row})
                 print(name, rows[-1], flush=True)
@@ -142,7 +153,10 @@ def slope(rows: list[dict[str, float]], axis: str, what: str) -> float:
 
 
 def steps(small: bool) -> dict[str, Any]:
-    """Outer steps per second of one process, of two that share them, and of two that do not, whose sum is what the machine can do."""
+    """Outer steps per second of one process, of two that share them, and of two that do not, whose sum is what the machine can do.
+
+    The median over rounds.
+    """
 
     def rates(count: int, of: int) -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +165,9 @@ def steps(small: bool) -> dict[str, Any]:
             each = [subprocess.Popen([*words, "--rank", rank], stdout=subprocess.PIPE, text=True) for rank in ranks]
             return [float(said) for process in each if (said := process.communicate()[0])]
 
-    found = {"1": rates(1, 1)[0], "2": rates(2, 2)[0], "2 apart": sum(rates(2, 1))}
+    # in turns, since what else a machine does changes from minute to minute
+    rounds = [(rates(1, 1)[0], rates(2, 2)[0], sum(rates(2, 1))) for _ in range(1 if small else ROUNDS)]
+    found = dict(zip(("1", "2", "2 apart"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
     return {"steps per second": found, "gain": found["2"] / found["1"], "most": found["2 apart"] / found["1"]}
 
 
@@ -165,12 +181,13 @@ def one(rank: int, count: int, store: str, small: bool) -> None:
     looks: list[tuple[int, float]] = []
     distill(
         problem, data, hypergradient=fitting(problem.learner), validation=[episodes[:2]],
-        settings=OuterSettings(steps=4 if small else 60, batch=32, validate_every=2),
+        settings=OuterSettings(steps=4 if small else 60, batch=BATCH, validate_every=2),
         progress=lambda step, risk: looks.append((step, time.perf_counter())),
     )  # fmt: skip
     (first, begun), (last, ended) = looks[1], looks[-1]
     if rank == 0:
-        print((last - first) / (ended - begun))
+        print((last - first) / (ended - begun), flush=True)
+    os._exit(0)  # before gloo's threads are joined, which may abort a process that has lost another
 
 
 def studies(small: bool) -> dict[str, Any]:
@@ -183,6 +200,29 @@ def studies(small: bool) -> dict[str, Any]:
             subprocess.run([sys.executable, "-m", "pinndd", *words], check=True, stdout=subprocess.DEVNULL)
             found[jobs] = time.perf_counter() - since
     return {"seconds": found, "gain": found["1"] / found["2"]}
+
+
+def draw(results: Mapping[str, Any]) -> Figure:
+    """Draw seconds and memory against every axis, all logarithmic."""
+    measured = results["fits"]["measured"]
+    figure = new_figure(WIDTH, 5.0)
+    panels = figure.subplots(2, len(AXES), sharey="row")
+    colours = dict(zip(LEARNERS, CONDITION_COLOURS, strict=False))
+    for (above, below), axis in zip(panels.T, AXES, strict=True):
+        for name, (equation, _) in LEARNERS.items():
+            rows = measured[f"{name}, {axis}"]["rows"]
+            sizes = [row[axis] for row in rows]
+            for panel, what in ((above, "seconds"), (below, "mib")):
+                panel.loglog(sizes, [row[what] for row in rows], "o-", color=colours[name], markersize=4, label=f"{name} ({equation})")
+        for panel in (above, below):
+            panel.grid(which="major")
+            panel.xaxis.set_minor_formatter(NullFormatter())
+        below.set_xlabel(axis)
+    panels[0, 0].set_ylabel("processor seconds")
+    panels[1, 0].set_ylabel("MiB at the peak")
+    legend_below(figure, *panels[0, 0].get_legend_handles_labels())
+    head(figure, "What one fit costs, and an outer loop against its steps")
+    return figure
 
 
 def gpu_lines(results: Mapping[str, Any]) -> list[str]:
@@ -221,9 +261,12 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
         "# Cost",
         "",
         "Written by `python benchmarks/scaling.py page` from `benchmarks/results/scaling.json`: processor seconds of one thread, and",
-        "memory beyond what the process had before, of one fit. Where nothing else is said, with",
+        "memory beyond what the process had before, of one fit, or of an outer loop of so many steps with batches of",
+        f"{BATCH} conditions. Where nothing else is said, with",
         f"{USUAL['points']} interior and half as many boundary points, {USUAL['conditions']} conditions, {USUAL['width']} features.",
         "The slope is that of the logarithms over the three largest sizes.",
+        "",
+        f"![Processor seconds and memory against sizes]({PICTURE.name})",
         "",
     ]
     for name, kind in results.get("fits", {}).get("measured", {}).items():
@@ -254,6 +297,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["fits", "steps", "studies", "page", "one"])
     parser.add_argument("--learner", action="append", choices=[*LEARNERS], help="fits of this one only")
+    parser.add_argument("--axis", action="append", choices=[*AXES], help="fits along this one only")
     parser.add_argument("--small", action="store_true", help="few sizes and steps; nothing is written")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--of", type=int, default=1, help=argparse.SUPPRESS)
@@ -265,9 +309,12 @@ def main() -> None:
     results, gpu = stored()
     if asked.what == "page":
         PAGE.write_text(page(results, gpu), encoding="utf-8")
+        with house_style():
+            save_figure(draw(results), PICTURE)
         return
-    learners, before = asked.learner or [*LEARNERS], results.get("fits", {}).get("measured", {})
-    run = {"fits": lambda small: before | fits(small, learners), "steps": steps, "studies": studies}[asked.what]
+    learners, axes = asked.learner or [*LEARNERS], asked.axis or [*AXES]
+    before = results.get("fits", {}).get("measured", {})
+    run = {"fits": lambda small: before | fits(small, learners, axes), "steps": steps, "studies": studies}[asked.what]
     measured = run(asked.small)
     print(json.dumps(measured, indent=1))
     if not asked.small:

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -55,3 +56,13 @@ def test_without_a_gpu_nothing_is_written(gpu, capsys, monkeypatch):
 
 def test_the_page_is_what_the_files_say(gpu):
     assert gpu.scaling.PAGE.read_text(encoding="utf-8") == gpu.scaling.page(*gpu.scaling.stored())
+
+
+def test_an_outer_loop_costs_more_than_the_fit_of_one_step_and_all_is_drawn(gpu):
+    size = {"points": 8, "conditions": 4, "width": 8}
+    few, many = (gpu.scaling.fit("ridge", steps=steps, **size)["seconds"] for steps in (1, 12))
+    assert 0 < few < many
+    assert gpu.scaling.fit("ridge", **size)["seconds"] < many
+    figure = gpu.scaling.draw(gpu.scaling.stored()[0])
+    assert [panel.get_xlabel() for panel in figure.axes if panel.get_xlabel()] == [*gpu.scaling.AXES]
+    plt.close(figure)

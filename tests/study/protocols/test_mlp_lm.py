@@ -23,7 +23,7 @@ SETTINGS = StudySettings(learner="mlp-lm", seeds=1, test_conditions=2, judges=()
 
 def small(pde, stored, *, fresh=False):
     """A learner that takes milliseconds."""
-    return LevenbergMarquardt(MLPModel(pde, (6, 6)), iterations=15, fresh=fresh)
+    return LevenbergMarquardt(MLPModel(pde, (6, 6)), iterations=6, fresh=fresh)
 
 
 @pytest.fixture
