@@ -19,7 +19,6 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.pinn.models.mlp import MLPModel
-from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 
 
 def beside(name):
@@ -36,13 +35,13 @@ PROBLEMS = beside("two_processes").PROBLEMS
 
 
 def there(problem, data, pool):
-    """Return a problem, a set and episodes on the imagined device, in which what torch has computed before is cached here."""
+    """Return a problem, a set and batches of episodes on the imagined device, in which what torch has computed before is cached."""
     data = replace(data, fields=moved(data.fields))
     if isinstance(problem.task, HeldOutPrediction):
         task = moved(problem.task)
-        return replace(problem, task=task), data, task.episodes(7, torch.Generator().manual_seed(0))
-    pool = replace(moved(pool), values=moved(pool.values))
-    return replace(problem, task=BoundaryGeneralisation(pool, [0, 1])), data, pool
+        return replace(problem, task=task), data, [task.episodes(7, torch.Generator().manual_seed(0))]
+    batches = [replace(moved(batch), values=moved(batch.values)) for batch in (problem.task.pool, *pool)]
+    return replace(problem, task=replace(problem.task, pool=batches[0])), data, batches[1:]
 
 
 def test_the_imagined_device_refuses_what_a_gpu_refuses():
@@ -59,11 +58,11 @@ def test_the_imagined_device_refuses_what_a_gpu_refuses():
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_risk_and_gradient_are_those_of_the_processor(name):
-    problem, data, pool = PROBLEMS[name]()
+    problem, data, _ = PROBLEMS[name]()
     estimator = fitting(problem.learner)
     risk, gradient = estimator(problem, data, problem.task.episodes(3, torch.Generator().manual_seed(0)))
     with imagined():
-        far, far_data, _ = there(problem, data, pool)
+        far, far_data, _ = there(problem, data, [])
         found, slopes = estimator(far, far_data, far.task.episodes(3, torch.Generator().manual_seed(0)))
         assert isinstance(found, There)
         assert torch.equal(found.cpu(), risk)
@@ -71,16 +70,17 @@ def test_risk_and_gradient_are_those_of_the_processor(name):
         assert all(isinstance(v, There) and torch.equal(v.cpu(), gradient[n]) for n, v in slopes.items())
 
 
-@pytest.mark.parametrize("name", ["ridge", "classification"])
+@pytest.mark.parametrize("name", ["ridge", "classification", "bank"])
 def test_an_outer_loop_is_that_of_the_processor_with_its_checkpoint(name, tmp_path):
     problem, data, pool = PROBLEMS[name]()
     if isinstance(problem.task, HeldOutPrediction):
         pool = problem.task.episodes(7, torch.Generator().manual_seed(0))
+    pool = pool if isinstance(pool, list) else [pool]
     settings = OuterSettings(steps=2, batch=3, validate_every=1)
-    here = distill(problem, data, hypergradient=fitting(problem.learner), validation=[pool], settings=settings)
+    here = distill(problem, data, hypergradient=fitting(problem.learner), validation=pool, settings=settings)
     with imagined():
         far, far_data, far_pool = there(problem, data, pool)
-        how = {"validation": [far_pool], "settings": settings, "checkpoint": tmp_path / "state.npz"}
+        how = {"validation": far_pool, "settings": settings, "checkpoint": tmp_path / "state.npz"}
         found = distill(far, far_data, hypergradient=fitting(problem.learner), **how)
         found.data.save(tmp_path / "set.npz")
         again = distill(far, far_data, hypergradient=fitting(problem.learner), resume=True, **how)
