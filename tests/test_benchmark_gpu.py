@@ -58,11 +58,12 @@ def test_the_page_is_what_the_files_say(gpu):
     assert gpu.scaling.PAGE.read_text(encoding="utf-8") == gpu.scaling.page(*gpu.scaling.stored())
 
 
-def test_an_outer_loop_costs_more_than_the_fit_of_one_step_and_all_is_drawn(gpu):
-    size = {"points": 8, "conditions": 4, "width": 8}
-    few, many = (gpu.scaling.fit("ridge", steps=steps, **size)["seconds"] for steps in (1, 12))
-    assert 0 < few < many
-    assert gpu.scaling.fit("ridge", **size)["seconds"] < many
+def test_an_outer_loop_of_so_many_steps_or_a_fit_is_measured_and_all_is_drawn(gpu, monkeypatch):
+    size, asked = {"points": 8, "conditions": 4, "width": 8}, []
+    monkeypatch.setattr(gpu.scaling, "distill", lambda *given, settings, **more: asked.append((settings.steps, settings.batch)))
+    for steps in (12, 0):
+        assert gpu.scaling.fit("ridge", steps=steps, **size).keys() == {"seconds", "mib"}
+    assert asked == [(12, gpu.scaling.BATCH)]
     figure = gpu.scaling.draw(gpu.scaling.stored()[0])
     assert [panel.get_xlabel() for panel in figure.axes if panel.get_xlabel()] == [*gpu.scaling.AXES]
     plt.close(figure)
