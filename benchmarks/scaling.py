@@ -8,6 +8,7 @@ them (the target is 1.7 times as many), and quick studies with one worker and wi
     python benchmarks/scaling.py fits         # some minutes; --learner ridge, --axis points: one
     python benchmarks/scaling.py steps        # four minutes, on two processors at rest
     python benchmarks/scaling.py studies      # ten minutes, on two processors at rest
+    python benchmarks/scaling.py cells        # a quarter of a minute: what it costs to run a study on a worker
     python benchmarks/scaling.py page         # writes docs/scaling.md from what was measured
 
 The results go to benchmarks/results/scaling.json.
@@ -30,6 +31,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,8 @@ from pinndd.risks import GeometricMean
 from pinndd.storage.writing import write_json
 from pinndd.study.plots.style import CONDITION_COLOURS, WIDTH, head, house_style, legend_below, new_figure, save_figure
 from pinndd.study.results.run_config import hardware, versions
+from pinndd.study.workers import Cell, local_workers, run_cells
+from pinndd.terminal.cells import StudyCell, run_on_worker
 
 HERE = Path(__file__).resolve()
 RESULT, PAGE = HERE.parent / "results" / "scaling.json", HERE.parent.parent / "docs" / "scaling.md"
@@ -181,7 +185,7 @@ def one(rank: int, count: int, store: str, small: bool) -> None:
     looks: list[tuple[int, float]] = []
     distill(
         problem, data, hypergradient=fitting(problem.learner), validation=[episodes[:2]],
-        settings=OuterSettings(steps=4 if small else 60, batch=BATCH, validate_every=2),
+        settings=OuterSettings(steps=4 if small else 80, batch=BATCH, validate_every=2 if small else 20),  # as in a study
         progress=lambda step, risk: looks.append((step, time.perf_counter())),
     )  # fmt: skip
     (first, begun), (last, ended) = looks[1], looks[-1]
@@ -200,6 +204,22 @@ def studies(small: bool) -> dict[str, Any]:
             subprocess.run([sys.executable, "-m", "pinndd", *words], check=True, stdout=subprocess.DEVNULL)
             found[jobs] = time.perf_counter() - since
     return {"seconds": found, "gain": found["1"] / found["2"]}
+
+
+def cells(small: bool) -> dict[str, Any]:
+    """Seconds that cells take beside their studies: once for a worker, which imports the package, and for each."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = {"folder": folder, "log": f"{folder}/log", "resume": False, "overwrite": False}
+        # of another version, so that it is refused when the study would begin
+        refused = StudyCell("heat", "heat", "", [], {}, **where, command="", asked="", version="0").json
+        took: list[float] = []
+        since = time.perf_counter()
+        with local_workers(1, {}, {}, dashboard=False) as client:
+            names = [Cell(str(k), refused) for k in range(3 if small else 21)]
+            run_cells(client, run_on_worker, names, {}, lambda cell: None, lambda how: took.append(time.perf_counter()))
+        whole = time.perf_counter() - since
+    each = statistics.median(after - before for before, after in pairwise(took))
+    return {"start and end": whole - (took[-1] - took[0]) - each, "each": each}
 
 
 def draw(results: Mapping[str, Any]) -> Figure:
@@ -278,14 +298,17 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
         written = [f"| {what} | {' | '.join(cells)} |" for what, cells in table.items()]
         lines += [written[0], f"|---{'|---:' * len(rows)}|", *written[1:], ""]
     lines += ["## Processes", ""]
-    shared, cells = (results.get(what, {}).get("measured") for what in ("steps", "studies"))
+    shared, quick, alone = (results.get(what, {}).get("measured") for what in ("steps", "studies", "cells"))
     lines += [
         "Outer steps per second on Burgers (Gauss-Newton, batches of 32) with two processes against one: "
         + (f"{shared['gain']:.2f} times as many." if shared else "not measured.")
         + (f" Two that share nothing make {shared['most']:.2f} times as many on this machine." if shared and "most" in shared else ""),
         "",
         f"Quick studies of {', '.join(SUBSET)} with two workers against one: "
-        + (f"{cells['gain']:.2f} times faster." if cells else "not measured."),
+        + (f"{quick['gain']:.2f} times faster." if quick else "not measured."),
+        "",
+        "What a cell of many takes beside its study: "
+        + (f"{alone['each']:.2g} s, and once {alone['start and end']:.2g} s for its worker." if alone else "not measured."),
     ]
     for what, kind in results.items():
         lines += ["", f"{what.capitalize()}: on {kind['hardware']['processor']}, torch {kind['versions']['torch']}."]
@@ -295,7 +318,7 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["fits", "steps", "studies", "page", "one"])
+    parser.add_argument("what", choices=["fits", "steps", "studies", "cells", "page", "one"])
     parser.add_argument("--learner", action="append", choices=[*LEARNERS], help="fits of this one only")
     parser.add_argument("--axis", action="append", choices=[*AXES], help="fits along this one only")
     parser.add_argument("--small", action="store_true", help="few sizes and steps; nothing is written")
@@ -314,7 +337,7 @@ def main() -> None:
         return
     learners, axes = asked.learner or [*LEARNERS], asked.axis or [*AXES]
     before = results.get("fits", {}).get("measured", {})
-    run = {"fits": lambda small: before | fits(small, learners, axes), "steps": steps, "studies": studies}[asked.what]
+    run = {"fits": lambda small: before | fits(small, learners, axes), "steps": steps, "studies": studies, "cells": cells}[asked.what]
     measured = run(asked.small)
     print(json.dumps(measured, indent=1))
     if not asked.small:

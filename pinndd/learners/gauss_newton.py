@@ -45,6 +45,9 @@ _PRECISION = 1e-7
 _MOST_PRODUCTS = 200
 """Most Hessian-vector products of one solve, after which a dense one is cheaper."""
 
+_ROUNDING = 512
+"""A rise of the loss by fewer units in its last place is rounding: no shorter step is tried, since steps still converge there."""
+
 
 @dataclass(frozen=True)
 class GaussNewton:
@@ -205,14 +208,15 @@ class GaussNewton:
     def _backtrack(self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         direction = proposal - theta
         size = torch.ones_like(loss)
+        most = loss * (1 + _ROUNDING * torch.finfo(loss.dtype).eps)
         for _ in range(self.halvings + 1):
             candidate = theta + size[:, None] * direction
             new = self._loss(prepared, candidate)
-            worse = ~(new <= loss)
+            worse = ~(new <= most)
             if not bool(worse.any()):
                 break
             size = torch.where(worse, size / 2, size)
-        accept = new <= loss
+        accept = new <= most
         moved = (size * accept)[:, None] * direction
         relative = moved.norm(dim=-1) / (1e-12 + theta.norm(dim=-1))
         return theta + moved, torch.where(accept, new, loss), relative.max()

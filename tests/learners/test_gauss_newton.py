@@ -58,6 +58,17 @@ def test_it_stops_where_the_loss_has_become_flat(setting: Callable[..., Any]) ->
     assert losses[2] == losses[3] > losses[1]
 
 
+def test_no_step_is_halved_where_only_rounding_is_left(setting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    pde, data, episodes = setting("burgers", 3, 9, 6)
+    seen: list[int] = []
+    usual = GaussNewton._loss
+    monkeypatch.setattr(GaussNewton, "_loss", lambda *given: seen.append(1) or usual(*given))
+    counts = []
+    model = FeatureModel(pde, width=24, scale=1.0)
+    GaussNewton(model, 1e-4, 60, tolerance=0.0, progress=lambda *_: counts.append(len(seen))).fit(data, episodes)
+    assert [after - before for before, after in pairwise(counts[-20:])] == [1] * 19
+
+
 def test_it_tells_every_step(setting: Callable[..., Any]) -> None:
     pde, data, episodes = setting("burgers", 3, 9, 6)
     told: list[tuple[int, int]] = []

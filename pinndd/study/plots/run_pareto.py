@@ -28,8 +28,8 @@ def run_points(summaries: Sequence[DataFrame]) -> DataFrame:
         summaries: one per protocol.
 
     Returns:
-        Rows of the summaries, numbered from 0, with ``best``: whether nothing else is both faster and more accurate, whatever its
-        protocol and learner.
+        Rows of the summaries, numbered from 0, with ``best``: whether nothing else errs less in as little time, give or take a
+        quarter, whatever its protocol and learner.
     """
     inside = [one_set_each(summary[summary["shift"] == NO_SHIFT]) for summary in summaries]
     together: DataFrame = pandas.concat(inside, ignore_index=True)
@@ -56,8 +56,8 @@ def beaten_in_words(points: DataFrame) -> str:
 def draw_run_pareto(points: DataFrame, distance: str = RELATIVE_L2) -> Figure:
     """Draw error against seconds per boundary condition of all protocols and learners together.
 
-    Colour tells the protocol, the marker the learner; distilled sets are filled. What something else beats in both is pale and
-    lies in the shaded region.
+    Colour tells the protocol, the marker the learner; distilled sets are filled. What something else beats in both is pale; times
+    that differ by less than a quarter count as equal, so it may lie a little to the left of the shaded region.
 
     Args:
         points: of `run_points`.
@@ -87,7 +87,7 @@ def draw_run_pareto(points: DataFrame, distance: str = RELATIVE_L2) -> Figure:
     ax.set_ylabel(f"{error_name(distance)}, in distribution")
     ax.grid(which="major")
     ax.set_axisbelow(True)
-    ax.set_title("Lower left is better; shaded and pale: something else is faster and more accurate")
+    ax.set_title("Lower left is better; pale: something else errs less in as little time, give or take a quarter")
     handles = [Line2D([], [], linestyle="none", marker="o", label=name, **_look(c, True)) for name, c in colours.items()]
     handles += [
         Line2D([], [], linestyle="none", marker=marker, color="#777777", markersize=8, label=name)

@@ -223,7 +223,7 @@ def _learner(summary: DataFrame, learner: str, size: tuple[int, int] | None, sev
 
 
 def _training(summary: DataFrame) -> list[Any]:
-    """Rows in distribution, fastest first, with ``fastest``: whether nothing else is both faster and more accurate.
+    """Rows in distribution, fastest first, with ``fastest``: whether nothing else errs less in as little time.
 
     Of the baselines, the best ones and the fastest ones stand there.
     """
