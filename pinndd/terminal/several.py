@@ -63,12 +63,15 @@ def joined(options: Options) -> Iterator[tuple[Options, bool]]:
         try:
             yield options, rank == 0
         except Exception as error:
-            if not isinstance(error, typer.Exit):
+            if isinstance(error, typer.Exit):
+                code = error.exit_code
+            else:
+                code = FAILED
                 show_traceback_if_asked()
                 report(in_words(error))
             if rank:
                 time.sleep(GRACE)
-            _leave(error.exit_code if isinstance(error, typer.Exit) else FAILED)
+            _leave(code)
         dist.destroy_process_group()
 
 
