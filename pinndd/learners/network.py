@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from pinndd.data import SyntheticData
+from pinndd.learners.side_by_side import are_perceptrons, perceptrons
 from pinndd.problem import Episodes, place_in_batch
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -120,7 +122,10 @@ class NetworkModel:
                 f"NetworkModel: {type(self.network).__name__} has outputs of shape {tuple(outputs.shape[1:])}, expected "
                 f"{tuple(targets.shape)}: one per example and class, or column of the targets"
             )
-        losses = torch.stack([(weights * self.loss_of(each, targets)).mean() for each in outputs])
+        count = len(outputs)
+        # the loss of an example knows no network, so all networks are asked at once
+        losses = self.loss_of(outputs.flatten(0, 1), targets.repeat(count, 1)).view(count, -1)
+        losses = (weights * losses).mean(-1)
         return losses + 0.5 * self.decay * parameters.square().sum(-1) if self.decay else losses
 
     def outputs(self, parameters: Tensor, inputs: Tensor) -> Tensor:
@@ -155,21 +160,29 @@ class NetworkModel:
         """Return the networks with weights ``(E, P)``."""
         return FittedNetworks(self, parameters)
 
-    def at(self, vector: Tensor, inputs: Tensor) -> Tensor:
-        """Evaluate the network with weights ``(P,)`` at ``(n, *shape)``: ``(n, K)``."""
-        return self._call(self.network, vector, inputs)
+    def at(self, parameters: Tensor, inputs: Tensor) -> Tensor:
+        """Evaluate E networks ``(E, P)``, each at its own inputs ``(E, n, *shape)``: ``(E, n, K)``."""
+        if self._flat(self.network, inputs.ndim - 2):
+            return perceptrons(self.network, parameters, inputs)
+        return vmap(partial(self._call, self.network))(parameters, inputs)
 
     def _each(self, module: nn.Module, parameters: Tensor, inputs: Tensor) -> Tensor:
+        """Evaluate the network, or its first layers, with each of E weights at the same inputs."""
+        if self._flat(module, inputs.ndim - 1):
+            return perceptrons(module, parameters, inputs.expand(len(parameters), *inputs.shape))
         if len(parameters) == 1:
             return self._call(module, parameters[0], inputs)[None]
-        return vmap(lambda vector: self._call(module, vector, inputs))(parameters)
+        return vmap(partial(self._call, module), in_dims=(0, None))(parameters, inputs)
+
+    def _flat(self, module: nn.Module, axes: int) -> TypeGuard[nn.Sequential]:
+        return not self.mixed and are_perceptrons(module, axes)
 
     def _call(self, module: nn.Module, vector: Tensor, inputs: Tensor) -> Tensor:
         """Evaluate the network, or its first layers, whose weights come first in the vector."""
-        named, start = {}, 0
-        for name, value in module.named_parameters():
-            named[name] = vector[start : start + value.numel()].reshape(value.shape)
-            start += value.numel()
+        own = dict(module.named_parameters())
+        sizes = [value.numel() for value in own.values()]
+        parts = torch.split(vector, [*sizes, len(vector) - sum(sizes)])
+        named = {name: part.view(value.shape) for (name, value), part in zip(own.items(), parts, strict=False)}
         if not self.mixed:
             result: Tensor = functional_call(module, named, (inputs,))
             return result
@@ -195,4 +208,4 @@ class FittedNetworks:
         inputs = inputs.to(self.parameters)
         if len(self.parameters) == 1:
             return self.model.outputs(self.parameters, inputs[0])
-        return vmap(self.model.at)(self.parameters, inputs)
+        return self.model.at(self.parameters, inputs)

@@ -33,6 +33,9 @@ NARROW = 32
 FEW = 5
 """Examples per class from which on means of features are matched, not gradients."""
 
+SMALL = 25_000
+"""Most weights of an MLP for which the graphs of all its training steps are kept: some hundred megabytes."""
+
 BASELINES = ("random", "k-means", "k-medoids", "herding")
 
 FULL_BATCH, FULL_STEPS, FULL_ROUNDS = 128, 200, 3
@@ -154,7 +157,7 @@ def _perceptron(
     return {
         "learner": {network: learner},
         "ceiling": MinibatchAdam(model, full_steps(parts), 0.003, batch=FULL_BATCH, networks=1),
-        "hypergradient": UnrolledAdjoint(keep_every=keep),
+        "hypergradient": UnrolledAdjoint(keep_every=keep, keep_graph=model.size <= SMALL),
         "outer": OuterSettings(
             steps=200, batch=2, learning_rate=0.02 if few else 0.005, rates={TARGETS: 4.0 if few else 1.0}, validate_every=20
         ),

@@ -31,9 +31,10 @@ def case(request: Any, setting: Callable[..., Any]) -> Case:
     return DistillationProblem(learner, BoundaryGeneralisation(episodes, [0]), RelativeL2(), Mean()), data, episodes
 
 
-def test_it_equals_naive_unrolling(case: Case) -> None:
+@pytest.mark.parametrize("keep_graph", [False, True])
+def test_it_equals_naive_unrolling(keep_graph: bool, case: Case) -> None:
     problem, data, episodes = case
-    risk, gradient = UnrolledAdjoint()(problem, data, episodes)
+    risk, gradient = UnrolledAdjoint(keep_graph=keep_graph)(problem, data, episodes)
     tracked, fields = leaves(data)
     naive = problem.evaluate(tracked, episodes)
     torch.testing.assert_close(risk, naive.detach(), rtol=1e-14, atol=0)
@@ -102,3 +103,9 @@ def test_a_trajectory_keeps_few_states_and_yields_all_of_the_window(
 def test_keeping_less_than_every_state_once_is_refused() -> None:
     with pytest.raises(ValueError, match="UnrolledAdjoint: keep_every=0 must be at least 1"):
         UnrolledAdjoint(keep_every=0)
+
+
+@pytest.mark.parametrize("way", [{"compile": True}, {"keep_every": 2}])
+def test_a_graph_that_is_kept_is_neither_compiled_nor_recomputed(way: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"keep_graph=True keeps what compile=.* and keep_every=. compute again: leave both out"):
+        UnrolledAdjoint(keep_graph=True, **way)

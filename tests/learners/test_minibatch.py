@@ -45,7 +45,7 @@ def test_few_networks_answer_all_episodes_in_turn():
         fitted = MinibatchAdam(MODEL, 3, 0.05, networks=2).fit(DATA, EPISODES)
         assert len(fitted.parameters) == 2
         answers = fitted(EPISODES.inputs)
-        torch.testing.assert_close(answers[2], MODEL.at(fitted.parameters[0], EPISODES.inputs[2]))
+        torch.testing.assert_close(answers[2], MODEL.outputs(fitted.parameters[:1], EPISODES.inputs[2])[0])
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"networks": 0}, {"steps": 0}])

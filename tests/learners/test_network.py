@@ -11,6 +11,7 @@ from pinndd.held_out import HeldOutPrediction, Queries, one_hot
 from pinndd.hypergradients import CentralDifferences, UnrolledAdjoint
 from pinndd.learners.adam import Adam
 from pinndd.learners.network import NetworkModel, cross_entropy, squared_error
+from pinndd.learners.side_by_side import are_perceptrons
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 
@@ -64,6 +65,35 @@ def test_the_hypergradient_goes_through_mixed_precision() -> None:
     for name in ("inputs", "targets"):
         gap = (gradients[1][name] - gradients[0][name]).norm() / gradients[0][name].norm()
         assert 0 < float(gap) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape", "side_by_side"),
+    [
+        ([nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2)], (6,), True),
+        ([nn.Flatten(), nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 2), nn.Sigmoid()], (1, 2, 3), True),
+        # what is more than linear layers on vectors is left to torch
+        ([nn.Linear(6, 2)], (4, 6), False),
+        ([nn.Flatten(2), nn.Linear(6, 2)], (4, 2, 3), False),
+        ([nn.Linear(6, 6), nn.Softmax(-1)], (6,), False),
+        ([nn.Sequential(nn.Linear(6, 2))], (6,), False),
+    ],
+)
+def test_perceptrons_side_by_side_answer_as_each_does_alone(
+    layers: list[nn.Module], shape: tuple[int, ...], side_by_side: bool
+) -> None:
+    tied = nn.Linear(6, 6)
+    assert not are_perceptrons(nn.Sequential(tied, tied), 1), "weights of a layer that comes twice are there once"
+    network = nn.Sequential(*layers).double()
+    assert are_perceptrons(network, len(shape)) == side_by_side
+    model = NetworkModel(lambda: network)
+    parameters = torch.randn((3, model.size), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    inputs = torch.randn((3, 7, *shape), dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for k, answer in enumerate(model.at(parameters, inputs)):
+        nn.utils.vector_to_parameters(parameters[k], network.parameters())
+        with torch.no_grad():
+            torch.testing.assert_close(answer.detach(), network(inputs[k]))
+            torch.testing.assert_close(model.outputs(parameters, inputs[0])[k], network(inputs[0]))
 
 
 def test_networks_of_a_batch_do_not_mix() -> None:

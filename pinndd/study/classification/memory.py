@@ -24,6 +24,9 @@ _STATE = 4
 _WORKING = 30
 """Vectors as long as the weights that one step back holds: states, slopes, what was pulled back, and what lies between."""
 
+_GRAPH = 5, 2.0
+"""Vectors as long as the weights, and copies of the activations, in the graph of one step among many that are kept."""
+
 _MEBIBYTE = 2**20
 
 
@@ -32,13 +35,14 @@ class MemoryEstimate:
     """Bytes that a run takes beside its data set and what the program holds anyway.
 
     Attributes:
-        states: of the stored trajectory of training, all episodes.
+        states: of the stored trajectory of training, all episodes; its graphs, where those are kept.
         working: vectors as long as the weights, all episodes.
         step: the graph of one step of training, all episodes.
         questions: the graph of the answers to the questions, all episodes.
         episodes, examples, asked: that they are for.
         steps: of training.
         keep_every: of the states.
+        keep_graph: whether the graphs of all steps are kept.
     """
 
     states: int
@@ -50,6 +54,7 @@ class MemoryEstimate:
     asked: int
     steps: int
     keep_every: int
+    keep_graph: bool = False
 
     @property
     def total(self) -> int:
@@ -60,8 +65,9 @@ class MemoryEstimate:
     def remedies(self) -> tuple[str, ...]:
         """What lowers the memory, what helps most first."""
         best = max(1, round(math.sqrt(self.steps)))
+        fewer_states = f"keep_every={best} of UnrolledAdjoint" if self.keep_every < best else "fewer steps of training"
         parts = {
-            f"keep_every={best} of UnrolledAdjoint" if self.keep_every < best else "fewer steps of training": self.states,
+            "UnrolledAdjoint without keep_graph" if self.keep_graph else fewer_states: self.states,
             f"fewer examples in the set or a step (now {self.examples})": self.step,
             f"fewer questions per episode (now {self.asked})": self.questions,
         }
@@ -79,6 +85,7 @@ def estimate_memory(
     episodes: int,
     questions: int,
     keep_every: int = 1,
+    keep_graph: bool = False,
     dtype: torch.dtype = torch.float32,
     unrolled: bool = True,
 ) -> MemoryEstimate:
@@ -94,7 +101,7 @@ def estimate_memory(
         steps: of training.
         episodes: networks trained together.
         questions: an episode.
-        keep_every: as in `pinndd.hypergradients.UnrolledAdjoint`.
+        keep_every, keep_graph: as in `pinndd.hypergradients.UnrolledAdjoint`.
         dtype: of the training.
         unrolled: whether training is differentiated; otherwise no states are kept, and the questions ask for no gradient.
 
@@ -111,21 +118,24 @@ def estimate_memory(
     activations = sum(layers)
     # without a gradient, networks answer one after the other, and a layer's output is freed once the next one has used it
     answers = episodes * activations if unrolled else max(layers)
-    vector = episodes * model.size * size
-    kept = 0
-    if unrolled:
+    vector, shown = episodes * model.size * size, episodes * examples * activations * size
+    states = 0
+    if unrolled and keep_graph:
+        states = round(steps * (_GRAPH[0] * vector + _GRAPH[1] * shown))
+    elif unrolled:
         # beside the states that are kept, those of one stretch are recomputed
-        kept = math.ceil(steps / keep_every) + (keep_every if keep_every > 1 else 0)
+        states = _STATE * vector * (math.ceil(steps / keep_every) + (keep_every if keep_every > 1 else 0))
     return MemoryEstimate(
-        states=_STATE * vector * kept,
+        states=states,
         working=_WORKING * vector,
-        step=round((_UNROLLED if unrolled else _FORWARD) * episodes * examples * activations * size),
+        step=round((_UNROLLED if unrolled else _FORWARD) * shown),
         questions=round(_FORWARD * questions * answers * size),
         episodes=episodes,
         examples=examples,
         asked=questions,
         steps=steps,
         keep_every=keep_every,
+        keep_graph=keep_graph,
     )
 
 

@@ -111,6 +111,7 @@ def _needed(
         episodes=episodes,
         questions=QUERIES,
         keep_every=getattr(estimator, "keep_every", 1),
+        keep_graph=getattr(estimator, "keep_graph", False),
         dtype=learner.dtype,
         unrolled=unrolled > 0,
     )

@@ -36,23 +36,24 @@ def status(name):
     return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
 
 kind, (episodes, examples, questions, steps, every) = sys.argv[1], map(int, sys.argv[2:])
+ways = {"keep_every": every} if every else {"keep_graph": True}
 shape = (1, 28, 28)
 model = NetworkModel(ConvNet(shape, 10, width=16) if kind == "ConvNet" else MLP(784, 10, (256,)))
 
-def run(episodes, examples, questions, steps, every):
+def run(episodes, examples, questions, steps):
     task = HeldOutPrediction(torch.zeros(questions, *shape), torch.eye(10)[torch.arange(questions) % 10], questions)
     fields = {"inputs": torch.zeros(examples, *shape), "targets": torch.eye(10)[torch.arange(examples) % 10]}
     data = SyntheticData(fields, {"inputs": Box((-1.0,), (1.0,)), "targets": Fixed()})
     problem = DistillationProblem(Adam(model, steps), task, CrossEntropy(), Mean())
-    UnrolledAdjoint(keep_every=every)(problem, data, task.episodes(episodes, torch.Generator().manual_seed(0)))
+    UnrolledAdjoint(**ways)(problem, data, task.episodes(episodes, torch.Generator().manual_seed(0)))
 
-run(1, 2, 2, 1, 1)
+run(1, 2, 2, 1)
 # the peak of this process alone, from here on: that of getrusage is inherited from the parent
 open("/proc/self/clear_refs", "w").write("5")
 before = status("VmRSS")
-run(episodes, examples, questions, steps, every)
+run(episodes, examples, questions, steps)
 estimate = estimate_memory(
-    model, shape, examples=examples, steps=steps, episodes=episodes, questions=questions, keep_every=every
+    model, shape, examples=examples, steps=steps, episodes=episodes, questions=questions, **ways
 )
 print(status("VmHWM") - before, estimate.total)
 """
@@ -66,8 +67,11 @@ print(status("VmHWM") - before, estimate.total)
         ("ConvNet", 2, 10, 400, 2, 1),
         ("MLP", 8, 10, 10, 40, 1),
         ("MLP", 8, 10, 10, 40, 6),
+        # none of the states is recomputed: graphs are kept
+        ("MLP", 2, 10, 10, 40, 0),
+        ("ConvNet", 2, 100, 10, 4, 0),
     ],
-    ids=["step", "questions", "states", "some states"],
+    ids=["step", "questions", "states", "some states", "graphs of weights", "graphs of activations"],
 )
 def test_the_estimate_is_right_within_a_factor_of_two(kind, episodes, examples, questions, steps, every):
     numbers = [str(each) for each in (episodes, examples, questions, steps, every)]
@@ -90,6 +94,7 @@ def test_each_part_grows_with_what_it_is_for():
     assert estimate(examples=20).step == 2 * one.step
     assert estimate(questions=100).questions == 2 * one.questions
     assert estimate(keep_every=10).states == one.states // 5
+    assert estimate(keep_graph=True, steps=200).states == 2 * estimate(keep_graph=True).states > 2 * one.states
     double = estimate(dtype=torch.float64)
     assert (double.states, double.step) == (2 * one.states, 2 * one.step)
     assert estimate(episodes=8).total == 2 * one.total
@@ -116,6 +121,7 @@ def test_an_example_of_another_shape_is_refused():
     ("changes", "first"),
     [
         ({"steps": 1000}, "keep_every=32 of UnrolledAdjoint"),
+        ({"steps": 1000, "keep_graph": True}, "UnrolledAdjoint without keep_graph"),
         ({"steps": 1000, "keep_every": 32, "episodes": 1, "examples": 2}, "fewer steps of training"),
         ({"examples": 10**6}, r"fewer examples in the set or a step \(now 1000000\)"),
         ({"questions": 10**6}, r"fewer questions per episode \(now 1000000\)"),
