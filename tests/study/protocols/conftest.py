@@ -6,7 +6,8 @@ from functools import cache
 import pytest
 
 from pinndd.pinn.declare.loading import load_pde
-from pinndd.study.protocols import engine, protocol_named, retrain
+from pinndd.study.protocols import engine, protocol_named
+from pinndd.study.protocols.retrain import bench as retrain_bench
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.solved import label_free, stand_in, tuning
 
@@ -79,6 +80,6 @@ def shrink():
 def few_designs(monkeypatch):
     """Leave the retrain protocol four designs and no adaptive method; returns the names of the designs."""
     designs = ("uniform", "latin-hypercube", "sobol", "hammersley")
-    monkeypatch.setattr(retrain, "INTERIOR_SAMPLERS", designs)
-    monkeypatch.setattr(retrain, "tuned_adaptive", lambda bench: [])
+    monkeypatch.setattr(retrain_bench, "INTERIOR_SAMPLERS", designs)
+    monkeypatch.setattr(retrain_bench, "tuned_adaptive", lambda bench: [])
     return designs

@@ -4,7 +4,7 @@ import pandas
 import pytest
 
 from pinndd.pinn.adaptive import RARD
-from pinndd.study.protocols.adaptive import GRIDS, tuned_adaptive
+from pinndd.study.protocols.retrain.adaptive import GRIDS, tuned_adaptive
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DISTILLED, as_table
 

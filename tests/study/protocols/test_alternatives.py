@@ -7,6 +7,7 @@ import pytest
 from pinndd.outer_loop import Distillation, DivergedError
 from pinndd.pinn.bodies import stored
 from pinndd.study.protocols import engine, learners, protocol_named, retrain
+from pinndd.study.protocols.retrain import bench as retrain_bench
 
 SIZE = {"points": 12, "boundary_points": 10}
 ASKED = {"size": SIZE, "learner": None, "effort": 1.0, "shifts": ("none",)}
@@ -19,12 +20,13 @@ def small(monkeypatch):
     monkeypatch.setattr(learners, "BODY_STEPS", {True: 30, False: 30})
     monkeypatch.setattr(learners, "BODY_CONDITIONS", {True: 8, False: 4})
     monkeypatch.setattr(stored, "CONVERGED", 2.0)
-    settings = retrain.outer_settings
+    settings = retrain_bench.outer_settings
     monkeypatch.setattr(
-        retrain, "outer_settings", lambda *given: replace(settings(*given), steps=6, batch=4, validate_every=2)
+        retrain_bench, "outer_settings", lambda *given: replace(settings(*given), steps=6, batch=4, validate_every=2)
     )
-    for name, value in {"LARGER": (), "LEVELS": (1.0,), "RATIOS": (1.0, 10.0), "INTERIOR_SAMPLERS": ("sobol", "hammersley")}.items():
-        monkeypatch.setattr(retrain, name, value)
+    for name, value in {"LEVELS": (1.0,), "RATIOS": (1.0, 10.0), "INTERIOR_SAMPLERS": ("sobol", "hammersley")}.items():
+        monkeypatch.setattr(retrain_bench, name, value)
+    monkeypatch.setattr(retrain, "LARGER", ())
     monkeypatch.setattr(retrain.RetrainBench, "with_best_scale", lambda bench: bench)
     monkeypatch.setattr(retrain.RetrainBench, "race", None)
     monkeypatch.setattr(retrain.RetrainBench, "rivals", lambda bench: ())

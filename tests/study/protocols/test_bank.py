@@ -13,10 +13,11 @@ from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.solving.cache import CACHE
 from pinndd.pinn.tasks.members import MemberEpisodes
 from pinndd.risks import CVaR, GeometricMean, Mean
-from pinndd.study.protocols import bank as banks
-from pinndd.study.protocols import engine, learners, protocol_named, retrain
-from pinndd.study.protocols.bank import FEATURE_DRAWS, bank_of
+from pinndd.study.protocols import engine, learners, protocol_named
 from pinndd.study.protocols.learners import ON_POINTS
+from pinndd.study.protocols.retrain import bank as banks
+from pinndd.study.protocols.retrain import bench as retrain_bench
+from pinndd.study.protocols.retrain.bank import FEATURE_DRAWS, bank_of
 from pinndd.study.results.table import DISTILLED
 
 SHAPES = ((12,), (10,), (8, 8))
@@ -41,8 +42,8 @@ def small_members(monkeypatch, few_designs, kept):
     monkeypatch.setattr(learners, "BODY_STEPS", {True: 60, False: 40})
     monkeypatch.setattr(learners, "BODY_CONDITIONS", {True: 8, False: 4})
     monkeypatch.setattr(stored, "CONVERGED", 2.0)
-    monkeypatch.setattr(retrain, "chosen_by_features", lambda bench: [])
-    monkeypatch.setattr(retrain, "MEMBER_VALIDATION", 3)
+    monkeypatch.setattr(retrain_bench, "chosen_by_features", lambda bench: [])
+    monkeypatch.setattr(retrain_bench, "MEMBER_VALIDATION", 3)
 
 
 def with_small_networks(study):

@@ -15,7 +15,8 @@ from pinndd.pinn.models.mlp import MLPModel
 from pinndd.study.protocols import engine, learners, protocol_named, retrain
 from pinndd.study.protocols.bench import Method
 from pinndd.study.protocols.learners import ON_POINTS, drawn_learner
-from pinndd.study.protocols.retrain import LEVELS, RATIOS, RetrainSettings
+from pinndd.study.protocols.retrain import RetrainSettings
+from pinndd.study.protocols.retrain.bench import LEVELS, RATIOS
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.weights import weighted, weights_around, weights_of
 from pinndd.study.results.selection import transfer_cells

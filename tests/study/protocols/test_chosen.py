@@ -5,8 +5,8 @@ import torch
 
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.sets.collocation import collocation_data, point_counts
-from pinndd.study.protocols import chosen
-from pinndd.study.protocols.chosen import MAGIC_POINTS, PIVOTED_QR, candidates_of, chosen_by_features
+from pinndd.study.protocols.retrain import chosen
+from pinndd.study.protocols.retrain.chosen import MAGIC_POINTS, PIVOTED_QR, candidates_of, chosen_by_features
 
 SIZE = {"points": 10, "boundary_points": 9}
 

@@ -8,10 +8,11 @@ import torch
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS
 from pinndd.study.protocols import engine, protocol_named, retrain
-from pinndd.study.protocols.adaptive import GRIDS
-from pinndd.study.protocols.chosen import MAGIC_POINTS, PIVOTED_QR
 from pinndd.study.protocols.learners import ON_POINTS, distilling_recipe, drawn_learner
-from pinndd.study.protocols.retrain import BEST_OF_K, RetrainSettings, outer_settings
+from pinndd.study.protocols.retrain import RetrainSettings
+from pinndd.study.protocols.retrain.adaptive import GRIDS
+from pinndd.study.protocols.retrain.bench import BEST_OF_K, outer_settings
+from pinndd.study.protocols.retrain.chosen import MAGIC_POINTS, PIVOTED_QR
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.weights import weighted
 from pinndd.study.results.table import DISTILLED

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas
 import pytest
 
-from pinndd.study.protocols.chosen import MAGIC_POINTS, PIVOTED_QR
+from pinndd.study.protocols.retrain.chosen import MAGIC_POINTS, PIVOTED_QR
 
 ROWS = Path(__file__).parent / "rows"
 LATER = (MAGIC_POINTS, PIVOTED_QR)

@@ -19,9 +19,9 @@ from pinndd.pinn.sets.collocation import INTERIOR
 from pinndd.pinn.sets.samplers import hammersley, patch_points
 from pinndd.study.protocols.bench import Bench
 from pinndd.study.protocols.conditions import FreshConditions
+from pinndd.study.protocols.fresh import FreshStudy
 from pinndd.study.protocols.learners import BODY, ON_POINTS, Outer, Recipe, distilling_recipe
 from pinndd.study.protocols.protocol import Protocol
-from pinndd.study.protocols.retrain import FreshStudy
 from pinndd.study.protocols.sensors.baselines import with_best_scale
 from pinndd.study.protocols.sensors.bench import SensorBench
 from pinndd.study.protocols.sensors.settings import SensorSettings, known_conditions, nonsense

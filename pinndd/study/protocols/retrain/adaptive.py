@@ -19,7 +19,7 @@ from pinndd.study.protocols.weights import weighted, weights_in_words, weights_o
 from pinndd.study.results.table import NO_SHIFT
 
 if TYPE_CHECKING:
-    from pinndd.study.protocols.retrain import RetrainBench
+    from pinndd.study.protocols.retrain.bench import RetrainBench
 
 GRIDS: dict[str, tuple[AdaptiveMethod, ...]] = {
     "rad": (RAD(), RAD(k=2.0, c=0.0), RAD(k=0.5, c=1.0)),

@@ -17,7 +17,7 @@ from pinndd.study.protocols.bench import Method
 from pinndd.study.protocols.weights import weights_of
 
 if TYPE_CHECKING:
-    from pinndd.study.protocols.retrain import RetrainBench
+    from pinndd.study.protocols.retrain.bench import RetrainBench
 
 MAGIC_POINTS, PIVOTED_QR = "magic-points", "pivoted-qr"
 
