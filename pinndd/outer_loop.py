@@ -33,11 +33,15 @@ _REMEDY = "the best set so far is kept; lower the learning rate or raise the pen
 
 
 class DivergedError(RuntimeError):
-    """The risk, its gradient or a step is not finite, or no validation risk ever was. ``best`` holds the best data set up to then."""
+    """The risk, its gradient or a step is not finite, or no validation risk ever was.
+
+    Attributes:
+        best: the best data set up to then, which says in its header that the outer loop diverged.
+    """
 
     def __init__(self, message: str, best: SyntheticData) -> None:
         super().__init__(message)
-        self.best = best
+        self.best = best if DIVERGED in best.header else best.with_header(**{DIVERGED: message})
 
 
 class TooLargeError(MemoryError):

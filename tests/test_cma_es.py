@@ -17,7 +17,7 @@ from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
 from pinndd.held_out import HeldOutPrediction
 from pinndd.learners.linear import LinearModels, LinearRidge
-from pinndd.outer_loop import Distillation, DivergedError
+from pinndd.outer_loop import Distillation, DivergedError, divergence
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 
@@ -152,7 +152,8 @@ def test_it_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     hopeless = DistillationProblem(BlackBox(), TASK, RelativeL2(), lambda losses: losses.sum() * torch.nan)
     with pytest.raises(DivergedError, match="no candidate of generation 1 has a finite risk") as diverged:
         cma_es(hopeless, DATA, ASKED, generations=1, checkpoint=tmp_path / "search.npz")
-    assert diverged.value.best is DATA
+    assert diverged.value.best.fields is DATA.fields
+    assert divergence(diverged.value.best)
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(ImportError, match=r"pip install 'pinndd\[cma\]'"):
         cma_es(problem(), DATA, ASKED, generations=1)

@@ -14,7 +14,7 @@ from pinndd.checkpoint import CheckpointError
 from pinndd.constraints import Box, Fixed, Positive
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient
-from pinndd.outer_loop import DivergedError, OuterSettings, distill
+from pinndd.outer_loop import DivergedError, OuterSettings, distill, divergence
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 
@@ -138,6 +138,7 @@ def test_what_is_not_finite_stops_it_with_the_best_set(tmp_path: Path) -> None:
         run(diverging, checkpoint=tmp_path / "state.npz")
     before = PROBLEM.evaluate(start(), VALIDATION[0])
     assert float(PROBLEM.evaluate(error.value.best, VALIDATION[0])) < float(before)
+    assert str(error.value) in divergence(error.value.best)
     assert (tmp_path / "state.npz").exists()
 
 

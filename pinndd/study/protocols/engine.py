@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
+from pinndd.outer_loop import Distillation, DivergedError, OuterSettings, distill
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
 from pinndd.processes import processes, require_enough
 from pinndd.study.protocols.bench import Bench, Method, Study
@@ -78,22 +78,19 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     started = time.perf_counter()
     starts = [data.with_header(**bench.header()) for data in bench.starts()]
     validation = bench.validation
-    try:
-        best = starts[0] if bench.race is None else _winner(bench, starts, bench.race)
-        before = time.perf_counter() - started
-        outer = _affordable(bench, best)
-        found = distill(
-            bench.problem_for(best),
-            best,
-            hypergradient=bench.hypergradient,
-            validation=validation,
-            settings=outer,
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=lambda step, error: say(f"{name}: distilling", step, outer.steps, error),
-        )
-    except DivergedError as error:
-        raise DivergedError(str(error), error.best.with_header(**{DIVERGED: str(error)})) from error
+    best = starts[0] if bench.race is None else _winner(bench, starts, bench.race)
+    before = time.perf_counter() - started
+    outer = _affordable(bench, best)
+    found = distill(
+        bench.problem_for(best),
+        best,
+        hypergradient=bench.hypergradient,
+        validation=validation,
+        settings=outer,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=lambda step, error: say(f"{name}: distilling", step, outer.steps, error),
+    )
     seconds = found.seconds + before
     data = bench.finished(found.data).with_header(seconds=round(seconds, 3))
     return replace(found, data=data, seconds=seconds)

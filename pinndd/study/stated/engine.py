@@ -15,7 +15,7 @@ import torch
 from pinndd import __version__
 from pinndd.data import SyntheticData
 from pinndd.devices import chosen_device, require_device
-from pinndd.outer_loop import DIVERGED, Distillation, DivergedError, OuterSettings, distill
+from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.declare.loading import remembered_module
 from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.problem import Episodes, Learner, Task
@@ -144,20 +144,17 @@ def distill_task(
     start = replace(start, header={**header(task, seed), "start": best})
     outer: OuterSettings = replace(task.outer, seed=seed)
     before = time.perf_counter() - started
-    try:
-        found = distill(
-            problem,
-            start,
-            hypergradient=task.estimator,
-            validation=[validation],
-            judge=task.judge,
-            settings=outer,
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=lambda step, risk: progress(f"{task.name}: distilling, seed {seed}", step, outer.steps, risk),
-        )
-    except DivergedError as error:
-        raise DivergedError(str(error), error.best.with_header(**{DIVERGED: str(error)})) from error
+    found = distill(
+        problem,
+        start,
+        hypergradient=task.estimator,
+        validation=[validation],
+        judge=task.judge,
+        settings=outer,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=lambda step, risk: progress(f"{task.name}: distilling, seed {seed}", step, outer.steps, risk),
+    )
     seconds = found.seconds + before
     return replace(found, data=found.data.with_header(seconds=round(seconds, 3)), seconds=seconds)
 
