@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,13 @@ def geometric_mean(ratios: Sequence[float], groups: Sequence[str]) -> Interval:
     return Interval(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach))
 
 
+@lru_cache(maxsize=32)
 def _counts(shape: tuple[int, ...], seed: int) -> tuple[Array, Array]:
-    """How often each row and each column is drawn in every replicate: ``(R, rows)`` and ``(R, columns)``."""
+    """How often each row and each column is drawn in every replicate: ``(R, rows)`` and ``(R, columns)``, to be read only."""
     generator = np.random.default_rng(seed)
     rows, columns = (generator.multinomial(n, np.full(n, 1 / n), size=REPLICATES).astype(float) for n in shape)
+    for drawn in (rows, columns):
+        drawn.flags.writeable = False
     return rows, columns
 
 
