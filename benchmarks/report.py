@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ TRAINED = """## PINNs all of whose weights are trained
 
 The learner `mlp-lm`, from `benchmarks/results/trained` (`pinndd study NAME --protocol retrain --learner mlp-lm --test-conditions 12
 --no-judges`): sets distilled for MLPs with three hidden layers of 32, which Levenberg-Marquardt trains to the end from initial
-weights of their own for every condition. Two seeds; the first table as above. *Fresh samples*: the error of as many points, drawn
+weights of their own for every condition. The first table as above. *Fresh samples*: the error of as many points, drawn
 anew at every step.
 """
 
@@ -178,13 +179,21 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRu
     )
     count, kept, ahead = certain(runs), keeping(runs, 0.9), keeping(runs, 1.0)
     yield (
-        f"{len(runs)} families; {count.above} of {count.rows} rows are certainly above 1 against the best design; {kept.above} of "
-        f"{kept.rows} keep at least 90 % of the performance of the dense set, and {ahead.above} do not fall behind it.\n"
+        f"{len(runs)} families, {_seeds(runs)}; {count.above} of {count.rows} rows are certainly above 1 against the best design; "
+        f"{kept.above} of {kept.rows} keep at least 90 % of the performance of the dense set, and {ahead.above} do not fall behind "
+        "it.\n"
     )
     shown = DataFrame({"PDE": found["pde"], "conditions": found["conditions"]})
     for name in found.dropna(axis="columns", how="all").columns.drop(["pde", "conditions"]):
         shown[COLUMNS.get(name, name)] = found[name].map(_plain_ratio if name in BESIDE else _percent)
     yield _table(shown)
+
+
+def _seeds(runs: Sequence[BenchmarkRun]) -> str:
+    """Say how many seeds the studies had: the usual number, then those with another one."""
+    usual, *others = Counter(run.settings["seeds"] for run in runs).most_common()
+    said = [f"{n} for {words.listed([run.pde for run in runs if run.settings['seeds'] == n])}" for n, _ in others]
+    return f"{usual[0]} {'seed' if usual[0] == 1 else 'seeds'} each" + (f" ({', '.join(said)})" if said else "")
 
 
 def _percent(error: float) -> str:

@@ -209,7 +209,9 @@ def test_sets_for_bodies_stand_beside_those_for_random_features(report, runs, tm
     page = report.page(runs, tmp_path, tmp_path, bodies=runs)
     (section,) = [part for part in page.split("\n## ") if part.startswith("PINNs whose hidden layers are trained")]
     assert "| in distribution | dense ÷ distilled | 0.59 |" in section
-    assert "families; " in section
+    assert "2 families, 3 seeds each; " in section
+    seeds = [replace(run, settings={**run.settings, "seeds": n}) for run, n in zip([*runs, *runs], (3, 3, 2, 1), strict=False)]
+    assert report._seeds(seeds).startswith("3 seeds each (2 for ")
     assert "certainly above 1" in section
     assert "hidden layers" not in report.page(runs, tmp_path, tmp_path)
 
