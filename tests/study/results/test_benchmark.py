@@ -209,11 +209,17 @@ def test_sets_for_bodies_stand_beside_those_for_random_features(report, runs, tm
     page = report.page(runs, tmp_path, tmp_path, bodies=runs)
     (section,) = [part for part in page.split("\n## ") if part.startswith("PINNs whose hidden layers are trained")]
     assert "| in distribution | dense ÷ distilled | 0.59 |" in section
-    assert "2 families, 3 seeds each; " in section
-    seeds = [replace(run, settings={**run.settings, "seeds": n}) for run, n in zip([*runs, *runs], (3, 3, 2, 1), strict=False)]
-    assert report._seeds(seeds).startswith("3 seeds each (2 for ")
+    assert "2 families, 2 seeds each; " in section
     assert "certainly above 1" in section
     assert "hidden layers" not in report.page(runs, tmp_path, tmp_path)
+
+
+def test_the_page_says_which_families_had_fewer_seeds(report, runs, tmp_path):
+    first, second = runs
+    several = [replace(first, settings={**first.settings, "seeds": 3})] * 3
+    fewer = [replace(run, settings={**run.settings, "seeds": 2}) for run in runs]
+    page = report.page(runs, tmp_path, tmp_path, trained=[*several, *fewer])
+    assert f"5 families, 3 seeds each (2 for {first.pde} and {second.pde}); " in page
 
 
 def test_sets_for_networks_that_are_trained_to_the_end_have_a_section_without_empty_columns(report, runs, tmp_path):
