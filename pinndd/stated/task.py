@@ -302,12 +302,14 @@ def blocks(task: Task, count: int, seed: int, draw: int = 0) -> Episodes:
     Args:
         task: that asks.
         count: of blocks.
-        seed: of the blocks.
-        draw: seed of what a learner draws, where the task keeps the two apart.
+        seed: of the blocks, which are the same whatever a learner draws.
+        draw: seed of what a learner draws, such as initial weights, where the episodes of the task have one (``seed``).
     """
     if callable(divide := getattr(task, "blocks", None)):
         return divide(count, seed, draw)
-    return task.episodes(count, torch.Generator().manual_seed(seed))
+    episodes = task.episodes(count, torch.Generator().manual_seed(seed))
+    keeps_one = is_dataclass(episodes) and not isinstance(episodes, type) and hasattr(episodes, "seed")
+    return replace(episodes, seed=draw) if keeps_one else episodes
 
 
 def _kebab(name: str) -> str:

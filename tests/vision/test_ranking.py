@@ -1,15 +1,19 @@
 """The task of an architecture search: whom a part asks about, where the truth comes from, and what a study says of it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from pinndd.distances import Kendall
 from pinndd.held_out import HeldOutPrediction
+from pinndd.learners.portfolio import Portfolio
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.loading import load_subject
 from pinndd.stated.parts import INPUTS, TARGETS
-from pinndd.study.stated.checks import check_task
-from pinndd.study.stated.engine import StatedSettings, run_stated
+from pinndd.stated.task import blocks
+from pinndd.study.stated.checks import check_task, require_usable
+from pinndd.study.stated.engine import StatedSettings, judged, run_stated
 from pinndd.vision.datasets import from_arrays
 from pinndd.vision.ranking import HELD_OUT, SEED, WEIGHTS, ranking_task
 from pinndd.vision.search_space import small_networks
@@ -58,6 +62,25 @@ def test_a_study_says_rank_correlations(task):
     assert f"on the test part: {1 - 2 * mean:.2f} on 9 distilled examples" in inside
     assert HELD_OUT in held_out
     assert "The test asked 2 times about 45 of the 45 examples of its part." in found.notes
+
+
+def test_every_seed_is_tested_with_initial_weights_of_its_own(task):
+    asking = task.asking(task.data.test)
+    first, again, other = (blocks(asking, 2, 7, draw) for draw in (0, 0, 1))
+    like = first.inputs
+    weights = [task.own_learner.model.initial(each, like) for each in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert torch.equal(first.inputs, other.inputs), "the questions are the same"
+    # and so does what a study stores of it
+    rows = [judged(task, task.learner_names[0], "random", task.data.train, seed)["error"].tolist() for seed in (0, 0, 1)]
+    assert rows[0] == rows[1] != rows[2]
+
+
+def test_a_learner_of_other_candidates_is_refused_before_any_distilling(task):
+    few = replace(task, learner=replace(task.own_learner, model=Portfolio(task.own_learner.model.models[:3])))
+    with pytest.raises(ValueError, match="candidate 3 is among the 4 that are ranked, and the learner trained 3 models"):
+        require_usable(few, few.size)
 
 
 def test_errors_are_shares_of_pairs(task):

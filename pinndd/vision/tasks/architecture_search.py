@@ -67,7 +67,8 @@ class ArchitectureSearch:
 
     Raises:
         ValueError: the examples do not fit one another (as `HeldOutPrediction`), the scores have more than one axis or
-            are fewer than two, or one is not finite; at asking: there are not as many candidates as scores.
+            are fewer than two, one is not finite, or the candidates are not as many positions from 0 on, all different; at asking:
+            the learner trained other models than those.
     """
 
     inputs: Tensor
@@ -90,6 +91,12 @@ class ArchitectureSearch:
                 f"ArchitectureSearch: the score of candidate {int(bad[0])} is {float(self.scores[bad[0]])}: leave out candidates "
                 "whose training diverges"
             )
+        ranked = self.candidates
+        if ranked is not None and (len(set(ranked)) != len(self.scores) or len(ranked) != len(self.scores) or min(ranked) < 0):
+            raise ValueError(
+                f"ArchitectureSearch: candidates={list(ranked)} for {len(self.scores)} scores: expected as many positions of models, "
+                "from 0 on, all different"
+            )
 
     @property
     def pool(self) -> HeldOutPrediction:
@@ -106,7 +113,12 @@ class ArchitectureSearch:
 
     def answer(self, fitted: Sequence[Callable[[Tensor], Tensor]], episodes: Queries, derivatives: int) -> Tensor:
         """Return the scores of the trained candidates, ``(E, Q, 1)``."""
-        if self.candidates is not None and max(self.candidates) < len(fitted):
+        if self.candidates is not None:
+            if max(self.candidates) >= len(fitted):
+                raise ValueError(
+                    f"ArchitectureSearch: candidate {max(self.candidates)} is among the {len(self.scores)} that are ranked, and the "
+                    f"learner trained {len(fitted)} models, counted from 0: give a learner of all candidates, Adam(Portfolio(models))"
+                )
             fitted = [fitted[k] for k in self.candidates]
         if len(fitted) != len(self.scores):
             raise ValueError(

@@ -128,8 +128,15 @@ def test_some_of_the_candidates_may_be_ranked():
     task = ArchitectureSearch(INPUTS, TARGETS, torch.tensor([0.1, 0.9]), queries=4, candidates=(2, 0))
     asked = task.everything()
     assert task.answer(answers(2, 9, -1), asked, 0)[0, :, 0].argsort().tolist() == [0, 1]
-    with pytest.raises(ValueError, match="the learner trained 1 candidates, 2 have a true score"):
-        task.answer(answers(2), asked, 0)
+    # as many as have a score, and yet not those that are ranked
+    with pytest.raises(ValueError, match=r"candidate 2 is among the 2 that are ranked, and the learner trained 2 models.*of all cand"):
+        task.answer(answers(2, 1), asked, 0)
+
+
+@pytest.mark.parametrize("candidates", [(0,), (0, 0), (0, 0, 1), (-1, 0)])
+def test_candidates_that_are_no_positions_are_refused(candidates):
+    with pytest.raises(ValueError, match=r"candidates=\[.*\] for 2 scores: expected as many positions of models, from 0 on"):
+        ArchitectureSearch(INPUTS, TARGETS, torch.ones(2), queries=2, candidates=candidates)
 
 
 def test_derivatives_of_a_ranking_are_refused():
