@@ -128,11 +128,7 @@ def _drawings(subject: PDE | StatedTask, outcome: Outcome) -> Iterator[Drawing]:
         )
         yield "transfer", "transfer", caption, lambda: draw_transfer(summary, words_of(outcome.protocol))
     if any(len(history) > 1 for history in outcome.histories):
-        dots = "" if _matches(subject) else "; dots are the risk of the batches that the loop was trained on"
-        caption = (
-            f"Risk on held-out {words_of(outcome.protocol).asked} along the outer loop, one line per seed{dots}."
-            f"{_settled(outcome.histories)}"
-        )
+        caption = f"{_followed(subject, outcome)}{_settled(outcome.histories)}"
         yield "history", "history", caption, partial(draw_history, *_minimised(subject, outcome))
     if isinstance(subject, PDE):
         for example in outcome.examples:
@@ -144,14 +140,24 @@ def _matches(subject: PDE | StatedTask) -> bool:
     return isinstance(subject, StatedTask) and hasattr(subject.hypergradient, "full")
 
 
-def _minimised(subject: PDE | StatedTask, outcome: Outcome) -> tuple[Sequence[Sequence[Mapping[str, float]]], str]:
-    """Return the histories of the outer loops and the distance of their risks, which is not that of a task's tables."""
+def _followed(subject: PDE | StatedTask, outcome: Outcome) -> str:
+    """The beginning of a caption: what is drawn along the outer loop."""
+    asked, batches = words_of(outcome.protocol).asked, "the risk of the batches that the loop was trained on"
+    if isinstance(subject, StatedTask) and subject.judge is not None:
+        lowered = "" if _matches(subject) else f"; on the left {batches}, where another learner stands in for it"
+        return f"Error of the learner on held-out {asked} along the outer loop, one line per seed{lowered}."
+    dots = "" if _matches(subject) else f"; dots are {batches}"
+    return f"Risk on held-out {asked} along the outer loop, one line per seed{dots}."
+
+
+def _minimised(subject: PDE | StatedTask, outcome: Outcome) -> tuple[Sequence[Sequence[Mapping[str, float]]], str, str]:
+    """Return the histories of the outer loops, the distance of their risks, which is not that of a task's tables, and the judge's."""
     if isinstance(subject, PDE):
-        return outcome.histories, outcome.distance
+        return outcome.histories, outcome.distance, ""
     histories = outcome.histories
     if _matches(subject):
         histories = [[{name: value for name, value in row.items() if name != "risk"} for row in history] for history in histories]
-    return histories, distance_name(subject.distance)
+    return histories, distance_name(subject.distance), "" if subject.judge is None else distance_name(subject.measure)
 
 
 def _of_pde(pde: PDE, outcome: Outcome, own: DataFrame, table: DataFrame) -> Iterator[Drawing]:

@@ -5,7 +5,7 @@ import pytest
 
 from pinndd.study.plots.history import draw_history
 from pinndd.study.plots.style import log_axis
-from pinndd.study.results.words import tick_percent
+from pinndd.study.results.words import error_name, tick_percent
 
 HISTORY = [[{"step": k, "risk": 2.0 / (k + 1), "validation": 2.5 / (k + 1)} for k in range(4)]]
 
@@ -29,4 +29,25 @@ def test_the_risk_is_written_in_its_own_unit(distance, label, tick):
     (axes,) = draw_history(HISTORY, distance).axes
     assert axes.get_ylabel() == label
     assert axes.yaxis.get_major_formatter()(2.0) == tick
+    plt.close("all")
+
+
+def test_the_error_of_a_judge_is_not_on_the_axis_of_the_risk():
+    risks, errors = draw_history(HISTORY, "kl", "zero-one").axes
+    assert (risks.get_ylabel(), errors.get_ylabel()) == (f"risk ({error_name('kl')})", "error of the learner (error rate)")
+    assert [len(ax.lines) for ax in (risks, errors)] == [1, 1]
+    assert errors.yaxis.get_major_formatter()(0.2) == "20 %"
+    assert "lowers the error in validation 4 times" in errors.figure.get_suptitle()
+    # a criterion that matches has no risk to draw
+    looks = [[{"step": row["step"], "validation": row["validation"]} for row in HISTORY[0]]]
+    (alone,) = draw_history(looks, "cross-entropy", "zero-one").axes
+    assert alone.get_ylabel() == "error of the learner (error rate)"
+    plt.close("all")
+
+
+def test_an_outer_loop_that_finds_nothing_better_says_so():
+    worse = [[{"step": k, "risk": 0.1, "validation": 0.1 * (k + 1)} for k in range(9)]]
+    for judged, what in (("", "validation risk"), ("zero-one", "error in validation")):
+        title = draw_history(worse, "kl", judged).get_suptitle()
+        assert title.startswith(f"No step lowers the {what}: the start is kept; every seed")
     plt.close("all")
