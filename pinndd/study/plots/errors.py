@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,10 +34,10 @@ def draw_errors(summary: DataFrame, said: ProtocolWords, distance: str = RELATIV
     for ax, learner in zip(axes, learners, strict=True):
         mine = one_set_each(summary[summary["learner"] == learner])
         _panel(ax, mine, {shift: shift_name(shift, said.inside) for shift in shifts}, style)
-        log_axis(ax.xaxis, tick_of(distance))
         verdict = _verdict(mine).replace(", ", ", " if panels == 1 else ",\n")
         ax.set_title(f"trained by {learner}\n{verdict}")
         ax.set_xlabel(error_name(distance))
+    _on_one_scale(axes, tick_of(distance))
     legend_below(figure, *axes[0].get_legend_handles_labels())
     head(figure, "Further left is better: mean error on what no training saw, 95 % interval")
     return figure
@@ -72,4 +72,17 @@ def _verdict(summary: DataFrame) -> str:
     if compared.empty:
         return "not compared"
     won, lost = ((compared["state"] == state).sum() for state in ("win", "loss"))
+    if len(compared) == 1:
+        return "distilled wins" if won else "distilled loses" if lost else "not told apart"
     return f"distilled wins in {won} of {len(compared)} rows" + (f", loses in {lost}" if lost else "")
+
+
+def _on_one_scale(axes: Sequence[Axes], write: Callable[[float], str]) -> None:
+    """Make the axes of panels that are compared logarithmic and of one reach, unless an error of zero keeps one of them linear."""
+    for ax in axes:
+        log_axis(ax.xaxis, write)
+    if all(ax.get_xscale() == "log" for ax in axes):
+        low, high = (reach(ax.get_xlim()[side] for ax in axes) for side, reach in enumerate((min, max)))
+        for ax in axes:
+            ax.set_xlim(low, high)
+            log_axis(ax.xaxis, write)
