@@ -17,6 +17,10 @@ FEW_LOOKS = 8
 """Looks at the validation risk below which its shape says nothing about convergence."""
 
 
+_HARDLY = 1.05
+"""Times below which lowering is not worth a number."""
+
+
 def draw_history(histories: Sequence[Sequence[Mapping[str, float]]], distance: str = RELATIVE_L2, judged: str = "") -> Figure:
     """Draw validation risk (line) and risk of the training batch (pale dots) of every seed.
 
@@ -69,7 +73,9 @@ def draw_history(histories: Sequence[Sequence[Mapping[str, float]]], distance: s
     if starts:
         gain = sum(starts) / sum(ends) if sum(ends) > 0 else math.inf
         what = "error in validation" if judged else "validation risk"
-        lowered = f"The outer loop lowers the {what} {gain:.3g} times" if gain > 1 else f"No step lowers the {what}: the start is kept"
+        lowered = f"The outer loop lowers the {what} {gain:.3g} times"
+        if gain < _HARDLY:
+            lowered = f"The outer loop hardly lowers the {what}" if gain > 1 else f"No step lowers the {what}: the start is kept"
         few = looks_at(histories) < FEW_LOOKS
         advice = "too few looks at it tell whether it has settled" if few else "every seed should end low and flat"
         head(figure, f"{lowered}; {advice}")

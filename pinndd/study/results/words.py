@@ -20,9 +20,14 @@ _SCORES = {"brier": "Brier score", "total-variation": "total variation", "hellin
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
+_SOFT_RANKS = "kendall-temperature-"
+"""Begins the name of Kendall's distance, whose temperature makes it differentiable."""
+
 
 def error_name(distance: str) -> str:
     """What an error is called in a distance: ``relative L2 error``."""
+    if distance.startswith(_SOFT_RANKS) and distance not in _ERRORS:
+        return "pairs ranked wrongly, soft"
     return (_ERRORS | _NATS | _SCORES).get(distance) or f"error ({distance})"
 
 

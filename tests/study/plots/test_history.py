@@ -23,7 +23,12 @@ def test_an_error_of_zero_stays_in_the_picture_and_none_is_below_it():
 
 
 @pytest.mark.parametrize(
-    ("distance", "label", "tick"), [("cross-entropy", "risk (cross-entropy, nats)", "2"), ("zero-one", "risk (error rate)", "200 %")]
+    ("distance", "label", "tick"),
+    [
+        ("cross-entropy", "risk (cross-entropy, nats)", "2"),
+        ("zero-one", "risk (error rate)", "200 %"),
+        ("kendall-temperature-0.1", "risk (pairs ranked wrongly, soft)", "2"),
+    ],
 )
 def test_the_risk_is_written_in_its_own_unit(distance, label, tick):
     (axes,) = draw_history(HISTORY, distance).axes
@@ -50,4 +55,6 @@ def test_an_outer_loop_that_finds_nothing_better_says_so():
     for judged, what in (("", "validation risk"), ("zero-one", "error in validation")):
         title = draw_history(worse, "kl", judged).get_suptitle()
         assert title.startswith(f"No step lowers the {what}: the start is kept; every seed")
+    little = [[{"step": k, "risk": 0.1, "validation": 0.1 - 0.0001 * k} for k in range(9)]]
+    assert draw_history(little, "kl").get_suptitle().startswith("The outer loop hardly lowers the validation risk; every seed")
     plt.close("all")
