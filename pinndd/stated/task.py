@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,7 +308,7 @@ def blocks(task: Task, count: int, seed: int, draw: int = 0) -> Episodes:
     if callable(divide := getattr(task, "blocks", None)):
         return divide(count, seed, draw)
     episodes = task.episodes(count, torch.Generator().manual_seed(seed))
-    keeps_one = is_dataclass(episodes) and not isinstance(episodes, type) and hasattr(episodes, "seed")
+    keeps_one = is_dataclass(episodes) and any(each.name == "seed" and each.init for each in fields(episodes))
     return replace(episodes, seed=draw) if keeps_one else episodes
 
 

@@ -1,5 +1,7 @@
 """The parts of a stated task share no example, keep the classes, and refuse what does not fit."""
 
+from dataclasses import dataclass, field
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
 from pinndd.held_out import HeldOutPrediction
 from pinndd.stated.parts import Parts, require_same_meaning, room_around, softened
+from pinndd.stated.task import blocks
 
 
 def test_parts_are_a_partition_with_the_same_share_of_every_class():
@@ -58,12 +61,12 @@ def test_parts_of_different_examples_are_refused():
         Parts(part, SyntheticData({"y": torch.ones(3, 2)}, {"y": Fixed()}), part)
 
 
-@pytest.mark.parametrize(("total", "most", "blocks", "size"), [(40, 20, 20, 2), (41, 20, 20, 2), (7, 20, 7, 1), (45, 20, 15, 3)])
-def test_blocks_are_disjoint_and_leave_least_over(total, most, blocks, size):
+@pytest.mark.parametrize(("total", "most", "count", "size"), [(40, 20, 20, 2), (41, 20, 20, 2), (7, 20, 7, 1), (45, 20, 15, 3)])
+def test_blocks_are_disjoint_and_leave_least_over(total, most, count, size):
     pool = torch.arange(float(total))[:, None]
     asked = HeldOutPrediction(pool, pool, 1).blocks(most, seed=1, draw=7)
-    assert asked.inputs.shape == (blocks, size, 1)
-    assert len(asked.inputs.unique()) == blocks * size
+    assert asked.inputs.shape == (count, size, 1)
+    assert len(asked.inputs.unique()) == count * size
     assert asked.seed == 7
     assert torch.equal(asked.inputs, asked.targets)
 
@@ -77,3 +80,27 @@ def test_a_set_whose_columns_meant_something_else_is_refused():
     require_same_meaning({"old": ("a", "b")}, data.with_header(columns={"ill": ["no", "yes"]}))
     with pytest.raises(ValueError, match="columns of 'ill' were yes, no and are no, yes now: give the module or file"):
         require_same_meaning(columns, data.with_header(columns={"ill": ["yes", "no"]}))
+
+
+def test_blocks_of_a_task_without_its_own_draw_anew_where_episodes_can():
+    @dataclass(frozen=True)
+    class Asked:
+        questions: int
+        seed: int = 0
+
+    @dataclass(frozen=True)
+    class Settled:
+        questions: int
+        seed: int = field(default=3, init=False)
+
+    class Asking:
+        def __init__(self, kind):
+            self.kind = kind
+
+        def episodes(self, count, generator):
+            return self.kind(int(torch.randint(1000, (count,), generator=generator).sum()))
+
+    first, other = (blocks(Asking(Asked), 4, seed=1, draw=draw) for draw in (5, 6))
+    assert (first.seed, other.seed) == (5, 6)
+    assert first.questions == other.questions
+    assert blocks(Asking(Settled), 4, seed=1, draw=5).seed == 3
