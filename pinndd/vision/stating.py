@@ -150,7 +150,7 @@ def _perceptron(
     network: str, model: NetworkModel, parts: Parts, per_class: int, augmentation: DifferentiableAugmentation
 ) -> dict[str, Any]:
     few = per_class < FEW
-    steps, rate = (30, 0.03) if few else (60, 0.003)
+    steps, rate = (30, 0.01) if few else (60, 0.003)
     # so many states of training are kept that they take as much memory as those that are computed again
     keep = max(1, round(math.sqrt(steps))) if model.size > 100_000 else 1
     learner = MinibatchAdam(model, steps, rate)
@@ -159,7 +159,7 @@ def _perceptron(
         "ceiling": MinibatchAdam(model, full_steps(parts), 0.003, batch=FULL_BATCH, networks=1),
         "hypergradient": UnrolledAdjoint(keep_every=keep, keep_graph=model.size <= SMALL),
         "outer": OuterSettings(
-            steps=200, batch=2, learning_rate=0.02 if few else 0.005, rates={TARGETS: 4.0 if few else 1.0}, validate_every=20
+            steps=200, batch=4, learning_rate=0.005, rates={TARGETS: 4.0 if few else 1.0}, validate_every=20
         ),
         "test_blocks": 10,
     }
