@@ -45,6 +45,7 @@ class NetworkModel:
             loss, weights and their updates stay in the dtype of the weights.
 
     Raises:
+        TypeError: ``build`` is a module, whose weights are drawn already.
         ValueError: the module keeps running statistics, or decay is negative.
     """
 
@@ -56,6 +57,11 @@ class NetworkModel:
     def __post_init__(self) -> None:
         if self.decay < 0:
             raise ValueError(f"NetworkModel: decay={self.decay} must not be negative")
+        if isinstance(self.build, nn.Module):
+            raise TypeError(
+                f"NetworkModel: build is a {type(self.build).__name__}, whose weights are drawn already: give a function that makes "
+                "one with fresh weights, such as lambda: nn.Sequential(...)"
+            )
         kept = [name for name, _ in self.network.named_buffers()]
         if kept:
             raise ValueError(

@@ -159,6 +159,8 @@ def test_losses_have_closed_forms() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"BatchNorm1d keeps 'running_mean' beside its weights.*group, instance or layer"):
         NetworkModel(lambda: nn.BatchNorm1d(3))
+    with pytest.raises(TypeError, match=r"build is a Linear, whose weights are drawn already: give a function that makes one"):
+        NetworkModel(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="decay=-1 must not be negative"):
         NetworkModel(build, decay=-1)
     learner = Adam(NetworkModel(lambda: nn.Linear(3, 4)), steps=2)
