@@ -159,7 +159,7 @@ def slope(rows: list[dict[str, float]], axis: str, what: str) -> float:
 def steps(small: bool) -> dict[str, Any]:
     """Outer steps per second of one process, of two that share them, and of two that do not, whose sum is what the machine can do.
 
-    The median over rounds.
+    Medians over rounds, of the rates and of their ratios within a round.
     """
 
     def rates(count: int, of: int) -> list[float]:
@@ -172,7 +172,8 @@ def steps(small: bool) -> dict[str, Any]:
     # in turns, since what else a machine does changes from minute to minute
     rounds = [(rates(1, 1)[0], rates(2, 2)[0], sum(rates(2, 1))) for _ in range(1 if small else ROUNDS)]
     found = dict(zip(("1", "2", "2 apart"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
-    return {"steps per second": found, "gain": found["2"] / found["1"], "most": found["2 apart"] / found["1"]}
+    gain, most = (statistics.median(each[k] / each[0] for each in rounds) for k in (1, 2))
+    return {"steps per second": found, "gain": gain, "most": most}
 
 
 def one(rank: int, count: int, store: str, small: bool) -> None:

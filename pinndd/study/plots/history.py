@@ -76,8 +76,9 @@ def draw_history(histories: Sequence[Sequence[Mapping[str, float]]], distance: s
         lowered = f"The outer loop lowers the {what} {gain:.3g} times"
         if gain < _HARDLY:
             lowered = f"The outer loop hardly lowers the {what}" if gain > 1 else f"No step lowers the {what}: the start is kept"
-        few = looks_at(histories) < FEW_LOOKS
-        advice = "too few looks at it tell whether it has settled" if few else "every seed should end low and flat"
+        advice = "every seed should end low and flat" if gain > 1 else "a lower learning rate may help"
+        if looks_at(histories) < FEW_LOOKS:
+            advice = "too few looks at it tell whether it has settled"
         head(figure, f"{lowered}; {advice}")
     shown = [pair for ax in panels for pair in zip(*ax.get_legend_handles_labels(), strict=True)]
     legend_below(figure, *zip(*shown, strict=True))

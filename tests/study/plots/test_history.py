@@ -54,7 +54,7 @@ def test_an_outer_loop_that_finds_nothing_better_says_so():
     worse = [[{"step": k, "risk": 0.1, "validation": 0.1 * (k + 1)} for k in range(9)]]
     for judged, what in (("", "validation risk"), ("zero-one", "error in validation")):
         title = draw_history(worse, "kl", judged).get_suptitle()
-        assert title.startswith(f"No step lowers the {what}: the start is kept; every seed")
+        assert title.startswith(f"No step lowers the {what}: the start is kept; a lower learning rate")
     little = [[{"step": k, "risk": 0.1, "validation": 0.1 - 0.0001 * k} for k in range(9)]]
     assert draw_history(little, "kl").get_suptitle().startswith("The outer loop hardly lowers the validation risk; every seed")
     plt.close("all")
