@@ -52,7 +52,7 @@ def draw_pareto(
     ax.set_ylabel(f"{error_name(distance)}, {said.inside if shift == NO_SHIFT else f'shift {shift}'}")
     ax.grid(which="major")
     ax.set_axisbelow(True)
-    ax.set_title("Lower left is better; dashed: nothing else errs less in as little time, give or take a quarter")
+    ax.set_title("Lower left is better; dashed: nothing errs less in as little time, within a quarter")
     colours = [Line2D([], [], linestyle="none", label=m, **k.keywords(8, "o")) for m, k in style.items()]
     shapes = [
         Line2D([], [], linestyle="none", color="#777777", marker=marker, markersize=8, label=name)

@@ -87,7 +87,7 @@ def draw_run_pareto(points: DataFrame, distance: str = RELATIVE_L2) -> Figure:
     ax.set_ylabel(f"{error_name(distance)}, in distribution")
     ax.grid(which="major")
     ax.set_axisbelow(True)
-    ax.set_title("Lower left is better; pale: something else errs less in as little time, give or take a quarter")
+    ax.set_title("Lower left is better; pale: something errs less in as little time, within a quarter")
     handles = [Line2D([], [], linestyle="none", marker="o", label=name, **_look(c, True)) for name, c in colours.items()]
     handles += [
         Line2D([], [], linestyle="none", marker=marker, color="#777777", markersize=8, label=name)
