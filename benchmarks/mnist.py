@@ -21,10 +21,10 @@ from typing import Any
 import pandas as pd
 import torch
 
+from pinndd.stated.teachers import TeacherLabels
 from pinndd.study.classification.distilling import ClassificationSettings
 from pinndd.study.classification.evaluation import markdown, summarise
 from pinndd.study.classification.experiment import BASELINES, DISTILLED, TAUGHT, MethodComparison, compare, save_comparison
-from pinndd.study.classification.labels import TeacherLabels
 from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.vision.datasets import Dataset, load_dataset
 

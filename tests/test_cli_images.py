@@ -65,11 +65,19 @@ def test_a_set_finds_its_images_and_network_again(call, tmp_path):
     np.savez("pairs.npz", images=drawn(), labels=np.arange(16) % 2)
     code, _, err = call("distill", "pairs.npz", "--network", "convnet-2x4", "--out", "set.npz")
     assert code == 0, err
-    assert SyntheticData.load("set.npz").header["learner"] == "convnet-2x4"
+    data = SyntheticData.load("set.npz")
+    assert data.header["learner"] == "convnet-2x4"
+    assert data.header["labels"].startswith("those of 3 teachers")
     code, _, err = call("evaluate", "set.npz", "--out", "rows.csv")
     assert code == 0, err
     assert "warning" not in err
     assert set(pandas.read_csv("rows.csv")["learner"]) == {"convnet-2x4"}
+    SyntheticData(data.fields, data.constraints, {n: v for n, v in data.header.items() if n != "labels"}).save("own.npz")
+    code, _, err = call("evaluate", "own.npz")
+    assert code == 0
+    assert "own.npz: the labels of the set are its own, and its task gives those of 3 teachers" in err
+    np.savez("wide.npz", images=drawn(side=16), labels=np.arange(16) % 2)
+    assert "labels: those of 3 teachers" in call("list", "wide.npz")[1]
     code, _, err = call("export", "set.npz")
     assert code == 0, err
     assert len((tmp_path / "set.csv").read_text().splitlines()) == 3

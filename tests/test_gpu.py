@@ -19,11 +19,11 @@ from pinndd.pinn.models.mlp import MLPModel
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.problem import DistillationProblem
 from pinndd.risks import GeometricMean
+from pinndd.stated.teachers import TeacherLabels
 from pinndd.study.classification import evaluate
 from pinndd.study.classification.baselines import k_means
 from pinndd.study.classification.distilling import ClassificationSettings, distill_examples
 from pinndd.study.classification.experiment import compare
-from pinndd.study.classification.labels import TeacherLabels
 from pinndd.study.classification.protocol import EvaluationProtocol
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.retrain import RetrainSettings

@@ -24,6 +24,7 @@ from pinndd.problem import DistillationProblem, Episodes, Learner, Task
 from pinndd.risks import Mean, Risk
 from pinndd.stated.naming import TASK_NAMES, is_task_name
 from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
+from pinndd.stated.teachers import Teachers
 from pinndd.stated.torch_data import parts_of_torch
 from pinndd.user_code import calling
 
@@ -74,6 +75,8 @@ class StatedTask:
         hypergradient: the estimator (None: the one that fits the learner, or its surrogate).
         outer: settings of the outer loop; the seed is that of the study.
         smoothing: of the first probabilities, which cannot move from 0 and 1, in [0, 1).
+        teachers: give the distilled set its labels, in the end; in a study every baseline stands with its own labels and with
+            theirs (None: all sets keep their labels).
         baselines: names, see `pinndd.study.stated.baselines`, or functions ``(train, size, seed)`` by name.
         shifts: other test parts by name.
         tasks, distances, risks: alternatives by name, for ``--sensitivity``.
@@ -92,8 +95,9 @@ class StatedTask:
         source: the module that it was loaded from.
 
     Raises:
-        TypeError: a part is no learner, task, distance or risk.
-        ValueError: a name or a number is out of its range, or a shift has other examples than the training part.
+        TypeError: a part is no learner, task, distance or risk, or the teachers are none.
+        ValueError: a name or a number is out of its range, a shift has other examples than the training part, or there is nothing
+            that teachers could label.
 
     Examples:
         >>> from pinndd.distances import KL
@@ -117,6 +121,7 @@ class StatedTask:
     hypergradient: Hypergradient | None = None
     outer: OuterSettings = field(default_factory=lambda: OuterSettings(steps=200, batch=4, validate_every=20))
     smoothing: float = 0.1
+    teachers: Teachers | None = None
     baselines: Sequence[str] | Mapping[str, Baseline] = ("random", "stratified", "k-means", "k-medoids")
     shifts: Mapping[str, SyntheticData] = field(default_factory=dict)
     tasks: Mapping[str, PartTask] = field(default_factory=dict)
@@ -152,7 +157,7 @@ class StatedTask:
             self._refuse(f"baselines={self.baselines!r}: expected names, such as ('random',), or functions by name")
         if not self.learners:
             self._refuse("learner is an empty mapping: expected a learner, or several by name")
-        known = {"surrogate": self.surrogate, "ceiling": self.ceiling}
+        known = {"surrogate": self.surrogate, "ceiling": self.ceiling, "teachers: learner": getattr(self.teachers, "learner", None)}
         whole = {f"on_full_data {name!r}": each for name, each in self.on_full_data.items()}
         for role, each in (*((f"learner {n!r}", v) for n, v in self.learners.items()), *known.items(), *whole.items()):
             if each is not None and not (callable(getattr(each, "fit", None)) and hasattr(each, "differentiation")):
@@ -167,6 +172,7 @@ class StatedTask:
         for role, function in functions.items():
             if (function is None and role in ("distance", "risk")) or (function is not None and not callable(function)):
                 self._refuse(f"{role} is of type {type(function).__name__}: expected something that can be called")
+        self._require_labels()
         for shift, part in self.shifts.items():
             require_alike(self.data.train, part, f"shift {shift!r}")
 
@@ -246,6 +252,11 @@ class StatedTask:
         return self.surrogate or self.own_learner
 
     @property
+    def teacher(self) -> Learner:
+        """What teachers are trained by."""
+        return (self.teachers and self.teachers.learner) or self.ceiling or self.own_learner
+
+    @property
     def probabilities(self) -> bool:
         """Whether the answers are classes."""
         targets = self.data.train.constraints.get(TARGETS)
@@ -291,6 +302,17 @@ class StatedTask:
     def _require_name(self) -> None:
         if not isinstance(self.name, str) or not is_task_name(self.name):
             raise ValueError(f"task name {self.name!r}: expected {TASK_NAMES}: files are called after it")
+
+    def _require_labels(self) -> None:
+        if self.teachers is None:
+            return
+        if not isinstance(self.teachers, Teachers):
+            self._refuse(f"teachers={type(self.teachers).__name__}: expected pinndd.stated.teachers.Teachers, or None")
+        if self.search is not None:
+            raise ValueError(f"task {self.name!r}: teachers and search exclude each other: what is searched keeps its labels")
+        if not self.probabilities or INPUTS not in self.data.train:
+            lacking = f"no field {INPUTS!r}" if self.probabilities else "no classes"
+            raise ValueError(f"task {self.name!r}: teachers label inputs by their classes, and it has {lacking}: leave them out")
 
     def _refuse(self, why: str) -> None:
         raise TypeError(f"task {self.name!r}: {why}")

@@ -19,6 +19,7 @@ from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
 from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
+from pinndd.stated.teachers import LABELS
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
@@ -55,6 +56,7 @@ def list_task(name: str, task: StatedTask) -> None:
     lines += [f"learner {learner}: {each.differentiation}" for learner, each in task.learners.items()]
     lines += [f"distance: {type(task.distance).__name__}; tables: {type(task.measure).__name__}; risk: {type(task.risk).__name__}"]
     lines += [f"baselines: {', '.join(task.baselines)}"]
+    lines += [] if task.teachers is None else [f"labels: {task.teachers}"]
     lines += [f"shift {shift}: {example_count(data)} examples" for shift, data in task.shifts.items()]
     for line in lines:
         console.print(line, markup=False)
@@ -212,6 +214,9 @@ def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]
         raise DataFileError(f"{path} does not fit the task {found.name!r}: {error}") from error
     if said := divergence(data):
         warn(said)
+    has, gives = (data.header.get(LABELS, "its own"), str(found.teachers or "its own"))
+    if has != gives:
+        warn(f"{path}: the labels of the set are {has}, and its task gives {gives} now: it is taken as it is, or distil again")
     return data, found
 
 

@@ -19,6 +19,7 @@ from pinndd.matching import DistributionMatching, GradientMatching, NetworkEmbed
 from pinndd.outer_loop import OuterSettings
 from pinndd.stated.parts import INPUTS, TARGETS, Parts
 from pinndd.stated.task import PartTask, StatedTask
+from pinndd.stated.teachers import TeacherLabels, Teachers
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets.dataset import Dataset
 from pinndd.vision.networks import MLP, ConvNet
@@ -37,6 +38,9 @@ SMALL = 25_000
 """Most weights of an MLP for which the graphs of all its training steps are kept: some hundred megabytes."""
 
 BASELINES = ("random", "k-means", "k-medoids", "herding")
+
+TEACHERS = TeacherLabels(temperature=4.0)
+"""How soft the labels of images are that nothing else softens."""
 
 FULL_BATCH, FULL_STEPS, FULL_ROUNDS = 128, 200, 3
 """How networks are trained on all data: images of a step, fewest steps, and how often each image is seen where there are many."""
@@ -187,6 +191,7 @@ def _convolutional(
         "hypergradient": criterion,
         "outer": OuterSettings(steps=600, batch=1, learning_rate=0.002 if few else 0.005, validate_every=60),
         "smoothing": 0.0,
+        "teachers": Teachers(TEACHERS, MinibatchAdam(narrow, FULL_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)),
         "test_blocks": 3,
         "subsets": 5,
     }

@@ -1,13 +1,12 @@
 """Studies of classification: baselines, evaluation under a stored protocol, metrics, and memory before a run."""
 
 from pinndd.free_memory import available_memory
+from pinndd.stated.teachers import TeacherLabels
 from pinndd.study.classification.baselines import all_training_data, features_of, herding, k_center, k_means, random_samples
 from pinndd.study.classification.dataset import hard_labels, whitened
 from pinndd.study.classification.evaluation import cross_architecture, evaluate, markdown, summarise
 from pinndd.study.classification.labels import (
-    TeacherLabels,
     smoothed,
-    teacher_labels,
     trained_teachers,
     with_learned_labels,
     with_teacher_labels,
@@ -53,7 +52,6 @@ __all__ = [
     "smoothed",
     "student_interval",
     "summarise",
-    "teacher_labels",
     "train_networks",
     "trained_teachers",
     "whitened",

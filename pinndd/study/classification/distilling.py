@@ -29,9 +29,10 @@ from pinndd.matching import (
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
+from pinndd.stated.teachers import TeacherLabels
 from pinndd.study.classification.baselines import k_means, random_samples
 from pinndd.study.classification.devices import settled
-from pinndd.study.classification.labels import TeacherLabels, smoothed, trained_teachers, with_teacher_labels
+from pinndd.study.classification.labels import smoothed, trained_teachers, with_teacher_labels
 from pinndd.study.classification.memory import check_memory, estimate_memory
 from pinndd.study.classification.protocol import ARCHITECTURES, Architecture, EvaluationProtocol, built_augmentation
 from pinndd.study.classification.training import VALIDATION

@@ -15,6 +15,7 @@ import torch
 from pinndd.data import SyntheticData
 from pinndd.devices import AUTO, PROCESSOR
 from pinndd.outer_loop import OuterSettings
+from pinndd.stated.teachers import TeacherLabels
 from pinndd.storage.reading import Reading
 from pinndd.storage.writing import write_json
 from pinndd.study.classification.baselines import all_training_data, herding, k_center, k_means, random_samples
@@ -23,7 +24,6 @@ from pinndd.study.classification.devices import settled
 from pinndd.study.classification.distilling import ClassificationSettings, distill_examples
 from pinndd.study.classification.evaluation import evaluate, markdown, summarise
 from pinndd.study.classification.labels import (
-    TeacherLabels,
     trained_teachers,
     with_learned_labels,
     with_teacher_labels,

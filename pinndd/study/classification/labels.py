@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from pinndd.constraints import Fixed, Simplex
 from pinndd.data import SyntheticData
@@ -20,6 +18,7 @@ from pinndd.learners.network import FittedNetworks
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
+from pinndd.stated.teachers import WITH_LABELS, TeacherLabels
 from pinndd.study.classification.baselines import all_training_data
 from pinndd.study.classification.dataset import as_seen, hard_labels, with_targets
 from pinndd.study.classification.devices import settled
@@ -29,29 +28,6 @@ from pinndd.study.classification.training import VALIDATION, scores_of, train_ne
 from pinndd.vision.datasets import Dataset
 
 TEACHERS = 3
-
-
-@dataclass(frozen=True)
-class TeacherLabels:
-    """Labels that networks trained on all data give, beside those that the examples have.
-
-    Attributes:
-        temperature: the networks' scores are divided by it; the higher, the softer (Hinton, Vinyals & Dean 2015,
-            arXiv 1503.02531).
-        share: of the networks' labels in the new ones; the rest are the examples' own.
-
-    Raises:
-        ValueError: the temperature is not positive, or the share not between 0 (left out) and 1.
-    """
-
-    temperature: float = 1.0
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0 or not 0 < self.share <= 1:
-            raise ValueError(
-                f"TeacherLabels: temperature={self.temperature} must be positive and share={self.share} more than 0, at most 1"
-            )
 
 
 def trained_teachers(
@@ -86,22 +62,6 @@ def trained_teachers(
     )
 
 
-def teacher_labels(teachers: FittedNetworks, inputs: Tensor, *, temperature: float = 1.0) -> Tensor:
-    """Return the mean probabilities that trained networks give to the classes, ``(n, K)``.
-
-    Args:
-        teachers: trained on all data, with `pinndd.study.classification.train_networks` for example.
-        inputs: ``(n, *shape)``.
-        temperature: scores are divided by it (Hinton, Vinyals & Dean 2015, arXiv 1503.02531).
-
-    Raises:
-        ValueError: the temperature is not positive.
-    """
-    if temperature <= 0:
-        raise ValueError(f"teacher_labels: temperature={temperature} must be positive")
-    return (scores_of(teachers, inputs) / temperature).softmax(-1).mean(0)
-
-
 def with_teacher_labels(data: SyntheticData, teachers: FittedNetworks, labels: TeacherLabels | None = None) -> SyntheticData:
     """Return the set with the labels of teachers in place of its own, or beside them.
 
@@ -113,10 +73,8 @@ def with_teacher_labels(data: SyntheticData, teachers: FittedNetworks, labels: T
         teachers: trained on all data.
         labels: None: the teachers' probabilities alone.
     """
-    labels, own = labels or TeacherLabels(), data["targets"]
-    theirs = teacher_labels(teachers, data["inputs"], temperature=labels.temperature).to(own)
-    found = labels.share * theirs + (1 - labels.share) * own
-    return with_targets(data, found, method=f"{data.header.get('method', 'given')} + teacher labels")
+    found = (labels or TeacherLabels()).beside(data["targets"], scores_of(teachers, data["inputs"]))
+    return with_targets(data, found, method=data.header.get("method", "given") + WITH_LABELS)
 
 
 def smoothed(data: SyntheticData, smoothing: float) -> SyntheticData:

@@ -18,6 +18,7 @@ from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.export import column_names
 from pinndd.stated.parts import INPUTS, TARGETS, chosen, example_count, softened
 from pinndd.stated.task import QUERIES, StatedTask, blocks
+from pinndd.stated.teachers import Teachers, are_probabilities
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory
 from pinndd.study.stated.baselines import make, named_baselines, random_rows
 from pinndd.user_code import calling
@@ -72,6 +73,8 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
         yield finding
     if not failed:
         yield _gradient(task, small)
+    if task.teachers is not None:
+        yield _taught(task, task.teachers, small)
 
 
 def require_memory(task: StatedTask, size: int) -> None:
@@ -83,7 +86,8 @@ def require_memory(task: StatedTask, size: int) -> None:
     """
     train, device = task.data.train, str(task.data.train[INPUTS].device) if INPUTS in task.data.train else "cpu"
     everything = example_count(train)
-    trained = [(learner, size) for learner in task.learners.values()] + [(task.ceiling or task.own_learner, everything)]
+    on_all = [task.ceiling or task.own_learner, *([] if task.teachers is None else [task.teacher])]
+    trained = [(learner, size) for learner in task.learners.values()] + [(learner, everything) for learner in on_all]
     for learner, count in trained:
         if isinstance(learner, Adam) and isinstance(learner.model, NetworkModel):
             alone = isinstance(learner, MinibatchAdam)
@@ -173,8 +177,7 @@ def _misfit(answer: Tensor, truth: Tensor) -> str:
 
 def _probabilities_for_scores(task: StatedTask, answer: Tensor) -> str:
     """Say that a distance of scores gets probabilities, of which it would take a second softmax."""
-    sums = bool((answer >= 0).all()) and bool(((answer.sum(-1) - 1).abs() < 1e-4).all())
-    if sums and answer.shape[-1] > 1 and isinstance(task.distance, CrossEntropy):
+    if are_probabilities(answer) and isinstance(task.distance, CrossEntropy):
         return "its answers are probabilities, and CrossEntropy takes scores: take distance=KL(), the log loss of probabilities"
     return ""
 
@@ -193,6 +196,15 @@ def _gradient(task: StatedTask, small: SyntheticData) -> Finding:
     if lost:
         return Finding("error", "gradient", f"that of the field {lost[0]!r} is not finite")
     return Finding("ok", "gradient", f"{type(task.estimator).__name__} in {', '.join(gradient)}, risk {float(risk):.3g}")
+
+
+def _taught(task: StatedTask, teachers: Teachers, small: SyntheticData) -> Finding:
+    try:
+        with calling("teachers", task.teacher.fit):
+            teachers.label({"": small}, small, getattr(task.teacher, "trial", task.teacher), 0)
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, KeyError) as error:
+        return Finding("error", "teachers", str(error))
+    return Finding("ok", "teachers", f"labels are {teachers}")
 
 
 def _drawn(task: Task) -> Episodes:

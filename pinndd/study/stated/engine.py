@@ -21,6 +21,7 @@ from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.parts import example_count, softened
 from pinndd.stated.task import StatedTask, blocks
+from pinndd.stated.teachers import WITH_LABELS
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
@@ -93,6 +94,7 @@ class StatedSettings:
 
 def header(task: StatedTask, seed: int) -> dict[str, Any]:
     """Return what is known of a set before any work."""
+    labels = {} if task.teachers is None else {"labels": str(task.teachers)}
     return {
         "task": task.name,
         "protocol": STATED,
@@ -100,7 +102,7 @@ def header(task: StatedTask, seed: int) -> dict[str, Any]:
         "seed": seed,
         "learner": task.learner_names[0],
         "columns": {field: list(names) for field, names in task.meanings.items()},
-        "asked": {"size": task.size, "steps": task.outer.steps, "distance": distance_name(task.distance)},
+        "asked": {"size": task.size, "steps": task.outer.steps, "distance": distance_name(task.distance), **labels},
         "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0]},
     }
 
@@ -128,11 +130,41 @@ def distill_task(
         checkpoint, resume: as in `pinndd.distill`.
         progress: called often.
 
+    Returns:
+        The set, with the labels of the task's teachers; risk and history are those of the set before.
+
     Raises:
-        DivergedError: the outer loop diverged; its best set is on the exception, and says so in its header.
+        DivergedError: the outer loop diverged; its best set is on the exception, with the labels that it had, and says so in its
+            header.
     """
+    found = _unlabelled(task, seed, baseline_sets(task, seed) if sets is None else sets, checkpoint, resume, progress)
+    return _labelled(task, found, {}, seed, progress)[0]
+
+
+def _labelled(
+    task: StatedTask, found: Distillation, sets: Mapping[str, SyntheticData], seed: int, progress: Progress
+) -> tuple[Distillation, dict[str, SyntheticData]]:
+    """Return what was distilled with the labels of the task's teachers, whose training counts as distilling, and so every other set.
+
+    Where the task has no teachers, what was distilled stays as it is, and there are no other sets.
+    """
+    if task.teachers is None:
+        return found, {}
     started = time.perf_counter()
-    sets = baseline_sets(task, seed) if sets is None else sets
+    step = f"{task.name}: training teachers, seed {seed}"
+    progress(step, 0, 1, None)
+    labelled = task.teachers.label({DISTILLED: found.data, **sets}, task.data.train, task.teacher, seed)
+    progress(step, 1, 1, None)
+    seconds = found.seconds + time.perf_counter() - started
+    data = labelled.pop(DISTILLED).with_header(seconds=round(seconds, 3))
+    return replace(found, data=data, seconds=seconds), {name + WITH_LABELS: each for name, each in labelled.items()}
+
+
+def _unlabelled(
+    task: StatedTask, seed: int, sets: Mapping[str, SyntheticData], checkpoint: Path | None, resume: bool, progress: Progress
+) -> Distillation:
+    """Search a set, or distill it from the best of some sets."""
+    started = time.perf_counter()
     if task.search is not None:
         return _searched(task, seed, sets, checkpoint if resume else None, checkpoint, progress)
     count = min(VALIDATED, task.test_blocks)
@@ -203,11 +235,14 @@ def run_stated(
     """
     settings = settings or StatedSettings()
     task = settings.applied_to(task)
-    found, sets = [], []
+    before, found, sets = [], [], []
     for seed in range(settings.seed, settings.seed + settings.seeds):
-        sets.append(baseline_sets(task, seed))
+        given = baseline_sets(task, seed)
         checkpoint = None if checkpoints is None else checkpoints / f"seed-{seed}.npz"
-        found.append(distill_task(task, seed, sets=sets[-1], checkpoint=checkpoint, resume=resume, progress=progress))
+        before.append(_unlabelled(task, seed, given, checkpoint, resume, progress))
+        own, others = _labelled(task, before[-1], given, seed, progress)
+        found.append(own)
+        sets.append({**given, **others})
     rows = []
     trained, total = 0, settings.seeds * (len(task.learners) * (2 + len(sets[0])) + len(task.on_full_data))
     for k, seed in enumerate(range(settings.seed, settings.seed + settings.seeds)):
@@ -220,8 +255,8 @@ def run_stated(
                 progress(f"{task.name}: testing", trained, total, None)
     results = as_table(pd.concat(rows))
     summary = one_set_each(summarise(results, distance_name(task.measure)))
-    own = summary[(summary["method"] == DISTILLED) & (summary["learner"] == task.learner_names[0]) & (summary["shift"] == NO_SHIFT)]
-    best = str(own["baseline"].iloc[0])
+    inside = (summary["learner"] == task.learner_names[0]) & (summary["shift"] == NO_SHIFT)
+    best = str(summary.loc[inside & (summary["method"] == DISTILLED), "baseline"].iloc[0])
     return Outcome(
         protocol=STATED,
         results=results,
@@ -233,7 +268,7 @@ def run_stated(
         distill_seconds=[each.seconds for each in found],
         examples=[],
         settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},
-        notes=sentences(task, found[0].data, summary, blocks(task.asking(task.data.test), task.test_blocks, TEST)),
+        notes=sentences(task, before[0].data, summary, blocks(task.asking(task.data.test), task.test_blocks, TEST)),
         distance=distance_name(task.measure),
     )
 

@@ -28,13 +28,13 @@ def sentences(task: StatedTask, data: SyntheticData, summary: DataFrame, test: E
 
     Args:
         task: at the size that was studied.
-        data: the distilled set of the first seed.
+        data: the distilled set of the first seed, with the labels that it had before those of teachers.
         summary: one set per learner and shift.
         test: blocks of the test part.
     """
     optimality = _residual(task, data) if task.search is None else _ending(data)
     scores = [*_kept(task, summary), *_ranked(task, summary)]
-    return [*scores, _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
+    return [*scores, *_labels(task), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
 
 
 def residual(task: StatedTask, data: SyntheticData) -> float:
@@ -85,6 +85,14 @@ def _residual(task: StatedTask, data: SyntheticData) -> str:
         f"Optimality: the residual of the first-order conditions is {residual(task, data):.2g} at the distilled set, by "
         f"{type(task.estimator).__name__} on {GRADIENT_EPISODES} batches of the training part (0: nothing feasible lowers {lowered})."
     )
+
+
+def _labels(task: StatedTask) -> Iterator[str]:
+    if task.teachers is not None:
+        yield (
+            f"Labels of the distilled set are, in the end, {task.teachers}. Every baseline stands in the tables with its own labels "
+            "and with those. The vacuity test and the optimality below are those of the distilled set before it had them."
+        )
 
 
 def _ending(data: SyntheticData) -> str:

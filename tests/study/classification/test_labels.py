@@ -14,7 +14,6 @@ from pinndd.study.classification import (
     random_samples,
     smoothed,
     student_interval,
-    teacher_labels,
     train_networks,
     trained_teachers,
     with_learned_labels,
@@ -37,17 +36,14 @@ def test_teachers_give_their_mean_probabilities(shapes, teachers, generator):
     assert found["targets"].double().allclose(scores.softmax(-1).mean(0), atol=1e-6)
     assert found.header["method"] == "random + teacher labels"
     assert torch.equal(found["inputs"], data["inputs"])
-    hot = teacher_labels(teachers, data["inputs"], temperature=1e6)
+    hot = with_teacher_labels(data, teachers, TeacherLabels(temperature=1e6))["targets"]
     assert hot.allclose(torch.full_like(hot, 1 / 3), atol=1e-4)
-    with pytest.raises(ValueError, match="temperature=0 must be positive"):
-        teacher_labels(teachers, data["inputs"], temperature=0)
 
 
 def test_teachers_can_leave_a_share_to_the_labels_of_the_examples(shapes, teachers, generator):
     data = random_samples(shapes, 2, generator)
-    soft = teacher_labels(teachers, data["inputs"], temperature=3.0)
-    found = with_teacher_labels(data, teachers, TeacherLabels(temperature=3.0, share=0.25))
-    torch.testing.assert_close(found["targets"], (0.25 * soft + 0.75 * data["targets"].double()).to(data["targets"]))
+    soft, found = (with_teacher_labels(data, teachers, TeacherLabels(3.0, share))["targets"] for share in (1.0, 0.25))
+    torch.testing.assert_close(found, 0.25 * soft + 0.75 * data["targets"])
     for wrong in ({"temperature": 0.0}, {"share": 0.0}, {"share": 1.5}):
         with pytest.raises(ValueError, match=r"temperature=.* must be positive and share=.* more than 0, at most 1"):
             TeacherLabels(**wrong)

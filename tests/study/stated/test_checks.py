@@ -11,6 +11,7 @@ from pinndd.distances import CrossEntropy
 from pinndd.learners import BlackBox, LinearRidge
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import StatedTask
+from pinndd.stated.teachers import Teachers
 from pinndd.study.stated.checks import check_task, require_usable
 
 
@@ -60,6 +61,15 @@ def test_test_examples_in_the_training_part_are_told(line):
     (warning,) = [f for f in check_task(leaking) if f.level == "warning"]
     assert warning.subject == "test part"
     assert warning.message.startswith(f"{line.data.count} of its examples are in the training part too")
+
+
+def test_teachers_are_tried_on_a_few_examples(classes):
+    found = {f.subject: f for f in check_task(replace(classes, teachers=Teachers()))}["teachers"]
+    assert (found.level, found.message) == ("ok", "labels are those of 3 teachers trained on all data, at temperature 1")
+    odd = Teachers(learner=BlackBox(lambda data, episodes: lambda x: x[..., :1]))
+    assert "teachers answered with shape" in errors(replace(classes, teachers=odd))["teachers"]
+    failing = Teachers(learner=BlackBox(lambda data, episodes: 1 / 0))
+    assert "raised ZeroDivisionError" in errors(replace(classes, teachers=failing))["teachers"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pinndd.study.run
 from pinndd.learners import BlackBox, LinearRidge
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import blocks
+from pinndd.stated.teachers import TeacherLabels, Teachers
 from pinndd.study.protocols.parts import UnknownNameError
 from pinndd.study.results.outcome_files import load_outcome
 from pinndd.study.results.summary import summarise
@@ -135,3 +136,22 @@ def test_what_nothing_differentiates_chooses_start_and_iterate_itself(line):
     assert torch.allclose(found.data["inputs"], wanted)
     alone = distill_task(line, 0, sets=sets)
     assert not torch.allclose(alone.data["inputs"], wanted)
+
+
+def test_teachers_label_the_distilled_set_and_every_baseline_beside_its_own_labels(classes):
+    taught = replace(classes, teachers=Teachers(TeacherLabels(temperature=2.0, share=0.5)), baselines=("random", "k-means"))
+    outcome = run_stated(taught, StatedSettings(seeds=1, test_blocks=3))
+    theirs = {"random + teacher labels", "k-means + teacher labels"}
+    assert set(outcome.results["method"]) == {"distilled", "random", "k-means", "dense", *theirs}
+    plain, alone = distill_task(replace(taught, teachers=None), 0), distill_task(taught, 0)
+    assert torch.equal(outcome.data[0]["targets"], alone.data["targets"])
+    assert torch.equal(alone.data["inputs"], plain.data["inputs"])
+    assert "labels" not in plain.data.header
+    assert alone.data.header["labels"] == alone.data.header["asked"]["labels"] == str(taught.teachers)
+    assert alone.seconds > 0
+    wanted = taught.teachers.label({"distilled": plain.data}, taught.data.train, taught.teacher, 0)["distilled"]
+    assert torch.equal(alone.data["targets"], wanted["targets"])
+    labels = next(note for note in outcome.notes if note.startswith("Labels of the distilled set are"))
+    assert "for 50 % those of 3 teachers trained on all data, at temperature 2" in labels
+    assert outcome.best_baseline in {"random", "k-means", *theirs}
+    assert outcome.baseline_data is not None
