@@ -67,7 +67,7 @@ def test_a_set_finds_its_images_and_network_again(call, tmp_path):
     assert code == 0, err
     data = SyntheticData.load("set.npz")
     assert data.header["learner"] == "convnet-2x4"
-    assert data.header["labels"].startswith("those of 3 teachers")
+    assert data.header["labels"].startswith("those of a teacher")
     code, _, err = call("evaluate", "set.npz", "--out", "rows.csv")
     assert code == 0, err
     assert "warning" not in err
@@ -75,9 +75,9 @@ def test_a_set_finds_its_images_and_network_again(call, tmp_path):
     SyntheticData(data.fields, data.constraints, {n: v for n, v in data.header.items() if n != "labels"}).save("own.npz")
     code, _, err = call("evaluate", "own.npz")
     assert code == 0
-    assert "own.npz: the labels of the set are its own, and its task gives those of 3 teachers" in err
+    assert "own.npz: the labels of the set are its own, and its task gives those of a teacher" in err
     np.savez("wide.npz", images=drawn(side=16), labels=np.arange(16) % 2)
-    assert "labels: those of 3 teachers" in call("list", "wide.npz")[1]
+    assert "labels: those of a teacher" in call("list", "wide.npz")[1]
     code, _, err = call("export", "set.npz")
     assert code == 0, err
     assert len((tmp_path / "set.csv").read_text().splitlines()) == 3

@@ -77,7 +77,7 @@ class Teachers:
 
     labels: TeacherLabels = field(default_factory=TeacherLabels)
     learner: Learner | None = None
-    count: int = 3
+    count: int = 1
 
     def __post_init__(self) -> None:
         if self.count < 1:

@@ -48,7 +48,7 @@ def test_several_teachers_give_their_mean(parts):
     torch.testing.assert_close(found["a"]["targets"][0], scores.softmax(-1).mean(0))
     assert not are_probabilities(scores)
     assert are_probabilities(scores.softmax(-1))
-    assert str(Teachers(count=1)) == "those of a teacher trained on all data, at temperature 1"
+    assert str(Teachers()) == "those of a teacher trained on all data, at temperature 1"
 
 
 def test_teachers_are_the_models_on_all_data_unless_others_are_named(parts):
@@ -62,7 +62,7 @@ def test_teachers_are_the_models_on_all_data_unless_others_are_named(parts):
 def test_what_teachers_cannot_do_is_refused(parts):
     with pytest.raises(ValueError, match="count=0"):
         Teachers(count=0)
-    with pytest.raises(ValueError, match=r"teachers answered with shape \(3, 6, 2\), expected \(3, 6, 3\)"):
+    with pytest.raises(ValueError, match=r"teachers answered with shape \(1, 6, 2\), expected \(1, 6, 3\)"):
         Teachers().label(sets_of(parts), parts.train, BlackBox(lambda data, episodes: lambda x: x), 0)
     x = torch.linspace(-1, 1, 40, dtype=torch.float64)[:, None]
     with pytest.raises(ValueError, match="teachers label inputs by their classes, and it has no classes: leave them out"):

@@ -65,7 +65,7 @@ def test_test_examples_in_the_training_part_are_told(line):
 
 def test_teachers_are_tried_on_a_few_examples(classes):
     found = {f.subject: f for f in check_task(replace(classes, teachers=Teachers()))}["teachers"]
-    assert (found.level, found.message) == ("ok", "labels are those of 3 teachers trained on all data, at temperature 1")
+    assert (found.level, found.message) == ("ok", "labels are those of a teacher trained on all data, at temperature 1")
     odd = Teachers(learner=BlackBox(lambda data, episodes: lambda x: x[..., :1]))
     assert "teachers answered with shape" in errors(replace(classes, teachers=odd))["teachers"]
     failing = Teachers(learner=BlackBox(lambda data, episodes: 1 / 0))
