@@ -5,8 +5,9 @@ python benchmarks/report.py --runs runs/all    # the page, and the gallery drawn
 
 What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture.
 The table of sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes; that of trained bodies comes
-from benchmarks/results/bodies, which `pinndd study --learner body --results benchmarks/results/bodies` fills, and that of
-networks whose weights are all trained from benchmarks/results/trained (`--learner mlp-lm`).
+from benchmarks/results/bodies, which `pinndd study --learner body --results benchmarks/results/bodies` fills, that of
+networks whose weights are all trained from benchmarks/results/trained (`--learner mlp-lm`), and those of the default learner and
+of what its sets are worth to other networks from benchmarks/results/default (no `--learner`; with judges).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 from pandas import DataFrame
 from PIL import Image
@@ -29,7 +31,7 @@ from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
-from pinndd.study.report.worth import BESIDE, certain, keeping, means, worth
+from pinndd.study.report.worth import BESIDE, Errors, best_designs, certain, keeping, means, of_sets, transfer, worth
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, BenchmarkRun, load_benchmark
 from pinndd.study.results.intervals import Interval, geometric_mean
@@ -60,10 +62,26 @@ shift* of the same size, and their ratio. `python benchmarks/report.py` wrote th
 ```
 
 fills; [reproduce.md](reproduce.md) says more. The rows of *retrain* are those of version 0.1.0, whose learner was random
-features (`--learner ridge`, `--learner gauss-newton`); those of the present default, the learner `body`, come
-{bodies}. In the protocol *retrain* a fresh network is trained for every boundary condition, in
-*amortised* one network answers for all, in *solved* a model is fitted to the solutions of a few conditions that were chosen. Every row
-counts, those that lose among them.
+features (`--learner ridge`, `--learner gauss-newton`); those of the present default come {bodies}. In the protocol *retrain* a
+fresh network is trained for every boundary condition, in *amortised* one network answers for all, in *solved* a model is fitted
+to the solutions of a few conditions that were chosen. Every row counts, those that lose among them.
+"""
+
+DEFAULT = """## What the default gives
+
+`pinndd study NAME --protocol retrain --test-conditions 12` without `--learner`, from `benchmarks/results/default`: a set is
+distilled for bodies, and for random features too where their usual designs promise as much; what errs less on validation
+conditions is kept (*learner*). Geometric means over shifts, in the first table over families as well, with their 95 % interval.
+*Ratio*: error of the best tuned design under each shift ÷ error of the distilled set, as many points, both judged by a draw of
+the learner that no distillation saw. *Any learner*: the same for the best design with either learner, where both were studied.
+*Kept*: error of the dense set ÷ that of the distilled set.
+"""
+
+TRANSFER = """## Sets that another network trains on
+
+The same studies: error of the best tuned design ÷ error of the distilled set where both train a network that the set was *not*
+distilled for, weights tuned for it alike. The set of the first seed, eight conditions per shift; DeepXDE (Adam, then L-BFGS) in
+distribution and under one shift alone. Above 1 the distilled set is better.
 """
 
 BODIES = """## PINNs whose hidden layers are trained
@@ -105,9 +123,12 @@ MEANT = {
     "kept": "dense ÷ distilled",
     "beside fresh samples": "fresh samples ÷ distilled",
     "beside the other learner": "random features ÷ body",
+    "beside any learner": "best design, any learner ÷ distilled",
 }
 
-COLUMNS = {"other learner": "random features"} | {name: MEANT[name] for name in ("beside fresh samples", "beside the other learner")}
+COLUMNS = {"other learner": "random features", "beside any learner": "any learner"} | {
+    name: MEANT[name] for name in ("beside fresh samples", "beside the other learner")
+}
 """Names of columns of `worth` on the page, where they differ."""
 
 SENSORS = """## Sensors
@@ -130,6 +151,7 @@ def page(
     sensors: DataFrame | None = None,
     bodies: Sequence[BenchmarkRun] = (),
     trained: Sequence[BenchmarkRun] = (),
+    default: Sequence[BenchmarkRun] = (),
 ) -> str:
     """Return the page as Markdown.
 
@@ -140,13 +162,17 @@ def page(
         sensors: summary of the placements (None: there are none).
         bodies: studies with the learner `body`, in their own file of results.
         trained: studies with the learner `mlp-lm`, likewise.
+        default: studies without a named learner, likewise.
     """
+    features = [run for run in runs if run.protocol == "retrain"]
     parts = [
         HEAD.format(
             command="\n".join(dict.fromkeys(_general(r) for r in runs)) or "pinndd study --all",
-            bodies="next" if bodies else "from `benchmarks/results/bodies`",
+            bodies="next" if default or bodies else "from `benchmarks/results/default`",
         ),
-        *_worth(BODIES, bodies, runs),
+        *_worth(DEFAULT, default, {BESIDE["beside any learner"]: best_designs([*default, *bodies, *features])}),
+        *_transfer(default),
+        *_worth(BODIES, bodies, {BESIDE["beside the other learner"]: of_sets(features)}),
         *_worth(TRAINED, trained),
         SHORT,
         _table(DataFrame(_means(runs))),
@@ -163,11 +189,11 @@ def page(
     return "\n".join(parts)
 
 
-def _worth(head: str, runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRun] = ()) -> Iterator[str]:
-    """What sets distilled for a learner are worth, beside those for random features where there are such runs ``before``."""
+def _worth(head: str, runs: Sequence[BenchmarkRun], others: Mapping[str, Errors] | None = None) -> Iterator[str]:
+    """What sets are worth, beside the errors of ``others`` where there are any."""
     if not runs:
         return
-    found = worth(runs, [run for run in before if run.protocol == "retrain"])
+    found = worth(runs, others)
     yield head
     yield _table(
         DataFrame(
@@ -184,9 +210,41 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRu
         "it.\n"
     )
     shown = DataFrame({"PDE": found["pde"], "conditions": found["conditions"]})
+    learners = {run.pde: own_learner(run.rows) for run in runs}
+    if len(set(learners.values())) > 1:
+        shown["learner"] = found["pde"].map(learners)
     for name in found.dropna(axis="columns", how="all").columns.drop(["pde", "conditions"]):
         shown[COLUMNS.get(name, name)] = found[name].map(_plain_ratio if name in BESIDE else _percent)
     yield _table(shown)
+
+
+def _transfer(runs: Sequence[BenchmarkRun]) -> Iterator[str]:
+    """What sets are worth to networks that they were not distilled for, in all and by family."""
+    found = transfer(runs)
+    if found.empty:
+        return
+    yield TRANSFER
+    groups = found.groupby(["learner", "conditions"], sort=False)
+    yield _table(DataFrame([_judged(*names, rows) for names, rows in groups]))
+    logs = np.log(found["ratio"].where(found["ratio"] > 0)).groupby([found["pde"], found["conditions"], found["learner"]], sort=False)
+    wide = np.exp(logs.mean()).map(_plain_ratio).unstack("learner", fill_value="–")
+    made = {run.pde: own_learner(run.rows) for run in runs}
+    table = wide.reset_index().rename(columns={"pde": "PDE"})
+    table.insert(2, "distilled with", table["PDE"].map(made))
+    yield _table(table)
+
+
+def _judged(learner: str, conditions: str, rows: DataFrame) -> dict[str, str]:
+    good = rows[rows["ratio"] > 0]
+    return {
+        "trained with": learner,
+        "conditions": conditions,
+        "families": str(rows["pde"].nunique()),
+        "rows": _count(rows, good),
+        "geometric mean of the ratio": _mean(good),
+        "above 1": str(int(rows["wins"].fillna(False).sum())),
+        "below 1": str(int((~rows["wins"].fillna(True)).sum())),
+    }
 
 
 def _seeds(runs: Sequence[BenchmarkRun]) -> str:
@@ -278,17 +336,21 @@ def _means(runs: Sequence[BenchmarkRun]) -> Iterator[dict[str, str]]:
         }
         for kind, mine in kinds.items():
             good = mine[mine["ratio"] > 0]
-            failed = f" ({len(mine) - len(good)} failed)" if len(good) < len(mine) else ""
             above, below = ((mine["wins"] == wins).sum() / max(1, len(mine)) for wins in (True, False))
             yield {
                 "protocol": name,
                 "conditions": kind,
                 "families": str(mine["pde"].nunique()),
-                "rows": f"{len(mine)}{failed}",
+                "rows": _count(mine, good),
                 "geometric mean of the ratio": _mean(good),
                 "above 1": f"{100 * above:.0f} %",
                 "below 1": f"{100 * below:.0f} %",
             }
+
+
+def _count(rows: DataFrame, good: DataFrame) -> str:
+    """Say how many rows there are, and how many of them failed."""
+    return f"{len(rows)} ({len(rows) - len(good)} failed)" if len(good) < len(rows) else str(len(rows))
 
 
 def _mean(rows: DataFrame) -> str:
@@ -407,10 +469,10 @@ def main() -> None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
     sensors = load_sensors(options.results / "sensors")
-    bodies, trained = (load_benchmark(options.results / name / FILE) for name in ("bodies", "trained"))
+    learners = {name: load_benchmark(options.results / name / FILE) for name in ("bodies", "trained", "default")}
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
-        file.write(page(runs, options.docs, sensors=sensors, bodies=bodies, trained=trained).encode())
+        file.write(page(runs, options.docs, sensors=sensors, **learners).encode())
     print(f"wrote {options.docs / 'benchmark.md'}")
 
 

@@ -1,4 +1,4 @@
-"""What sets of one learner are worth, family by family: beside designs, full data, fresh samples, and sets of another learner."""
+"""What sets are worth, family by family: beside designs, full data, fresh samples and other learners, and to other learners."""
 
 from __future__ import annotations
 
@@ -20,8 +20,16 @@ BESIDE = {
     "kept": DENSE,
     "beside fresh samples": "fresh samples",
     "beside the other learner": "other learner",
+    "beside any learner": "best design, any learner",
 }
 """Columns of ratios, and those of the errors that are divided by that of the distilled set: above 1 the distilled set is better."""
+
+
+Errors = Mapping[str, Mapping[str, float]]
+"""Mean errors by PDE and shift."""
+
+RANDOM_FEATURES = "random features"
+"""What `transfer` calls `ridge` and `gauss-newton`, which fit heads on them to linear and to other equations."""
 
 
 class Count(NamedTuple):
@@ -31,21 +39,52 @@ class Count(NamedTuple):
     rows: int
 
 
-def worth(runs: Sequence[BenchmarkRun], before: Sequence[BenchmarkRun] = ()) -> DataFrame:
+def worth(runs: Sequence[BenchmarkRun], others: Mapping[str, Errors] | None = None) -> DataFrame:
     """Return one row per family in distribution and one under its shifts, with geometric means over them.
 
     Args:
-        runs: of one learner.
-        before: of another one, with sets of the same sizes.
+        runs: one per family.
+        others: errors that the studies do not hold, by the name in `BESIDE`, see `of_sets` and `best_designs`.
 
     Returns:
         A table with the columns ``pde``, ``conditions``, the error ``distilled``, and the errors and ratios of `BESIDE`: error of the
-        best design, of the dense set, of fresh samples at every step and of the other learner's set ÷ that of the distilled set.
-        NaN where there is nothing to compare with.
+        best design, of the dense set, of fresh samples at every step, of the other learner's set and of the best design with any
+        learner ÷ that of the distilled set. NaN where there is nothing to compare with.
     """
-    others = {run.pde: _errors(run, DISTILLED) for run in before}
-    found = [row for run in runs for row in _rows(run, others.get(run.pde, {}))]
+    found = [row for run in runs for row in _rows(run, {name: e.get(run.pde, {}) for name, e in (others or {}).items()})]
     return DataFrame(found, columns=["pde", "conditions", "distilled", *BESIDE.values(), *BESIDE])
+
+
+def of_sets(runs: Sequence[BenchmarkRun]) -> Errors:
+    """Return the errors of distilled sets, with the learner that each was distilled for."""
+    return {run.pde: _errors(run, DISTILLED) for run in runs}
+
+
+def best_designs(runs: Sequence[BenchmarkRun]) -> Errors:
+    """Return the least error of a tuned design with any of the learners that sets were distilled for."""
+    found: dict[str, dict[str, float]] = {}
+    for run in runs:
+        least = found.setdefault(run.pde, {})
+        for shift, error in _designs(run).items():
+            least[shift] = min(error, least.get(shift, error))
+    return found
+
+
+def transfer(runs: Sequence[BenchmarkRun]) -> DataFrame:
+    """Return what sets are worth to learners that they were not distilled for.
+
+    Returns:
+        One row per comparison with the columns ``pde``, ``conditions``, ``learner``, the ``ratio`` (error of the best tuned design
+        with that learner ÷ error of the distilled set) and ``wins``, whether it is certainly above or below 1 (NA: neither).
+    """
+    found = []
+    for run in runs:
+        rows = run.rows[(run.rows["method"] == DISTILLED) & (run.rows["learner"] != run.rows["distilled_with"])]
+        kinds = np.where(rows["shift"] == NO_SHIFT, IN_DISTRIBUTION, SHIFTED)
+        learners = rows["learner"].replace({"ridge": RANDOM_FEATURES, "gauss-newton": RANDOM_FEATURES})
+        found.append(rows[["ratio", "wins"]].assign(pde=run.pde, conditions=kinds, learner=learners))
+    table = pandas.concat(found) if found else DataFrame()
+    return table[table["ratio"].notna()] if len(table) else table
 
 
 def means(table: DataFrame) -> dict[tuple[str, str], Interval]:
@@ -83,17 +122,24 @@ def _errors(run: BenchmarkRun, method: str) -> dict[str, float]:
     return dict(zip(rows["shift"], rows["mean"], strict=True))
 
 
-def _rows(run: BenchmarkRun, other: Mapping[str, float]) -> Sequence[dict[str, float | str]]:
-    mine, ratios = _errors(run, DISTILLED), dict(zip(run.compared["shift"], run.compared["ratio"], strict=True))
-    beside = {
-        "best design": {s: mine[s] * r for s, r in ratios.items()},
+def _designs(run: BenchmarkRun) -> dict[str, float]:
+    """Return the error of the best tuned design by shift, of the learner that the set was distilled with."""
+    mine = _errors(run, DISTILLED)
+    return {shift: mine[shift] * ratio for shift, ratio in zip(run.compared["shift"], run.compared["ratio"], strict=True)}
+
+
+def _rows(run: BenchmarkRun, others: Errors) -> Sequence[dict[str, float | str]]:
+    designs = _designs(run)
+    mine = {
+        "distilled": _errors(run, DISTILLED),
+        "best design": designs,
         DENSE: _errors(run, DENSE),
         "fresh samples": _errors(run, FRESH),
-        "other learner": other,
     }
-    table = DataFrame({name: [errors.get(s, np.nan) for s in ratios] for name, errors in ({"distilled": mine} | beside).items()})
+    named: Errors = mine | {name: others.get(name, {}) for name in BESIDE.values() if name not in mine}
+    table = DataFrame({name: [errors.get(s, np.nan) for s in designs] for name, errors in named.items()})
     for column, error in BESIDE.items():
         table[column] = table[error] / table["distilled"]
-    kinds = np.where([s == NO_SHIFT for s in ratios], IN_DISTRIBUTION, SHIFTED)
+    kinds = np.where([s == NO_SHIFT for s in designs], IN_DISTRIBUTION, SHIFTED)
     logs = table.transform(np.log).groupby(kinds, sort=False).mean()
     return [{"pde": run.pde, "conditions": str(kind), **np.exp(row).to_dict()} for kind, row in logs.iterrows()]

@@ -260,3 +260,23 @@ def test_shares_and_the_seconds_of_bodies_are_kept_where_there_are_any(config, o
     assert with_dense.body_seconds == [12.346]
     assert with_dense.rows["kept"].max() == pytest.approx(0.01 / 0.017, rel=1e-4)
     assert (list(without.body_seconds), without.rows["kept"].notna().sum()) == ([], 0)
+
+
+def test_the_default_stands_first_with_its_learners_and_what_its_sets_are_worth_to_other_networks(report, runs, tmp_path):
+    first, second = runs
+    names = {"ridge": "body"}
+    body = second.rows.assign(**{c: second.rows[c].replace(names) for c in ("learner", "distilled_with")})
+    page = report.page(runs, tmp_path, tmp_path, bodies=runs, default=[first, replace(second, rows=body)])
+    default, worth_elsewhere = (part for part in page.split("\n## ") if part.startswith(("What the default", "Sets that another")))
+    assert page.index("## What the default") < page.index("## Sets that another") < page.index("## PINNs whose hidden layers")
+    assert "| heat | in distribution | ridge |" in default
+    assert "| poisson | in distribution | body |" in default
+    assert "| in distribution | best design, any learner ÷ distilled |" in default
+    assert "random features ÷ body" not in default
+    (line,) = [line for line in worth_elsewhere.splitlines() if line.startswith("| mlp-lm | in distribution")]
+    (ratio,) = {r.ratio for r in rows_of(first.rows) if r.method == "distilled" and (r.learner, r.shift) == ("mlp-lm", "none")}
+    families, rows, mean, above, below = (float(cell) for cell in line.strip("| ").split(" | ")[2:])
+    assert (families, rows, above, below) == (2, 2, 0, 2)
+    assert mean == pytest.approx(ratio, rel=0.01)
+    assert "| poisson | under shifts | body | " in worth_elsewhere
+    assert "Sets that another" not in report.page(runs, tmp_path, tmp_path, bodies=runs)
