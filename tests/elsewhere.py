@@ -86,7 +86,7 @@ class Made(TorchFunctionMode):
         """Return an index with a tensor in place of every list, of which torch makes one on the device."""
         if isinstance(index, list):
             self.waits.append("a list of indices")
-            return torch.tensor(index)
+            return torch.tensor(index, dtype=None if index else torch.long)
         return tuple(self._indices(each) for each in index) if isinstance(index, tuple) else index
 
 

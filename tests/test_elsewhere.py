@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import pinndd.devices
+from pinndd import StudySettings, evaluate, load_pde
 from pinndd.data import SyntheticData
 from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import fitting
@@ -19,6 +21,10 @@ from pinndd.learners.adam import Adam
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.outer_loop import OuterSettings, distill
 from pinndd.pinn.models.mlp import MLPModel
+from pinndd.pinn.sets.collocation import WEIGHTS_IN, collocation_data
+from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.solving.dense import DenseSettings, solve_densely
+from pinndd.pinn.solving.given import given_values
 
 
 def beside(name):
@@ -113,3 +119,38 @@ def test_levenberg_marquardt_waits_to_see_who_goes_on(setting):
 
     few, many = (counted(learner, steps, setting) for steps in (1, 4))
     assert 0 < many - few <= 3 * 3  # who goes on, whose Jacobian is computed anew, whether that is finite
+
+
+@pytest.fixture
+def present(monkeypatch):
+    """A machine that has the imagined device."""
+    before = pinndd.devices.present_devices()
+    monkeypatch.setattr(pinndd.devices, "present_devices", lambda: [*before, str(elsewhere.DEVICE)])
+
+
+@pytest.mark.parametrize(("name", "learner"), [("heat", "ridge"), ("burgers", "gauss-newton"), ("heat", "mlp-lm")])
+def test_a_set_is_evaluated_as_on_the_processor(name, learner, present):
+    pde = load_pde(name)
+    interior, boundary = sample_points(pde, "sobol", 16, 12, 1)
+    data = collocation_data(pde, interior, boundary, 3.0)
+    data = data.with_header(pde=name, protocol="retrain", learner=learner, seed=0, **WEIGHTS_IN)
+    settings = StudySettings(test_conditions=2, shifts=[next(iter(pde.shifts))])
+    here = evaluate(data, pde, settings=settings)
+    with imagined() as mode:
+        there = evaluate(data, pde, settings=replace(settings, device=str(elsewhere.DEVICE)))
+    assert mode.waits
+    assert there["error"].tolist() == here["error"].tolist()
+
+
+@pytest.mark.parametrize("name", ["heat", "burgers"])
+def test_a_condition_of_ones_own_is_solved_as_on_the_processor(name):
+    pde = load_pde(name)
+    values = given_values(pde, {"left": 0.1, "right": 0.0, "start": lambda x: x * (1 - x)})
+    asked = torch.tensor([[0.3, 0.5], [0.8, 0.1]], dtype=torch.float64)
+    settings = DenseSettings(60, seed=0)
+    here = solve_densely(pde, values, settings)(asked, 1)
+    with imagined() as mode:
+        there = solve_densely(pde, values, settings, str(elsewhere.DEVICE))(moved(asked), 1)
+        assert isinstance(there, There)
+        assert mode.waits
+        assert torch.equal(there.cpu(), here)
