@@ -30,8 +30,21 @@ from pinndd.storage.writing import write_atomically
 from pinndd.study.plots.fields import draw_field_row
 from pinndd.study.plots.style import house_style
 from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.retrain import LARGER, RetrainSettings
+from pinndd.study.report.cost import points_needed
 from pinndd.study.report.sensor_table import load_sensors, sensor_table
-from pinndd.study.report.worth import BESIDE, Errors, best_designs, certain, keeping, means, of_sets, transfer, worth
+from pinndd.study.report.worth import (
+    BESIDE,
+    IN_DISTRIBUTION,
+    Errors,
+    best_designs,
+    certain,
+    keeping,
+    means,
+    of_sets,
+    transfer,
+    worth,
+)
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, BenchmarkRun, load_benchmark
 from pinndd.study.results.intervals import Interval, geometric_mean
@@ -40,7 +53,7 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.selection import of_size, one_set_each, own_learner, sizes_studied
 from pinndd.study.results.standing import Standing, standing
 from pinndd.study.results.summary import comparisons
-from pinndd.study.results.table import DISTILLED, NO_SHIFT, rows_of
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, first_row, rows_of
 from pinndd.study.results.writing import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +87,8 @@ distilled for bodies, and for random features too where their usual designs prom
 conditions is kept (*learner*). Geometric means over shifts, in the first table over families as well, with their 95 % interval.
 *Ratio*: error of the best tuned design under each shift ÷ error of the distilled set, as many points, both judged by a draw of
 the learner that no distillation saw. *Any learner*: the same for the best design with either learner, where both were studied.
-*Kept*: error of the dense set ÷ that of the distilled set.
+*Kept*: error of the dense set ÷ that of the distilled set. *Points*: how many times as many points the best other set takes for
+the same error in distribution, between two sizes that ran; ">" where the largest that ran errs more still.
 """
 
 TRANSFER = """## Sets that another network trains on
@@ -124,6 +138,7 @@ MEANT = {
     "beside fresh samples": "fresh samples ÷ distilled",
     "beside the other learner": "random features ÷ body",
     "beside any learner": "best design, any learner ÷ distilled",
+    "points": "points that the best other set takes for the same error ÷ those of the distilled set",
 }
 
 COLUMNS = {"other learner": "random features", "beside any learner": "any learner"} | {
@@ -195,14 +210,15 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], others: Mapping[str, Errors]
         return
     found = worth(runs, others)
     yield head
-    yield _table(
-        DataFrame(
-            [
-                {"conditions": conditions, "ratio of errors": MEANT[column], "geometric mean": _interval(mean, len(runs))}
-                for (conditions, column), mean in means(found).items()
-            ]
-        )
-    )
+    rows = [
+        {"conditions": conditions, "ratio": MEANT[column], "geometric mean": _interval(mean, len(runs))}
+        for (conditions, column), mean in means(found).items()
+    ]
+    more = {run.pde: known for run in runs if (known := more_points(run)) is not None}
+    if more:
+        mean = geometric_mean([times for times, _ in more.values()], list(more))
+        rows.append({"conditions": IN_DISTRIBUTION, "ratio": MEANT["points"], "geometric mean": _interval(mean, len(more))})
+    yield _table(DataFrame(rows))
     count, kept, ahead = certain(runs), keeping(runs, 0.9), keeping(runs, 1.0)
     yield (
         f"{len(runs)} families, {_seeds(runs)}; {count.above} of {count.rows} rows are certainly above 1 against the best design; "
@@ -215,7 +231,33 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], others: Mapping[str, Errors]
         shown["learner"] = found["pde"].map(learners)
     for name in found.dropna(axis="columns", how="all").columns.drop(["pde", "conditions"]):
         shown[COLUMNS.get(name, name)] = found[name].map(_plain_ratio if name in BESIDE else _percent)
+    if more:
+        inside = found["conditions"] == IN_DISTRIBUTION
+        shown["points"] = [_more(more.get(pde)) if known else "" for pde, known in zip(found["pde"], inside, strict=True)]
     yield _table(shown)
+
+
+def more_points(run: BenchmarkRun) -> tuple[float, bool] | None:
+    """Return how many times as many points the best other set takes for the error in distribution of the distilled set.
+
+    Returns:
+        The multiple, and whether it is a lower bound, since the largest set that ran errs more; None where nothing can be said.
+    """
+    rows = run.rows[(run.rows["learner"] == own_learner(run.rows)) & (run.rows["shift"] == NO_SHIFT)]
+    distilled = first_row(rows[rows["method"] == DISTILLED])
+    own = RetrainSettings(points=distilled.points, boundary_points=distilled.boundary_points)
+    sizes = [own.times(load_pde(run.pde), factors) for factors in LARGER]
+    larger = run.sizes.merge(DataFrame({"points": [s.points for s in sizes], "boundary_points": [s.boundary_points for s in sizes]}))
+    if larger.empty:
+        return None
+    needed = points_needed(pandas.concat([rows, larger.assign(protocol=run.protocol, ceiling=False)]), distilled)
+    if needed is None:
+        return None
+    return needed.points / (distilled.points + distilled.boundary_points), needed.above is None
+
+
+def _more(found: tuple[float, bool] | None) -> str:
+    return "–" if found is None else f"{'> ' if found[1] else ''}{words.significant(found[0])}"
 
 
 def _transfer(runs: Sequence[BenchmarkRun]) -> Iterator[str]:

@@ -280,3 +280,22 @@ def test_the_default_stands_first_with_its_learners_and_what_its_sets_are_worth_
     assert mean == pytest.approx(ratio, rel=0.01)
     assert "| poisson | under shifts | body | " in worth_elsewhere
     assert "Sets that another" not in report.page(runs, tmp_path, tmp_path, bodies=runs)
+
+
+def test_the_points_that_others_take_follow_a_power_law_between_the_sizes_that_ran(report, runs, tmp_path):
+    first, second = runs
+    rows = first.rows[(first.rows["learner"] == "ridge") & (first.rows["shift"] == "none")].set_index("method")["mean"]
+    own, design = float(rows["distilled"]), float(rows["midpoint-grid"])
+    sizes = first.sizes.iloc[:1].assign(method="hammersley", learner="ridge", shift="none", points=100, mean=own**2 / design)
+    without_dense = replace(first, rows=first.rows[first.rows["method"] != "dense"], sizes=sizes)
+    # halfway between the logarithms of the two errors: halfway between those of the 94 and 136 points
+    assert report.more_points(without_dense) == pytest.approx((94**0.5 * 136**0.5 / 94, False))
+    never = replace(without_dense, sizes=sizes.assign(mean=design))
+    assert report.more_points(never) == pytest.approx((136 / 94, True))
+    assert report.more_points(replace(first, sizes=first.sizes.iloc[:0])) is None
+    page = report.page(runs, tmp_path, tmp_path, default=[never, replace(second, sizes=second.sizes.iloc[:0])])
+    (section,) = [part for part in page.split("\n## ") if part.startswith("What the default gives")]
+    for pde, said in (("heat", "> 1.4"), ("poisson", "–")):
+        (line,) = [line for line in section.splitlines() if line.startswith(f"| {pde} | in distribution")]
+        assert line.endswith(f"| {said} |")
+    assert "| in distribution | points that the best other set takes" in section
