@@ -37,7 +37,18 @@ _KNOWN = {
     "chebyshev-grid": ("#CC79A7", "X"),
     "uniform": ("#808080", "v"),
 }
-_SPARE = (("#8C6D00", "*"), ("#004D40", "<"), ("#7B3294", ">"), ("#A6611A", "d"), ("#35978F", "8"), ("#5E3C99", "H"))
+_SPARE = (
+    ("#8C6D00", "*"),
+    ("#004D40", "<"),
+    ("#7B3294", ">"),
+    ("#A6611A", "d"),
+    ("#35978F", "8"),
+    ("#F768A1", "H"),
+    ("#1A1A80", "p"),
+    ("#7FBC41", "h"),
+    ("#8B0000", "4"),
+    ("#9E9AC8", "3"),
+)
 _CEILINGS = ("h", "p", "8", "H")
 _CEILING_COLOURS = ("#000000", "#0072B2", "#8C6D00", "#7F7F7F", "#5A9BD4", "#B07AA1", "#3F7F5F", "#C44E52", "#4D4D9F", "#9C755F")
 """Of methods outside the comparison, where there are more of them than shapes."""

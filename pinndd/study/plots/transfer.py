@@ -28,13 +28,15 @@ def draw_transfer(summary: DataFrame, said: ProtocolWords) -> Figure:
         "the worst shift": transfer_cells(summary, worst_shift=True),
     }
     panels = {title: cells for title, cells in panels.items() if len(cells)}
-    height = 1.5 + 0.85 * max(cells["distilled_with"].nunique() for cells in panels.values())
-    figure = new_figure(WIDTH, height)
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    sources, targets = (max(cells[name].nunique() for cells in panels.values()) for name in ("distilled_with", "learner"))
+    # the text of more than three cells does not fit into half of the width
+    below = len(panels) if targets > 3 else 1
+    figure = new_figure(WIDTH, below * (0.6 + 0.85 * sources) + 0.9)
+    axes = figure.subplots(below, len(panels) // below, squeeze=False, sharex=True, sharey=True).flatten()
     for ax, (title, cells) in zip(axes, panels.items(), strict=True):
         image = _panel(ax, cells)
         ax.set_title(title)
-    axes[0].set_ylabel("distilled with")
+        ax.label_outer()
     bar = figure.colorbar(image, ax=list(axes), fraction=0.05, extend="both")
     bar.set_ticks([0.25, 0.5, 1, 2, 4], labels=["¼", "½", "1", "2", "4"], minor=False)
     bar.minorticks_off()
@@ -61,6 +63,7 @@ def _panel(ax: Axes, cells: DataFrame) -> AxesImage:
     ax.set_xticks(range(len(targets)), targets)
     ax.set_yticks(range(len(sources)), sources, rotation=90, va="center")
     ax.set_xlabel("trained with")
+    ax.set_ylabel("distilled with")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return image

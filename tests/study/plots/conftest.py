@@ -7,6 +7,7 @@ import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
+from matplotlib.transforms import Bbox
 
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
@@ -143,12 +144,14 @@ def cut_off(figure):
 
 
 def tall_bars(figure):
-    """Colour bars that are higher than the panel of their map."""
+    """Colour bars that are higher than the panel of their map, or than all panels that they were made for."""
     found = []
     for ax in every_axes(figure):
-        for map_ in (*ax.collections, *ax.images):
-            if map_.colorbar is not None and map_.colorbar.ax.get_window_extent().height > ax.get_window_extent().height + 1:
-                found.append(map_.colorbar.ax.get_ylabel())
+        for bar in (map_.colorbar for map_ in (*ax.collections, *ax.images) if map_.colorbar is not None):
+            panels = getattr(bar.ax, "_colorbar_info", {}).get("parents", [ax])
+            served = Bbox.union([panel.get_window_extent() for panel in panels])
+            if bar.ax.get_window_extent().height > served.height + 1:
+                found.append(bar.ax.get_ylabel())
     return found
 
 

@@ -19,6 +19,8 @@ from pinndd.study.plots.markers import marker_sizes
 from pinndd.study.plots.points import draw_points
 from pinndd.study.plots.scales import ScaledTicks, power_of, quantity, with_unit
 from pinndd.study.plots.style import house_style, new_figure
+from pinndd.study.plots.transfer import draw_transfer
+from pinndd.study.protocols import words_of
 from pinndd.study.results.outcome import FieldExample
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import as_table
@@ -47,6 +49,14 @@ def test_pictures_of_results_can_be_read(heat, outcome, make_outcome, faults, tm
     assert {"pareto"} <= set(found)
     assert {"retrain-errors", "retrain-pareto", "retrain-curve", "retrain-transfer", "retrain-history"} <= set(found)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_the_transfer_to_many_learners_can_be_read(outcome, faults):
+    learners = ("ridge", "mlp-lm", "mlp-adam", "gauss-newton", "deepxde")
+    judged = outcome.summary.query("learner == 'mlp-lm'")
+    rows = pandas.concat([outcome.summary.query("learner == 'ridge'"), *(judged.assign(learner=name) for name in learners[1:])])
+    with house_style():
+        assert faults(draw_transfer(rows.reset_index(drop=True), words_of("retrain"))) == []
 
 
 def test_a_cross_table_can_be_read(faults):

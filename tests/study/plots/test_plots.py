@@ -10,7 +10,7 @@ import torch
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.models.solved_conditions import condition_data
 from pinndd.pinn.sets.collocation import collocation_data
-from pinndd.pinn.sets.samplers import sample_points
+from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, sample_points
 from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.gallery import draw_gallery, draw_together
 from pinndd.study.plots.points import draw_points
@@ -99,6 +99,12 @@ def test_marks_differ():
     assert found["distilled"] == marks(["distilled"])["distilled"]
     # where the shape of a marker tells something else, its colour is all that tells two of them apart
     assert found["dense"].colour != found["fresh-samples"].colour
+
+
+def test_all_methods_of_a_study_have_a_colour_and_a_marker_of_their_own():
+    rivals = ("best-of-k", "magic-points", "pivoted-qr", "rad", "rar-d", "r3", "pacmann")
+    found = marks((*INTERIOR_SAMPLERS, *rivals, "distilled")).values()
+    assert len({m.colour for m in found}) == len({m.marker for m in found}) == len(INTERIOR_SAMPLERS) + len(rivals) + 1
 
 
 def test_the_frontier_is_what_nothing_beats(outcome):
