@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from pinndd.study.plots.style import WIDTH, Mark, head, legend_below, log_axis, marks, new_figure, wrap_axes
+from pinndd.study.plots.style import WIDTH, Mark, head, legend_below, log_axis, marks, new_figure
 from pinndd.study.protocols.words import ProtocolWords
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import comparisons
@@ -25,26 +25,49 @@ def draw_errors(summary: DataFrame, said: ProtocolWords, distance: str = RELATIV
         said: words of the protocol.
         distance: in which errors are measured.
     """
-    learners, shifts = summary["learner"].unique().tolist(), summary["shift"].unique().tolist()
     style = marks(summary["method"], summary.loc[summary["ceiling"], "method"])
-    panels = 2 if len(learners) > 1 else 1
-    height = 0.9 + 0.13 * max(4, len(style)) * len(shifts)
-    figure = new_figure(WIDTH, 0.9 + height * -(-len(learners) // panels))
-    axes = wrap_axes(figure, len(learners), panels, sharey=True)
-    for ax, learner in zip(axes, learners, strict=True):
-        mine = one_set_each(summary[summary["learner"] == learner])
-        _panel(ax, mine, {shift: shift_name(shift, said.inside) for shift in shifts}, style)
-        verdict = _verdict(mine).replace(", ", ", " if panels == 1 else ",\n")
-        ax.set_title(f"trained by {learner}\n{verdict}")
-        ax.set_xlabel(error_name(distance))
+    panels = {name: one_set_each(summary[summary["learner"] == name]) for name in summary["learner"].unique().tolist()}
+    rows = _rows(panels)
+    heights = [0.9 + 0.13 * max(_slots(panels[name]) for name in row) for row in rows]
+    figure = new_figure(WIDTH, 0.9 + sum(heights))
+    grid = figure.add_gridspec(len(rows), max(map(len, rows)), height_ratios=heights)
+    axes = []
+    for k, row in enumerate(rows):
+        for j, learner in enumerate(row):
+            ax = figure.add_subplot(grid[k, j] if len(row) > 1 else grid[k, :] if k == 0 else grid[k, 0])
+            mine = panels[learner]
+            _panel(ax, mine, said.inside, {name: mark for name, mark in style.items() if (mine["method"] == name).any()})
+            verdict = _verdict(mine).replace(", ", ", " if len(row) == 1 else ",\n")
+            ax.set_title(f"trained by {learner}\n{verdict}")
+            ax.set_xlabel(error_name(distance))
+            if j and _shifts(mine) == _shifts(panels[row[0]]):
+                ax.tick_params(axis="y", labelleft=False)
+            axes.append(ax)
     _on_one_scale(axes, tick_of(distance))
-    legend_below(figure, *axes[0].get_legend_handles_labels())
+    shown = {name: handle for ax in axes for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+    legend_below(figure, [shown[name] for name in style], list(style))
     head(figure, "Further left is better: mean error on what no training saw, 95 % interval")
     return figure
 
 
-def _panel(ax: Axes, summary: DataFrame, named: Mapping[str, str], style: Mapping[str, Mark]) -> None:
-    shifts = list(named)
+def _rows(panels: Mapping[str, DataFrame]) -> list[list[str]]:
+    """Return the learners of each row of panels: two, but the first alone where it has far more to show than the next."""
+    names = list(panels)
+    alone = int(len(names) > 1 and _slots(panels[names[0]]) > 2 * _slots(panels[names[1]]))
+    return [names[:1]] * alone + [names[k : k + 2] for k in range(alone, len(names), 2)]
+
+
+def _shifts(summary: DataFrame) -> list[str]:
+    return list(summary["shift"].unique())
+
+
+def _slots(summary: DataFrame) -> int:
+    """Return how many lines of a panel its methods take."""
+    return max(4, summary["method"].nunique()) * summary["shift"].nunique()
+
+
+def _panel(ax: Axes, summary: DataFrame, inside: str, style: Mapping[str, Mark]) -> None:
+    shifts = _shifts(summary)
     step = 0.8 / max(1, len(style))
     for k, (method, mark) in enumerate(style.items()):
         mine = summary[(summary["method"] == method) & np.isfinite(summary["mean"])]
@@ -59,7 +82,7 @@ def _panel(ax: Axes, summary: DataFrame, named: Mapping[str, str], style: Mappin
             zorder=4 if method == DISTILLED else 3,
             **mark.keywords(8 if method == DISTILLED else 6),
         )
-    ax.set_yticks(range(len(shifts)), list(named.values()))
+    ax.set_yticks(range(len(shifts)), [shift_name(shift, inside) for shift in shifts])
     ax.set_ylim(len(shifts) - 0.5, -0.5)
     for between in range(1, len(shifts)):
         ax.axhline(between - 0.5, color="#DDDDDD", linewidth=0.6)

@@ -1,12 +1,27 @@
 """Errors by method: panels that are compared have one scale, and say who wins."""
 
 import matplotlib.pyplot as plt
+import pandas
 import pytest
 
 from pinndd.study.plots.errors import draw_errors
 from pinndd.study.protocols import words_of
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import as_table
+
+
+def test_judges_that_tried_few_sets_take_little_room_below_the_learner_that_tried_all():
+    few = summary_of({"a": (0.1, 0.2), "b": (0.1, 0.3), "c": (0.2, 0.3)})
+    many = pandas.concat([few, *(few.query("learner == 'a'").assign(method=f"set {k}", ceiling=True) for k in range(12))])
+    figure = draw_errors(many.reset_index(drop=True), words_of("stated"), "zero-one")
+    figure.draw_without_rendering()
+    whole, left, right = (ax.get_position() for ax in figure.axes)
+    assert whole.width > 2 * left.width
+    assert whole.height > 1.5 * left.height
+    assert left.y1 < whole.y0
+    assert left.y0 == pytest.approx(right.y0)
+    assert [len(ax.containers) for ax in figure.axes] == [14, 2, 2]
+    plt.close("all")
 
 
 def summary_of(errors):
