@@ -183,12 +183,11 @@ def _convolutional(
     else:
         embedding = NetworkEmbedding(narrow)
         criterion = DistributionMatching(parts.train, embedding, by_class=True, batch=64, augmentation=augmentation)
-    rate, batch = (0.003, None) if few else (0.001, 32)
     choosing: Adam = MinibatchAdam(narrow, 60, 0.003, augmentation=augmentation.each)
     # a second teacher made the labels of MNIST no better
     teacher = MinibatchAdam(narrow, FULL_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)
     return {
-        "learner": {network: MinibatchAdam(model, 1000, rate, batch=batch, augmentation=augmentation.each)},
+        "learner": {network: MinibatchAdam(model, 1000, 0.003, batch=None if few else 32, augmentation=augmentation.each)},
         "ceiling": MinibatchAdam(model, full_steps(parts), 0.001, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
         "surrogate": choosing,
         "hypergradient": criterion,
