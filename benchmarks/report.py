@@ -94,9 +94,10 @@ error of sets of the same size distilled for 256 random features (version 0.1.0)
 
 TRANSFER = """## Sets that another network trains on
 
-The same studies: error of the best tuned design ÷ error of the distilled set where both train a network that the set was *not*
-distilled for, weights tuned for it alike. The set of the first seed, eight conditions per shift; DeepXDE (Adam, then L-BFGS) in
-distribution and under one shift alone. Above 1 the distilled set is better.
+The same studies: error of the best design ÷ error of the distilled set where both train a network that the set was *not* distilled
+for, weights tuned for it alike. The designs are the midpoint grid and the one that was best with the set's own learner; the set is
+that of the first seed, on eight conditions per shift; DeepXDE (Adam, then L-BFGS) in distribution and under one shift alone.
+Above 1 the distilled set is better.
 """
 
 BODIES = """## PINNs whose hidden layers are trained
