@@ -16,7 +16,7 @@ import argparse
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +235,7 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], others: Mapping[str, Errors]
         "it.\n"
     )
     shown = DataFrame({"PDE": found["pde"], "conditions": found["conditions"]})
-    learners = {run.pde: own_learner(run.rows) for run in runs}
+    learners = _learners(runs)
     if len(set(learners.values())) > 1:
         shown["learner"] = found["pde"].map(learners)
     for name in found.dropna(axis="columns", how="all").columns.drop(["pde", "conditions"]):
@@ -244,6 +244,11 @@ def _worth(head: str, runs: Sequence[BenchmarkRun], others: Mapping[str, Errors]
         inside = found["conditions"] == IN_DISTRIBUTION
         shown["points"] = [_more(more.get(pde)) if known else "" for pde, known in zip(found["pde"], inside, strict=True)]
     yield _table(shown)
+
+
+def _learners(runs: Sequence[BenchmarkRun]) -> dict[str, str]:
+    """Return the learner that the sets of each family were distilled with."""
+    return {run.pde: own_learner(run.rows) for run in runs}
 
 
 def more_points(run: BenchmarkRun) -> tuple[float, bool] | None:
@@ -255,14 +260,13 @@ def more_points(run: BenchmarkRun) -> tuple[float, bool] | None:
     rows = run.rows[(run.rows["learner"] == own_learner(run.rows)) & (run.rows["shift"] == NO_SHIFT)]
     distilled = first_row(rows[rows["method"] == DISTILLED])
     own = RetrainSettings(points=distilled.points, boundary_points=distilled.boundary_points)
-    sizes = [own.times(load_pde(run.pde), factors) for factors in LARGER]
+    pde = load_pde(run.pde)
+    sizes = [own.times(pde, factors) for factors in LARGER]
     larger = run.sizes.merge(DataFrame({"points": [s.points for s in sizes], "boundary_points": [s.boundary_points for s in sizes]}))
     if larger.empty:
         return None
     needed = points_needed(pandas.concat([rows, larger.assign(protocol=run.protocol, ceiling=False)]), distilled)
-    if needed is None:
-        return None
-    return needed.points / (distilled.points + distilled.boundary_points), needed.above is None
+    return None if needed is None else (needed.times, needed.above is None)
 
 
 def _more(found: tuple[float, bool] | None) -> str:
@@ -276,26 +280,12 @@ def _transfer(runs: Sequence[BenchmarkRun]) -> Iterator[str]:
         return
     yield TRANSFER
     groups = found.groupby(["learner", "conditions"], sort=False)
-    yield _table(DataFrame([_judged(*names, rows) for names, rows in groups]))
+    yield _table(DataFrame([{"trained with": n, "conditions": c, **_together(rows)} for (n, c), rows in groups]))
     logs = np.log(found["ratio"].where(found["ratio"] > 0)).groupby([found["pde"], found["conditions"], found["learner"]], sort=False)
     wide = np.exp(logs.mean()).map(_plain_ratio).unstack("learner", fill_value="–")
-    made = {run.pde: own_learner(run.rows) for run in runs}
     table = wide.reset_index().rename(columns={"pde": "PDE"})
-    table.insert(2, "distilled with", table["PDE"].map(made))
+    table.insert(2, "distilled with", table["PDE"].map(_learners(runs)))
     yield _table(table)
-
-
-def _judged(learner: str, conditions: str, rows: DataFrame) -> dict[str, str]:
-    good = rows[rows["ratio"] > 0]
-    return {
-        "trained with": learner,
-        "conditions": conditions,
-        "families": str(rows["pde"].nunique()),
-        "rows": _count(rows, good),
-        "geometric mean of the ratio": _mean(good),
-        "above 1": str(int(rows["wins"].fillna(False).sum())),
-        "below 1": str(int((~rows["wins"].fillna(True)).sum())),
-    }
 
 
 def _seeds(runs: Sequence[BenchmarkRun]) -> str:
@@ -386,22 +376,27 @@ def _means(runs: Sequence[BenchmarkRun]) -> Iterator[dict[str, str]]:
             "all": rows,
         }
         for kind, mine in kinds.items():
-            good = mine[mine["ratio"] > 0]
-            above, below = ((mine["wins"] == wins).sum() / max(1, len(mine)) for wins in (True, False))
-            yield {
-                "protocol": name,
-                "conditions": kind,
-                "families": str(mine["pde"].nunique()),
-                "rows": _count(mine, good),
-                "geometric mean of the ratio": _mean(good),
-                "above 1": f"{100 * above:.0f} %",
-                "below 1": f"{100 * below:.0f} %",
-            }
+            yield {"protocol": name, "conditions": kind, **_together(mine, lambda part: f"{100 * part:.0f} %")}
 
 
-def _count(rows: DataFrame, good: DataFrame) -> str:
-    """Say how many rows there are, and how many of them failed."""
-    return f"{len(rows)} ({len(rows) - len(good)} failed)" if len(good) < len(rows) else str(len(rows))
+def _together(rows: DataFrame, said: Callable[[float], str] | None = None) -> dict[str, str]:
+    """Return the cells on all rows of a table: families, rows, mean ratio, and those certainly above and below 1.
+
+    Args:
+        rows: with ``pde``, ``ratio`` and ``wins``.
+        said: writes the parts that are above and below (None: their numbers stand there).
+    """
+    good = rows[rows["ratio"] > 0]
+    failed = f" ({len(rows) - len(good)} failed)" if len(good) < len(rows) else ""
+    counts = [int((rows["wins"] == wins).sum()) for wins in (True, False)]
+    above, below = (str(n) if said is None else said(n / max(1, len(rows))) for n in counts)
+    return {
+        "families": str(rows["pde"].nunique()),
+        "rows": f"{len(rows)}{failed}",
+        "geometric mean of the ratio": _mean(good),
+        "above 1": above,
+        "below 1": below,
+    }
 
 
 def _mean(rows: DataFrame) -> str:

@@ -34,7 +34,7 @@ def draw_errors(summary: DataFrame, said: ProtocolWords, distance: str = RELATIV
     axes = []
     for k, row in enumerate(rows):
         for j, learner in enumerate(row):
-            ax = figure.add_subplot(grid[k, j] if len(row) > 1 else grid[k, :] if k == 0 else grid[k, 0])
+            ax = figure.add_subplot(grid[k, j] if k or len(row) > 1 else grid[0, :])
             mine = panels[learner]
             _panel(ax, mine, said.inside, {name: mark for name, mark in style.items() if (mine["method"] == name).any()})
             verdict = _verdict(mine).replace(", ", ", " if len(row) == 1 else ",\n")

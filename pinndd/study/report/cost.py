@@ -85,12 +85,16 @@ class PointsNeeded:
     above: Any
 
     @property
+    def times(self) -> float:
+        """The number over that of the distilled set."""
+        return self.points / words_of(self.distilled.protocol).total(self.distilled)
+
+    @property
     def sentence(self) -> str:
         """The number in words."""
-        said = words_of(self.distilled.protocol)
-        own, points = said.total(self.distilled), round(self.points)
+        said, points = words_of(self.distilled.protocol), round(self.points)
         how = "more than " if self.above is None else "at most " if self.below is None else "about "
-        times = f", {words.significant(self.points / own)} times as many" if self.points > own and self.below is not None else ""
+        times = f", {words.significant(self.times)} times as many" if self.times > 1 and self.below is not None else ""
         ends = [f"{row.method} with {row.total} has {words.mean(row)}" for row in (self.below, self.above) if row is not None]
         return (
             f"With {self.distilled.learner}, {words.mean(self.distilled)} takes {how}{points} {said.unit} without distilling"

@@ -28,8 +28,8 @@ BESIDE = {
 Errors = Mapping[str, Mapping[str, float]]
 """Mean errors by PDE and shift."""
 
-RANDOM_FEATURES = "random features"
-"""What `transfer` calls `ridge` and `gauss-newton`, which fit heads on them to linear and to other equations."""
+_JUDGES = dict.fromkeys(("ridge", "gauss-newton"), "random features")
+"""What `transfer` calls learners that fit heads on random features, to linear and to other equations."""
 
 
 class Count(NamedTuple):
@@ -77,14 +77,12 @@ def transfer(runs: Sequence[BenchmarkRun]) -> DataFrame:
         One row per comparison with the columns ``pde``, ``conditions``, ``learner``, the ``ratio`` (error of the best tuned design
         with that learner ÷ error of the distilled set) and ``wins``, whether it is certainly above or below 1 (NA: neither).
     """
-    found = []
-    for run in runs:
-        rows = run.rows[(run.rows["method"] == DISTILLED) & (run.rows["learner"] != run.rows["distilled_with"])]
-        kinds = np.where(rows["shift"] == NO_SHIFT, IN_DISTRIBUTION, SHIFTED)
-        learners = rows["learner"].replace({"ridge": RANDOM_FEATURES, "gauss-newton": RANDOM_FEATURES})
-        found.append(rows[["ratio", "wins"]].assign(pde=run.pde, conditions=kinds, learner=learners))
-    table = pandas.concat(found) if found else DataFrame()
-    return table[table["ratio"].notna()] if len(table) else table
+    if not runs:
+        return DataFrame(columns=["pde", "conditions", "learner", "ratio", "wins"])
+    rows = pandas.concat([run.rows.assign(pde=run.pde) for run in runs])
+    judged = rows[(rows["method"] == DISTILLED) & (rows["learner"] != rows["distilled_with"]) & rows["ratio"].notna()]
+    kinds = np.where(judged["shift"] == NO_SHIFT, IN_DISTRIBUTION, SHIFTED)
+    return judged[["pde", "ratio", "wins"]].assign(conditions=kinds, learner=judged["learner"].replace(_JUDGES))
 
 
 def means(table: DataFrame) -> dict[tuple[str, str], Interval]:

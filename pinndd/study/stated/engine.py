@@ -21,7 +21,7 @@ from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.parts import example_count, softened
 from pinndd.stated.task import StatedTask, blocks
-from pinndd.stated.teachers import WITH_LABELS
+from pinndd.stated.teachers import LABELS, WITH_LABELS
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
@@ -94,7 +94,7 @@ class StatedSettings:
 
 def header(task: StatedTask, seed: int) -> dict[str, Any]:
     """Return what is known of a set before any work."""
-    labels = {} if task.teachers is None else {"labels": str(task.teachers)}
+    labels = {} if task.teachers is None else {LABELS: str(task.teachers)}
     return {
         "task": task.name,
         "protocol": STATED,
