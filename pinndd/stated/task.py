@@ -75,8 +75,8 @@ class StatedTask:
         hypergradient: the estimator (None: the one that fits the learner, or its surrogate).
         outer: settings of the outer loop; the seed is that of the study.
         smoothing: of the first probabilities, which cannot move from 0 and 1, in [0, 1).
-        teachers: give the distilled set its labels, in the end; in a study every baseline stands with its own labels and with
-            theirs (None: all sets keep their labels).
+        teachers: label the distilled set in the end, which keeps their labels or its own, whichever err less on the validation
+            part; in a study every baseline stands with its own labels and with theirs (None: all sets keep their labels).
         baselines: names, see `pinndd.study.stated.baselines`, or functions ``(train, size, seed)`` by name.
         shifts: other test parts by name.
         tasks, distances, risks: alternatives by name, for ``--sensitivity``.

@@ -19,6 +19,12 @@ WITH_LABELS = " + teacher labels"
 LABELS = "labels"
 """Entry of the header of a set that says whose labels it has."""
 
+TRIED = "labels_tried"
+"""Entry of the header of a distilled set: errors on the validation part with each labels that were tried (None: not finite)."""
+
+OWN = "its own"
+"""The labels of a set that no teacher gave."""
+
 SEED = 3_000_003
 """Added to the seed of a distillation for its teachers, so that no judge starts from the weights of one."""
 
@@ -64,7 +70,8 @@ class Teachers:
     """Models that are trained on the training part of a stated task, and label every set of it: the distilled one and all baselines.
 
     Soft labels alone explain much of what distilled sets reach (Qin, Deng & Alvarez-Melis 2024, arXiv 2406.10485), so a comparison is
-    fair where all sets have them.
+    fair where all sets have them. They can harm: a distilled set keeps them where it errs no more with them on the validation part
+    than with its own.
 
     Attributes:
         labels: what becomes of the models' scores.
@@ -84,9 +91,9 @@ class Teachers:
             raise ValueError(f"Teachers: count={self.count}: expected a whole number from 1 on")
 
     def __str__(self) -> str:
-        share = "" if self.labels.share == 1 else f"for {100 * self.labels.share:g} % "
         models = "a teacher" if self.count == 1 else f"{self.count} teachers"
-        return f"{share}those of {models} trained on all data, at temperature {self.labels.temperature:g}"
+        mixed = "" if self.labels.share == 1 else f", mixed with {100 * (1 - self.labels.share):g} % of its own"
+        return f"those of {models} trained on all data, at temperature {self.labels.temperature:g}{mixed}"
 
     def label(
         self, sets: Mapping[str, SyntheticData], train: SyntheticData, learner: Learner, seed: int

@@ -19,7 +19,7 @@ from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
 from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
-from pinndd.stated.teachers import LABELS
+from pinndd.stated.teachers import LABELS, OWN, TRIED
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
@@ -29,6 +29,7 @@ from pinndd.study.results.writing import write_csv
 from pinndd.study.run_task import publish_task, require_ready, run_ready
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header, in_validation, judged
+from pinndd.study.stated.sentences import labels_said
 from pinndd.terminal.distilling import is_finished, require_free
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
@@ -156,6 +157,8 @@ def distill_one(
     console = table_console()
     sizes = ", ".join(f"{name} {tuple(found.data[name].shape)}" for name in found.data.learnable or found.data.fields)
     console.print(f"{task.name}: distilled {sizes}\nsaved: {path}", soft_wrap=True, markup=False)
+    if sized.teachers is not None:
+        console.print(labels_said(sized, [found.data]), soft_wrap=True, markup=False)
     console.print(f"error {expected}; distilled in {words.seconds(found.seconds)}", soft_wrap=True, markup=False)
 
 
@@ -214,8 +217,9 @@ def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]
         raise DataFileError(f"{path} does not fit the task {found.name!r}: {error}") from error
     if said := divergence(data):
         warn(said)
-    has, gives = (data.header.get(LABELS, "its own"), str(found.teachers or "its own"))
-    if has != gives:
+    has, gives = data.header.get(LABELS, OWN), str(found.teachers or OWN)
+    tried = data.header.get(TRIED)
+    if gives not in (tried if isinstance(tried, Mapping) else (has,)):
         warn(f"{path}: the labels of the set are {has}, and its task gives {gives} now: it is taken as it is, or distil again")
     return data, found
 

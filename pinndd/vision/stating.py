@@ -87,8 +87,8 @@ def image_task(
     """State the task of images: the test error of networks that are trained from scratch on a few of them.
 
     A ConvNet's set is distilled by matching gradients (fewer than five images per class) or mean features (from there on), both
-    with differentiable augmentation and a narrow ConvNet, and labelled in the end by such a network that is trained on all images; an
-    MLP's by back-propagation through its whole training, with soft labels.
+    with differentiable augmentation and a narrow ConvNet, and labelled in the end by such a network that is trained on all images,
+    where that helps; an MLP's by back-propagation through its whole training, with soft labels.
 
     Args:
         dataset: standardised images.

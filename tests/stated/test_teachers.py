@@ -32,7 +32,7 @@ def test_a_temperature_takes_a_root_of_the_probabilities_and_a_share_is_left_to_
         expected = 0.75 * roots / roots.sum(-1, keepdim=True) + 0.25 * data["targets"]
         torch.testing.assert_close(found[name]["targets"], expected)
         assert torch.equal(found[name]["inputs"], data["inputs"])
-        assert found[name].header[LABELS] == "for 75 % those of 2 teachers trained on all data, at temperature 2"
+        assert found[name].header[LABELS] == "those of 2 teachers trained on all data, at temperature 2, mixed with 25 % of its own"
 
 
 def parts_asked(parts):

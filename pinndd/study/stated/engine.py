@@ -21,7 +21,7 @@ from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.parts import example_count, softened
 from pinndd.stated.task import StatedTask, blocks
-from pinndd.stated.teachers import LABELS, WITH_LABELS
+from pinndd.stated.teachers import LABELS, OWN, TRIED, WITH_LABELS
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
@@ -131,11 +131,11 @@ def distill_task(
         progress: called often.
 
     Returns:
-        The set, with the labels of the task's teachers; risk and history are those of the set before.
+        The set, with its own labels or those of the task's teachers, whichever err less on the validation part; its header says which
+        (`LABELS`) and both errors (`TRIED`). Risk and history are those of the set with its own.
 
     Raises:
-        DivergedError: the outer loop diverged; its best set is on the exception, with the labels that it had, and says so in its
-            header.
+        DivergedError: the outer loop diverged; its best set is on the exception, with its own labels, and says so in its header.
     """
     found = _unlabelled(task, seed, baseline_sets(task, seed) if sets is None else sets, checkpoint, resume, progress)
     return _labelled(task, found, {}, seed, progress)[0]
@@ -144,9 +144,10 @@ def distill_task(
 def _labelled(
     task: StatedTask, found: Distillation, sets: Mapping[str, SyntheticData], seed: int, progress: Progress
 ) -> tuple[Distillation, dict[str, SyntheticData]]:
-    """Return what was distilled with the labels of the task's teachers, whose training counts as distilling, and so every other set.
+    """Return what was distilled with the labels that suit it, and every other set with those of the task's teachers.
 
-    Where the task has no teachers, what was distilled stays as it is, and there are no other sets.
+    Training the teachers and trying their labels count as distilling. Where the task has no teachers, what was distilled stays as it
+    is, and there are no other sets.
     """
     if task.teachers is None:
         return found, {}
@@ -155,9 +156,19 @@ def _labelled(
     progress(step, 0, 1, None)
     labelled = task.teachers.label({DISTILLED: found.data, **sets}, task.data.train, task.teacher, seed)
     progress(step, 1, 1, None)
+    tried = {str(task.teachers): labelled.pop(DISTILLED), OWN: found.data}
+    errors: dict[str, float] = {}
+    step = f"{task.name}: trying labels, seed {seed}"
+    progress(step, 0, len(tried), None)
+    for name, data in tried.items():
+        errors[name] = _validated(task, data, seed)
+        progress(step, len(errors), len(tried), errors[name])
+    # a draw is the teachers', whom the task asks for
+    kept = min(errors, key=lambda name: errors[name] if math.isfinite(errors[name]) else math.inf)
+    known = {name: error if math.isfinite(error) else None for name, error in errors.items()}
     seconds = found.seconds + time.perf_counter() - started
-    data = labelled.pop(DISTILLED).with_header(seconds=round(seconds, 3))
-    return replace(found, data=data, seconds=seconds), {name + WITH_LABELS: each for name, each in labelled.items()}
+    chosen = tried[kept].with_header(**{LABELS: kept, TRIED: known}, seconds=round(seconds, 3))
+    return replace(found, data=chosen, seconds=seconds), {name + WITH_LABELS: each for name, each in labelled.items()}
 
 
 def _unlabelled(
@@ -167,8 +178,7 @@ def _unlabelled(
     started = time.perf_counter()
     if task.search is not None:
         return _searched(task, seed, sets, checkpoint if resume else None, checkpoint, progress)
-    count = min(VALIDATED, task.test_blocks)
-    problem, validation = task.problem(), blocks(task.asking(task.data.validation), count, VALIDATION)
+    problem, validation = task.problem(), _validation_blocks(task, task.asking(task.data.validation), 0)
     with torch.no_grad():
         risks = {name: float((task.judge or problem).evaluate(data, validation)) for name, data in sets.items()}
     best = min(risks, key=lambda name: risks[name] if math.isfinite(risks[name]) else math.inf)
@@ -268,7 +278,9 @@ def run_stated(
         distill_seconds=[each.seconds for each in found],
         examples=[],
         settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},
-        notes=sentences(task, before[0].data, summary, blocks(task.asking(task.data.test), task.test_blocks, TEST)),
+        notes=sentences(
+            task, before[0].data, [each.data for each in found], summary, blocks(task.asking(task.data.test), task.test_blocks, TEST)
+        ),
         distance=distance_name(task.measure),
     )
 
@@ -326,11 +338,23 @@ def in_validation(task: StatedTask, data: SyntheticData, seed: int) -> str:
         data: the set.
         seed: of what the learner draws.
     """
-    asking = task.asking(task.data.validation)
-    errors, _ = _asked(task, task.own_learner, data, asking, blocks(asking, min(VALIDATED, task.test_blocks), VALIDATION, seed))
-    distance, count = distance_name(task.measure), len(errors)
-    mean = words.error(sum(errors) / count, distance)
+    known = data.header.get(TRIED, {}).get(data.header.get(LABELS))
+    error = _validated(task, data, seed) if known is None else known
+    distance, count = distance_name(task.measure), len(_validation_blocks(task, task.asking(task.data.validation), seed))
+    mean = words.error(error, distance)
     return f"{mean} ({words.error_name(distance)}, mean over {count} block{'s' if count > 1 else ''} of the validation part)"
+
+
+def _validated(task: StatedTask, data: SyntheticData, seed: int) -> float:
+    """Return the mean error of a set on the validation part, in the distance of the tables, by the learner that is distilled for."""
+    asking = task.asking(task.data.validation)
+    errors, _ = _asked(task, task.own_learner, data, asking, _validation_blocks(task, asking, seed))
+    return sum(errors) / len(errors)
+
+
+def _validation_blocks(task: StatedTask, asking: Task, draw: int) -> Episodes:
+    """Return the blocks of the validation part on which sets are compared, each asked of a model of its own."""
+    return blocks(asking, min(VALIDATED, task.test_blocks), VALIDATION, draw)
 
 
 def _asked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -16,6 +16,8 @@ from pinndd.distances import Kendall, ZeroOne
 from pinndd.problem import Episodes
 from pinndd.stated.parts import example_count
 from pinndd.stated.task import StatedTask
+from pinndd.stated.teachers import LABELS, OWN, TRIED
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results import words
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, rows_of
 
@@ -23,18 +25,21 @@ GRADIENT_EPISODES = 16
 """Episodes of the training part at which the gradient of the residual is taken."""
 
 
-def sentences(task: StatedTask, data: SyntheticData, summary: DataFrame, test: Episodes) -> list[str]:
+def sentences(
+    task: StatedTask, data: SyntheticData, found: Sequence[SyntheticData], summary: DataFrame, test: Episodes
+) -> list[str]:
     """Return the notes of a report.
 
     Args:
         task: at the size that was studied.
-        data: the distilled set of the first seed, with the labels that it had before those of teachers.
+        data: the distilled set of the first seed, with its own labels.
+        found: those of all seeds, with the labels that they keep.
         summary: one set per learner and shift.
         test: blocks of the test part.
     """
     optimality = _residual(task, data) if task.search is None else _ending(data)
     scores = [*_kept(task, summary), *_ranked(task, summary)]
-    return [*scores, *_labels(task), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
+    return [*scores, *_labels(task, found), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
 
 
 def residual(task: StatedTask, data: SyntheticData) -> float:
@@ -87,11 +92,32 @@ def _residual(task: StatedTask, data: SyntheticData) -> str:
     )
 
 
-def _labels(task: StatedTask) -> Iterator[str]:
+def labels_said(task: StatedTask, found: Sequence[SyntheticData]) -> str:
+    """Say which labels distilled sets of a task with teachers keep, and how much each erred on the validation part with both.
+
+    Args:
+        task: that they were distilled for.
+        found: the sets, one per seed.
+    """
+    distance = distance_name(task.measure)
+    said = []
+    for data in found:
+        errors = (data.header[TRIED][labels] for labels in (OWN, str(task.teachers)))
+        own, theirs = (words.error(math.nan if error is None else error, distance) for error in errors)
+        kept = OWN if data.header[LABELS] == OWN else "the others"
+        of_seed = f" (seed {data.header['seed']})" if len(found) > 1 else ""
+        said.append(f"{own} with its own, {theirs} with the others, so it keeps {kept}{of_seed}")
+    return (
+        f"Labels of the distilled set are its own or {task.teachers}, whichever err less on the validation part "
+        f"({words.error_name(distance)}): {'; '.join(said)}."
+    )
+
+
+def _labels(task: StatedTask, found: Sequence[SyntheticData]) -> Iterator[str]:
     if task.teachers is not None:
         yield (
-            f"Labels of the distilled set are, in the end, {task.teachers}. Every baseline stands in the tables with its own labels "
-            "and with those. The vacuity test and the optimality below are those of the distilled set before it had them."
+            f"{labels_said(task, found)} Every baseline stands in the tables with both. The vacuity test and the optimality below are "
+            "those of the distilled set with its own."
         )
 
 

@@ -1,12 +1,15 @@
 """A study of a stated task: rows that pair, full data, resuming bit for bit, and a residual that vanishes where it should."""
 
+import math
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 
 import pinndd.study.run
-from pinndd.learners import BlackBox, LinearRidge
+from pinndd.distances import KL
+from pinndd.learners import BlackBox, LinearRidge, SoftmaxRegression
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import blocks
 from pinndd.stated.teachers import TeacherLabels, Teachers
@@ -16,7 +19,7 @@ from pinndd.study.results.summary import summarise
 from pinndd.study.run_task import run_task
 from pinndd.study.stated.baselines import random_rows
 from pinndd.study.stated.engine import TEST, StatedSettings, baseline_sets, distill_task, in_validation, judged, run_stated
-from pinndd.study.stated.sentences import residual
+from pinndd.study.stated.sentences import labels_said, residual
 
 SETTINGS = StatedSettings(seeds=2, test_blocks=4)
 
@@ -138,20 +141,68 @@ def test_what_nothing_differentiates_chooses_start_and_iterate_itself(line):
     assert not torch.allclose(alone.data["inputs"], wanted)
 
 
-def test_teachers_label_the_distilled_set_and_every_baseline_beside_its_own_labels(classes):
-    taught = replace(classes, teachers=Teachers(TeacherLabels(temperature=2.0, share=0.5)), baselines=("random", "k-means"))
-    outcome = run_stated(taught, StatedSettings(seeds=1, test_blocks=3))
-    theirs = {"random + teacher labels", "k-means + teacher labels"}
-    assert set(outcome.results["method"]) == {"distilled", "random", "k-means", "dense", *theirs}
+def for_each_other(data):
+    """The same examples, each of the other class."""
+    return data.with_fields({"targets": data["targets"].flip(-1)})
+
+
+def test_a_set_keeps_the_labels_of_teachers_where_it_errs_less_with_them(classes):
+    """What it is distilled from has all labels wrong; a study gives the teachers' to every baseline too, beside its own."""
+    wrong = {"wrong": lambda train, size, seed: for_each_other(random_rows(train, size, seed))}
+    taught = replace(classes, teachers=Teachers(TeacherLabels(temperature=2.0, share=0.75)), baselines=wrong)
+    outcome = run_stated(taught, StatedSettings(seeds=2, test_blocks=3))
+    assert set(outcome.results["method"]) == {"distilled", "wrong", "wrong + teacher labels", "dense"}
     plain, alone = distill_task(replace(taught, teachers=None), 0), distill_task(taught, 0)
     assert torch.equal(outcome.data[0]["targets"], alone.data["targets"])
     assert torch.equal(alone.data["inputs"], plain.data["inputs"])
     assert "labels" not in plain.data.header
-    assert alone.data.header["labels"] == alone.data.header["asked"]["labels"] == str(taught.teachers)
     assert alone.seconds > 0
     wanted = taught.teachers.label({"distilled": plain.data}, taught.data.train, taught.teacher, 0)["distilled"]
     assert torch.equal(alone.data["targets"], wanted["targets"])
-    labels = next(note for note in outcome.notes if note.startswith("Labels of the distilled set are"))
-    assert "for 50 % those of a teacher trained on all data, at temperature 2" in labels
-    assert outcome.best_baseline in {"random", "k-means", *theirs}
+    header, theirs = alone.data.header, str(taught.teachers)
+    assert header["labels"] == header["asked"]["labels"] == theirs
+    assert header["labels_tried"][theirs] < header["labels_tried"]["its own"]
+    # nothing is trained again to say what is known
+    for labels, data in (("its own", plain.data), (theirs, alone.data), (theirs, wanted)):
+        assert in_validation(taught, data, 0).startswith(f"{100 * header['labels_tried'][labels]:.2g} % (error rate")
+    note = next(note for note in outcome.notes if note.startswith("Labels of the distilled set are its own or those of a teacher"))
+    assert "at temperature 2, mixed with 25 % of its own, whichever err less on the validation part (error rate): " in note
+    assert re.search(r"\d % with its own, [\d.]+ % with the others, so it keeps the others \(seed 0\); .*\(seed 1\)\.", note)
+    assert outcome.best_baseline == "wrong + teacher labels"
     assert outcome.baseline_data is not None
+
+
+def test_a_set_keeps_its_own_labels_where_those_of_teachers_harm(classes):
+    """These teachers have every class for the other one."""
+    right = SoftmaxRegression(0.1)
+
+    def train(data, episodes):
+        matrix = right.fit(data, episodes)
+        return lambda x: matrix(x).flip(-1)
+
+    mistaken = replace(classes, teachers=Teachers(learner=BlackBox(train)), baselines=("random",))
+    plain, alone = distill_task(replace(mistaken, teachers=None), 0), distill_task(mistaken, 0)
+    assert torch.equal(alone.data["targets"], plain.data["targets"])
+    header = alone.data.header
+    assert header["labels"] == "its own"
+    assert header["labels_tried"]["its own"] < header["labels_tried"][str(mistaken.teachers)]
+    outcome = run_stated(mistaken, StatedSettings(seeds=1, test_blocks=3))
+    assert torch.equal(outcome.data[0]["targets"], plain.data["targets"])
+    assert set(outcome.results["method"]) == {"distilled", "random", "random + teacher labels", "dense"}
+    assert any("with the others, so it keeps its own. Every baseline stands" in note for note in outcome.notes)
+
+
+def test_labels_with_which_nothing_can_be_trained_are_not_kept(classes):
+    """A header holds no number that is not finite."""
+    right = SoftmaxRegression(0.1)
+
+    def train(data, episodes):
+        alike = bool((data["targets"] - 0.5).abs().max() < 1e-3)
+        return right.fit(data, episodes) if not alike else lambda x: x * math.nan
+
+    hot, learner = Teachers(TeacherLabels(temperature=1e9), right), {"mine": BlackBox(train)}
+    lost = replace(classes, learner=learner, surrogate=right, teachers=hot, error=KL())
+    alone = distill_task(lost, 0)
+    assert alone.data.header["labels"] == "its own"
+    assert alone.data.header["labels_tried"][str(lost.teachers)] is None
+    assert "diverged with the others, so it keeps its own." in labels_said(lost, [alone.data])
