@@ -1,5 +1,7 @@
 """The command line on images without Python: every verb, and what is refused in one line before any training."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas
 import pytest
@@ -7,8 +9,10 @@ from PIL import Image
 
 from pinndd.data import SyntheticData
 from pinndd.learners import MinibatchAdam
+from pinndd.matching import DistributionMatching
 from pinndd.outer_loop import OuterSettings
 from pinndd.study.results.run_folder import RunFolder
+from pinndd.terminal.tasks import open_set
 
 
 def drawn(count=16, side=8):
@@ -90,13 +94,29 @@ def test_a_set_finds_its_images_and_network_again(call, tmp_path):
     refused(call("distill", "set.npz"), "is a distilled set")
 
 
+def test_a_set_of_another_size_is_judged_by_the_recipe_of_that_size(call, monkeypatch):
+    monkeypatch.setattr("pinndd.vision.stating.FEW", 2)
+    np.savez("pairs.npz", images=drawn(), labels=np.arange(16) % 2)
+    for size in (["--per-class", "2"], ["--size", "4"]):
+        code, _, err = call("distill", "pairs.npz", "--network", "convnet-2x4", *size, "--out", "set.npz", "--overwrite")
+        assert code == 0, err
+        data, task = open_set(Path("set.npz"), None)
+        assert len(data["inputs"]) == task.size == 4
+        assert isinstance(task.estimator, DistributionMatching)
+        assert task.own_learner.batch == 32
+    assert call("evaluate", "set.npz")[0] == 0
+    wide = {name: value.repeat(6, *[1] * (value.ndim - 1)) for name, value in data.fields.items()}
+    data.with_fields(wide).save("large.npz")
+    refused(call("evaluate", "large.npz"), "large.npz does not fit the task 'pairs'", "12 images per class")
+
+
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
         (["--network", "resnet"], ["'resnet' is unknown", "convnet-3"]),
         (["--network", "convnet-4"], ["8 x 8 is too small for depth=4"]),
-        (["--per-class", "9"], ["9 images per class", "'left' has", "ask for fewer"]),
-        (["--per-class", "0"], ["0 images per class"]),
+        (["--per-class", "9"], ["--per-class 9: that is 18 in all", "below the 10 training examples"]),
+        (["--per-class", "0"], ["--per-class 0: that is 0 in all: expected a whole number from 1"]),
         (["--per-class", "1", "--size", "2"], ["--size 2 and --per-class 1 exclude each other"]),
         (["--points", "9"], ["--points", "--per-class, --network"]),
         (["--learner", "mlp"], ["--learner"]),

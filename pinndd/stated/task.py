@@ -40,11 +40,17 @@ Baseline = Callable[[SyntheticData, int, int], SyntheticData]
 Search = Callable[["StatedTask", Mapping[str, SyntheticData], int, Callable[[int, int, float | None], None]], Distillation]
 """Finds a set where no gradient leads to one: ``(task, sets of the baselines, seed, progress(step, steps, risk))``."""
 
+AtSize = Callable[[int], Mapping[str, Any]]
+"""Says what a task states otherwise for a set of so many examples: arguments of `StatedTask` by name."""
+
 Keeping = Callable[[SyntheticData, Path], None]
 """Writes a set as the CSV file that other programs read, and what belongs beside it."""
 
 QUERIES = 256
 """Examples that an episode asks about where nothing is said."""
+
+
+_SAME_AT_ALL_SIZES = {"name", "data", "size", "at_size"}
 
 
 def held_out(part: SyntheticData) -> HeldOutPrediction:
@@ -67,6 +73,8 @@ class StatedTask:
         distance: that is minimised, between the answers and the truth: `CrossEntropy` for scores of classes, `KL` for their
             probabilities, `RelativeL2` for values, or any other.
         size: examples of the distilled set.
+        at_size: says what else changes where another size is asked for, such as learner or settings of the outer loop (None:
+            nothing); see `of_size`.
         task: makes the task that asks about a part (None: predictions at random examples of it, `held_out`).
         risk: over the episodes of the outer loop.
         error: distance of the tables (None: the error rate for probabilities, else that which is minimised).
@@ -113,6 +121,7 @@ class StatedTask:
     learner: Learner | Mapping[str, Learner]
     distance: Distance
     size: int
+    at_size: AtSize | None = None
     task: PartTask | None = None
     risk: Risk = field(default_factory=Mean)
     error: Distance | None = None
@@ -167,7 +176,7 @@ class StatedTask:
                 )
         functions = {
             "distance": self.distance, "error": self.error, "risk": self.risk,
-            "task": self.task, "search": self.search, "keep": self.keep,
+            "task": self.task, "search": self.search, "keep": self.keep, "at_size": self.at_size,
         }
         for role, function in functions.items():
             if (function is None and role in ("distance", "risk")) or (function is not None and not callable(function)):
@@ -222,6 +231,32 @@ class StatedTask:
             stated = {"surrogate": usual, **stated}
         stated = {"distance": KL() if classes else RelativeL2(), "columns": columns, **stated}
         return cls(name, parts, usual if learner is None else learner, size=size, **stated)
+
+    def of_size(self, size: int) -> StatedTask:
+        """Return the task for a set of another size, with all that `at_size` says of it; at its own size it is as it is.
+
+        Args:
+            size: examples of the set.
+
+        Raises:
+            TypeError: `at_size` returned no arguments of a task by name.
+            ValueError: the size is out of its range.
+            UserCodeError: `at_size` failed.
+        """
+        if size == self.size:
+            return self
+        said: Mapping[str, Any] = {}
+        if self.at_size is not None:
+            with calling(f"task {self.name!r}: at_size", self.at_size, part=self.at_size):
+                said = self.at_size(size)
+            if not isinstance(said, Mapping):
+                self._refuse(f"at_size returned {type(said).__name__}: expected arguments of StatedTask by name, as a mapping")
+            known = {each.name for each in fields(self) if each.init} - _SAME_AT_ALL_SIZES
+            if odd := sorted(set(said) - known):
+                self._refuse(f"at_size names {odd[0]!r}: expected arguments of StatedTask, other than name, data and size")
+        found = replace(self, **{**said, "size": size})
+        object.__setattr__(found, "source", self.source)
+        return found
 
     # what others ask
 

@@ -136,7 +136,7 @@ def _argument(value: object) -> str:
 def check(name: str, network: str | None = None, per_class: int | None = None) -> None:
     """Print what is wrong with a module or with images; exit with 2 if it cannot be used."""
     with checking_input():
-        pde = subject_named(name, network, per_class)
+        pde = subject_named(name, network)
         if isinstance(pde, PDE) and per_class is not None:
             raise ValueError(f"--per-class {per_class}: it is for stated tasks of classes, and {pde.name!r} is a PDE")
     if isinstance(pde, StatedTask):

@@ -49,7 +49,7 @@ def distill_one(
     with ExitStack() as held:
         with checking_input():
             options, writes = held.enter_context(joined(options))
-            pde = subject_named(module, options.network, options.per_class, options.size)
+            pde = subject_named(module, options.network)
             if isinstance(pde, StatedTask) and dist.is_initialized():
                 raise ValueError(f"torchrun splits the distillation of a PDE, and {pde.name!r} is a stated task: start one process")
         if isinstance(pde, StatedTask):

@@ -50,7 +50,7 @@ def study(
 ) -> None:
     """Run a study and print what came out; with ``results``, also put it into the results file in that folder."""
     with checking_input():
-        pde = subject_named(module, options.network, options.per_class, options.size)
+        pde = subject_named(module, options.network)
     if isinstance(pde, StatedTask):
         from pinndd.terminal.tasks import study_one
 

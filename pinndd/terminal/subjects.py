@@ -15,22 +15,20 @@ from pinndd.stated.naming import task_name
 from pinndd.stated.task import StatedTask
 
 
-def subject_named(name: str, network: str | None = None, per_class: int | None = None, size: int | None = None) -> PDE | StatedTask:
+def subject_named(name: str, network: str | None = None) -> PDE | StatedTask:
     """Load what a person named.
 
     Args:
         name: of a packaged module, or the path of one, of a folder of images, of an ``.npz`` with images, or of a TOML file of
             hospitals.
         network: of images (None: the usual one).
-        per_class: images per class of the set (None: one).
-        size: the same as the number of all (None: nothing was said of it).
 
     Raises:
         ValueError: there is no such thing, or it cannot be used.
     """
     path = images_at(name)
     if path is not None:
-        return _of_images(path, network, per_class, size)
+        return _of_images(path, network)
     if network is not None:
         raise ValueError(f"--network {network}: it is for images, and {name} is a module, which says what trains on its set")
     return _of_module(name)
@@ -43,7 +41,7 @@ def remembered_subject(header: Mapping[str, Any], file: Path) -> PDE | StatedTas
     """
     place = header.get(MODULE)
     if isinstance(place, str) and Path(place).is_absolute() and (path := images_at(place)) is not None:
-        return _of_images(path, *_asked(header))
+        return _of_images(path, _network(header))
     if isinstance(place, str) and place.endswith(TABLES):
         return _remembered_tables(Path(place), str(header.get(SOURCE)), file)
     return load_remembered_subject(header, file)
@@ -51,7 +49,7 @@ def remembered_subject(header: Mapping[str, Any], file: Path) -> PDE | StatedTas
 
 def again(name: str, header: Mapping[str, Any]) -> PDE | StatedTask:
     """Load what a person names for a set or a run that exists: images with the network that it remembers."""
-    return subject_named(name, *_asked(header)) if images_at(name) is not None else _of_module(name)
+    return subject_named(name, _network(header)) if images_at(name) is not None else _of_module(name)
 
 
 def images_at(name: str) -> Path | None:
@@ -62,11 +60,10 @@ def images_at(name: str) -> Path | None:
     return path.resolve()
 
 
-def _asked(header: Mapping[str, Any]) -> tuple[str | None, int | None, int | None]:
-    """Return network, images per class and their number, as a set remembers them."""
-    network, asked = header.get("learner"), header.get("asked")
-    size = asked.get("size") if isinstance(asked, Mapping) else None
-    return network if isinstance(network, str) else None, None, size if isinstance(size, int) and size > 0 else None
+def _network(header: Mapping[str, Any]) -> str | None:
+    """Return the network of images, as a set remembers it."""
+    network = header.get("learner")
+    return network if isinstance(network, str) else None
 
 
 def _of_module(name: str) -> PDE | StatedTask:
@@ -99,15 +96,14 @@ def _of_tables(path: Path) -> StatedTask:
     return load_tables(path)
 
 
-def _of_images(path: Path, network: str | None, per_class: int | None, size: int | None) -> StatedTask:
+def _of_images(path: Path, network: str | None) -> StatedTask:
     from pinndd.vision.datasets.folders import read_images
     from pinndd.vision.stating import image_task
 
     found = read_images(path)
     count = len(found.dataset.train_labels) + len(found.dataset.test_labels)
     title = f"{count} images of {len(found.dataset.classes)} classes in {path.name}; {found.split}"
-    each = per_class if per_class is not None else max(1, (size or 1) // len(found.dataset.classes))
     name = task_name(path.stem if path.is_file() else path.name, "images")
-    task = image_task(found.dataset, name, per_class=each, network=network, title=title)
+    task = image_task(found.dataset, name, network=network, title=title)
     object.__setattr__(task, "source", ModuleSource(str(path), found.checksum))
     return task

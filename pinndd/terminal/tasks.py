@@ -213,6 +213,8 @@ def open_set(path: Path, module: str | None) -> tuple[SyntheticData, StatedTask]
     try:
         require_alike(found.data.train, data, "distilled")
         require_same_meaning(found.meanings, data)
+        if found.at_size is not None:
+            found = found.of_size(example_count(data))
     except ValueError as error:
         raise DataFileError(f"{path} does not fit the task {found.name!r}: {error}") from error
     if said := divergence(data):

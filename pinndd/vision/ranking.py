@@ -21,7 +21,7 @@ from pinndd.stated.parts import INPUTS, TARGETS, Parts
 from pinndd.stated.task import StatedTask
 from pinndd.vision.datasets.dataset import Dataset
 from pinndd.vision.search_space import Candidate
-from pinndd.vision.stating import BASELINES, require_enough
+from pinndd.vision.stating import BASELINES, of_each_class, require_enough
 from pinndd.vision.tasks.architecture_search import ArchitectureSearch, SoftAccuracy, accuracy, score_candidates
 
 HELD_OUT = "candidates held out"
@@ -120,6 +120,7 @@ def ranking_task(
             "on_full_data": {"early stopping": Adam(models, 8, 0.03)},
             "shifts": {HELD_OUT: parts.test.with_header(**{HELD_OUT: True})},
             "baselines": BASELINES,
+            "at_size": of_each_class(parts, dataset.classes, name),
             "outer": OuterSettings(steps=8, batch=4, learning_rate=0.005, rates={TARGETS: 20.0}, validate_every=2),
             "test_blocks": 4,
             **stated,

@@ -25,7 +25,7 @@ from pinndd.stated.task import StatedTask
 from pinndd.vision.class_means import ClassMeans, FeatureMeans, SquaredGap
 from pinndd.vision.datasets.dataset import Dataset
 from pinndd.vision.networks import MLP
-from pinndd.vision.stating import BASELINES, FULL_BATCH, full_steps, require_enough
+from pinndd.vision.stating import BASELINES, FULL_BATCH, full_steps, of_each_class, require_enough
 
 VALIDATION = 1_000_003
 """Added to the seed of the networks that choose the best iterate."""
@@ -152,6 +152,7 @@ def continual_task(
             "learner": {"mlp": MinibatchAdam(model, steps, learning_rate)},
             "ceiling": MinibatchAdam(model, full_steps(parts), 0.003, batch=FULL_BATCH, networks=1),
             "search": StepByStep(),
+            "at_size": of_each_class(parts, dataset.classes, name),
             "baselines": BASELINES,
             "smoothing": 0.0,
             "test_blocks": 10,

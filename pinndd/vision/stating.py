@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -18,7 +18,7 @@ from pinndd.learners.network import NetworkModel
 from pinndd.matching import DistributionMatching, GradientMatching, NetworkEmbedding
 from pinndd.outer_loop import OuterSettings
 from pinndd.stated.parts import INPUTS, TARGETS, Parts
-from pinndd.stated.task import PartTask, StatedTask
+from pinndd.stated.task import AtSize, PartTask, StatedTask
 from pinndd.stated.teachers import TeacherLabels, Teachers
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets.dataset import Dataset
@@ -93,7 +93,7 @@ def image_task(
     Args:
         dataset: standardised images.
         name: of the task.
-        per_class: images per class of the set.
+        per_class: images per class of the set; where another number is asked for, the task is as if it had stood here.
         network: see `network_of` (None: `usual_network`).
         mirrored: whether an image means the same in a mirror (None: of images in colour).
         seed: of the split of the training part.
@@ -113,12 +113,21 @@ def image_task(
     how = _convolutional if convolutional else _perceptron
     mirrored = dataset.shape[0] == 3 if mirrored is None else mirrored
     augmentation = _augmentation(float(dataset.train_inputs.min()) if dataset.shape[0] == 1 else 0.0, mirrored)
+
+    def recipe(each: int) -> Mapping[str, Any]:
+        return {name: stated.get(name, value) for name, value in how(network, model, parts, each, augmentation).items()}
+
     return StatedTask(
         name,
         data=parts,
         distance=CrossEntropy(),
         size=per_class * classes,
-        **{"baselines": BASELINES, **how(network, model, parts, per_class, augmentation), **stated},
+        **{
+            "baselines": BASELINES,
+            "at_size": of_each_class(parts, dataset.classes, name, recipe),
+            **recipe(per_class),
+            **stated,
+        },
     )
 
 
@@ -144,6 +153,29 @@ def require_enough(parts: Parts, classes: tuple[str, ...], per_class: int, name:
             f"{name}: {per_class} images per class wanted, the class {classes[least]!r} has {int(counts[least])} to distill from: "
             "ask for fewer, at least 1"
         )
+
+
+def of_each_class(
+    parts: Parts, classes: tuple[str, ...], name: str, recipe: Callable[[int], Mapping[str, Any]] | None = None
+) -> AtSize:
+    """Return what says how a task of images changes with the size of its set, which every class has enough of.
+
+    Args:
+        parts: of the task.
+        classes: their names.
+        name: of the task.
+        recipe: what is stated for so many images per class (None: always the same).
+
+    Returns:
+        A function of the size, which raises ValueError where a class has too few images.
+    """
+
+    def at_size(size: int) -> Mapping[str, Any]:
+        per_class = max(1, size // len(classes))
+        require_enough(parts, classes, per_class, name)
+        return {} if recipe is None else recipe(per_class)
+
+    return at_size
 
 
 def _augmentation(fill: float, mirrored: bool) -> DifferentiableAugmentation:

@@ -92,6 +92,12 @@ def test_errors_are_shares_of_pairs(task):
     assert task.measure(-truth, truth).tolist() == pytest.approx([1.0, 1.0])
 
 
+def test_it_is_the_same_at_every_size_that_its_classes_have(task):
+    assert task.at_size(4) == {}
+    with pytest.raises(ValueError, match="100 images per class wanted"):
+        task.at_size(100 * len(task.meanings["targets"]))
+
+
 def test_too_few_candidates_are_refused(task):
     images = torch.rand((30, 1, 4, 4), generator=torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="few: 3 candidates, expected at least 4"):

@@ -1,8 +1,12 @@
 """The task of images: networks by name, equally many images of every class, the training part alone in a criterion."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from pinndd.module_source import ModuleSource
+from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.loading import PDEModuleError, load_subject
 from pinndd.pinn.declare.modules import all_module_files
 from pinndd.stated.naming import task_name
@@ -10,6 +14,7 @@ from pinndd.study.stated.baselines import BASELINES, make
 from pinndd.study.stated.checks import check_task
 from pinndd.study.stated.engine import StatedSettings
 from pinndd.vision.datasets import from_arrays
+from pinndd.vision.remembering import continual_task
 from pinndd.vision.stating import image_task, network_of, usual_network
 
 
@@ -46,6 +51,27 @@ def test_every_recipe_is_fit_for_use(network, per_class):
     assert "gradient" in found
 
 
+@pytest.mark.parametrize("network", ["mlp-4", "convnet-2x4"])
+def test_another_number_of_images_per_class_is_as_if_it_had_been_stated(network):
+    """The recipe changes at five per class; what is stated beside it stays, and so does what is replaced afterwards."""
+    given = {"network": network, "test_blocks": 4}
+    one, five = (image_task(images((20, 20)), "shapes", per_class=count, **given) for count in (1, 5))
+    sized = StatedSettings(size=10).applied_to(one)
+    assert one.outer != five.outer
+    assert (sized.size, sized.outer, sized.smoothing, sized.test_blocks) == (10, five.outer, five.smoothing, 4)
+    assert (repr(sized.learner), repr(sized.surrogate)) == (repr(five.learner), repr(five.surrogate))
+    assert type(sized.hypergradient) is type(five.hypergradient)
+    assert str(sized.teachers) == str(five.teachers)
+    assert sized.of_size(2).outer == one.outer
+    assert sized.of_size(11).outer == five.outer
+    assert StatedSettings().applied_to(one).outer == one.outer
+    assert replace(one, title="mine").of_size(10).title == "mine"
+    own = image_task(images((20, 20)), "shapes", outer=OuterSettings(steps=7), **given)
+    assert own.of_size(10).outer == own.outer
+    object.__setattr__(one, "source", ModuleSource("shapes.npz", "0"))
+    assert StatedSettings(size=10).applied_to(one).source == one.source
+
+
 def test_a_criterion_looks_at_the_training_part_of_the_device():
     task = StatedSettings().applied_to(image_task(images((20, 20)), "shapes", network="convnet-2x4"))
     assert task.estimator.full is task.data.train
@@ -54,6 +80,9 @@ def test_a_criterion_looks_at_the_training_part_of_the_device():
 def test_a_class_with_too_few_images_is_named():
     with pytest.raises(ValueError, match="6 images per class wanted, the class '1' has 5"):
         image_task(images(), "shapes", per_class=6)
+    for few in (image_task(images(), "shapes"), continual_task(images(), "shapes", per_class=1)):
+        with pytest.raises(ValueError, match="shapes: 6 images per class wanted, the class '1' has 5"):
+            few.of_size(18)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("mnist", (1, 28, 28)), ("fashion_mnist", (1, 28, 28)), ("cifar_10", (3, 32, 32))])

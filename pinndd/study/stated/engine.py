@@ -78,17 +78,22 @@ class StatedSettings:
         object.__setattr__(self, "device", chosen_device(self.device, None).device)
 
     def applied_to(self, task: StatedTask) -> StatedTask:
-        """Return the task at the size, on the device and with the number of steps that were asked for."""
+        """Return the task at the size, on the device and with the number of steps that were asked for.
+
+        Raises:
+            ValueError, TypeError, UserCodeError: the task does not go with that size, see `StatedTask.of_size`.
+        """
+        source = task.source
+        task = task.of_size(self.size or task.size)
         steps = max(5, round(self.effort * task.outer.steps))
         found = replace(
             task,
             data=task.data.to(self.device),
             shifts={name: part.to(self.device) for name, part in task.shifts.items()},
-            size=self.size or task.size,
             test_blocks=self.test_blocks or task.test_blocks,
             outer=replace(task.outer, steps=steps, validate_every=min(task.outer.validate_every, steps)),
         )
-        object.__setattr__(found, "source", task.source)
+        object.__setattr__(found, "source", source)
         return found
 
 

@@ -13,6 +13,7 @@ from pinndd.stated.parts import Parts
 from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import Teachers
 from pinndd.study.stated.checks import check_task, require_usable
+from pinndd.user_code import UserCodeError
 
 
 def errors(task):
@@ -84,6 +85,7 @@ def test_teachers_are_tried_on_a_few_examples(classes):
         ({"distance": None}, "distance is of type NoneType"),
         ({"smoothing": 1.0}, "smoothing=1.0"),
         ({"baselines": "random"}, "expected names"),
+        ({"at_size": 3}, "at_size is of type int: expected something that can be called"),
         ({"data": 3}, "expected pinndd.Parts"),
         ({"shifts": {"other": SyntheticData({"x": torch.ones(1)}, {"x": Fixed()})}}, "shift 'other'"),
     ],
@@ -91,6 +93,21 @@ def test_teachers_are_tried_on_a_few_examples(classes):
 def test_a_task_that_is_none_is_refused(line, change, said):
     with pytest.raises((TypeError, ValueError), match=said):
         replace(line, **change)
+
+
+def test_a_task_says_what_changes_with_its_size(line):
+    stated = replace(line, at_size=lambda size: {"smoothing": size / 100}, title="mine")
+    assert stated.of_size(3) is stated
+    found = stated.of_size(5)
+    assert (found.size, found.smoothing, found.title) == (5, 0.05, "mine")
+    assert found.of_size(7).smoothing == 0.07
+    with pytest.raises(ValueError, match="size=900: expected a whole number from 1"):
+        stated.of_size(900)
+    for said, what in ((3, "at_size returned int"), ({"size": 3}, "at_size names 'size'"), ({"steps": 3}, "at_size names 'steps'")):
+        with pytest.raises(TypeError, match=what):
+            replace(line, at_size=lambda size, said=said: said).of_size(5)
+    with pytest.raises(UserCodeError, match="task 'line': at_size raised ZeroDivisionError"):
+        replace(line, at_size=lambda size: 1 / 0).of_size(5)
 
 
 def test_the_table_of_classes_is_the_error_rate(classes, line):
