@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+_MANY = 1000
+"""Entries of a pool for each that may be left over by its blocks."""
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -95,7 +98,8 @@ class HeldOutPrediction:
         """Return episodes that ask about disjoint blocks of the pool, all as large: their errors are independent given the models.
 
         Args:
-            count: of blocks, at most; so many are taken, half as many at least, that least of the pool is left over.
+            count: of blocks, at most. As many are taken, half as many at least, as leave over one in a thousand of the pool, or fewer;
+                where no number does, the one that leaves over least.
             seed: of the shuffle.
             draw: seed of what a learner draws.
 
@@ -103,7 +107,8 @@ class HeldOutPrediction:
             The blocks; the last entries of the shuffled pool, fewer than there are blocks, are asked by none.
         """
         most = min(count, len(self.inputs))
-        number = min(range(most, most // 2, -1), key=lambda blocks: len(self.inputs) % blocks)
+        few = len(self.inputs) // _MANY
+        number = min(range(most, most // 2, -1), key=lambda blocks: max(few, len(self.inputs) % blocks))
         size = len(self.inputs) // number
         order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(seed))[: number * size]
         index = order.reshape(number, size).to(self.inputs.device)

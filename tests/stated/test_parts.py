@@ -61,8 +61,11 @@ def test_parts_of_different_examples_are_refused():
         Parts(part, SyntheticData({"y": torch.ones(3, 2)}, {"y": Fixed()}), part)
 
 
-@pytest.mark.parametrize(("total", "most", "count", "size"), [(40, 20, 20, 2), (41, 20, 20, 2), (7, 20, 7, 1), (45, 20, 15, 3)])
-def test_blocks_are_disjoint_and_leave_least_over(total, most, count, size):
+@pytest.mark.parametrize(
+    ("total", "most", "count", "size"),
+    [(40, 20, 20, 2), (41, 20, 20, 2), (7, 20, 7, 1), (45, 20, 15, 3), (10_000, 3, 3, 3333), (999, 4, 3, 333)],
+)
+def test_blocks_are_disjoint_and_leave_little_over(total, most, count, size):
     pool = torch.arange(float(total))[:, None]
     asked = HeldOutPrediction(pool, pool, 1).blocks(most, seed=1, draw=7)
     assert asked.inputs.shape == (count, size, 1)
