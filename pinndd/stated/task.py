@@ -50,7 +50,7 @@ QUERIES = 256
 """Examples that an episode asks about where nothing is said."""
 
 
-_SAME_AT_ALL_SIZES = {"name", "data", "size", "at_size"}
+_ALWAYS_THE_SAME = {"name", "data", "size", "at_size"}
 
 
 def held_out(part: SyntheticData) -> HeldOutPrediction:
@@ -95,6 +95,7 @@ class StatedTask:
         keep: writes a set as CSV, and what belongs beside it (None: one column per entry of an example).
         remarks: lines for the report, such as the limits of what the set is good for.
         columns: names of the columns of a field, for exports.
+        quick: what a first look (``--quick``) states otherwise, by name, such as a learner that trains for fewer steps.
         test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
         subsets: random subsets of the vacuity test.
         title: a line for lists and reports.
@@ -141,6 +142,7 @@ class StatedTask:
     keep: Keeping | None = None
     remarks: Sequence[str] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    quick: Mapping[str, Any] = field(default_factory=dict)
     test_blocks: int = 20
     subsets: int = 20
     title: str = ""
@@ -181,6 +183,7 @@ class StatedTask:
         for role, function in functions.items():
             if (function is None and role in ("distance", "risk")) or (function is not None and not callable(function)):
                 self._refuse(f"{role} is of type {type(function).__name__}: expected something that can be called")
+        self._require_arguments("quick", self.quick)
         self._require_labels()
         for shift, part in self.shifts.items():
             require_alike(self.data.train, part, f"shift {shift!r}")
@@ -249,12 +252,14 @@ class StatedTask:
         if self.at_size is not None:
             with calling(f"task {self.name!r}: at_size", self.at_size, part=self.at_size):
                 said = self.at_size(size)
-            if not isinstance(said, Mapping):
-                self._refuse(f"at_size returned {type(said).__name__}: expected arguments of StatedTask by name, as a mapping")
-            known = {each.name for each in fields(self) if each.init} - _SAME_AT_ALL_SIZES
-            if odd := sorted(set(said) - known):
-                self._refuse(f"at_size names {odd[0]!r}: expected arguments of StatedTask, other than name, data and size")
+            self._require_arguments("at_size", said)
         found = replace(self, **{**said, "size": size})
+        object.__setattr__(found, "source", self.source)
+        return found
+
+    def at_first_look(self) -> StatedTask:
+        """Return the task with what it states for a first look, see `quick`."""
+        found = replace(self, **self.quick)
         object.__setattr__(found, "source", self.source)
         return found
 
@@ -348,6 +353,15 @@ class StatedTask:
         if not self.probabilities or INPUTS not in self.data.train:
             lacking = f"no field {INPUTS!r}" if self.probabilities else "no classes"
             raise ValueError(f"task {self.name!r}: teachers label inputs by their classes, and it has {lacking}: leave them out")
+
+    def _require_arguments(self, role: str, said: Mapping[str, Any]) -> None:
+        """Make sure that a part names what a task may state otherwise."""
+        if not isinstance(said, Mapping):
+            self._refuse(f"{role} is of type {type(said).__name__}: expected arguments of StatedTask by name, as a mapping")
+        known = {each.name for each in fields(self) if each.init} - _ALWAYS_THE_SAME
+        if odd := sorted(set(said) - known):
+            others = ", ".join(sorted(_ALWAYS_THE_SAME))
+            self._refuse(f"{role} names {odd[0]!r}: expected arguments of StatedTask, other than {others}")
 
     def _refuse(self, why: str) -> None:
         raise TypeError(f"task {self.name!r}: {why}")

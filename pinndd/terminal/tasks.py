@@ -104,6 +104,7 @@ def task_settings(task: StatedTask, options: Options, protocol: str | None = Non
         seeds=options.seeds or seeds,
         size=size,
         effort=QUICK_EFFORT if options.quick else 1.0,
+        quick=options.quick,
         sensitivity=options.sensitivity,
         device=choice.device,
         seed=options.seed or 0,

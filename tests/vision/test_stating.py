@@ -13,6 +13,7 @@ from pinndd.stated.naming import task_name
 from pinndd.study.stated.baselines import BASELINES, make
 from pinndd.study.stated.checks import check_task
 from pinndd.study.stated.engine import StatedSettings
+from pinndd.study.stated.sentences import first_look
 from pinndd.vision.datasets import from_arrays
 from pinndd.vision.remembering import continual_task
 from pinndd.vision.stating import image_task, network_of, usual_network
@@ -70,6 +71,21 @@ def test_another_number_of_images_per_class_is_as_if_it_had_been_stated(network)
     assert own.of_size(10).outer == own.outer
     object.__setattr__(one, "source", ModuleSource("shapes.npz", "0"))
     assert StatedSettings(size=10).applied_to(one).source == one.source
+
+
+def test_a_first_look_trains_convnets_for_fewer_steps_and_says_so():
+    task = image_task(images((20, 20)), "shapes", network="convnet-2x4")
+    settings = StatedSettings(seeds=1, size=10, effort=0.2, quick=True)
+    looked = settings.applied_to(task)
+    assert (looked.own_learner.steps, looked.test_blocks, looked.own_learner.batch) == (250, 2, 32)
+    assert first_look(task, looked, 1) == [
+        "A first look, with 1 distillation seed; 250 steps of training on every set, not 1000; 120 steps of the outer loop, not 600; "
+        "2 blocks of the test part, not 3; 2 random subsets in the vacuity test, not 5."
+    ]
+    small = image_task(images((20, 20)), "shapes", network="mlp-4")
+    assert small.at_first_look().own_learner.steps == small.own_learner.steps
+    with pytest.raises(TypeError, match="quick names 'steps': expected arguments of StatedTask, other than at_size, data, name, size"):
+        replace(small, quick={"steps": 3})
 
 
 def test_a_criterion_looks_at_the_training_part_of_the_device():

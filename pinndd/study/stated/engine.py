@@ -30,7 +30,7 @@ from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
 from pinndd.study.stated.baselines import make, named_baselines
-from pinndd.study.stated.sentences import sentences
+from pinndd.study.stated.sentences import first_look, sentences
 from pinndd.user_code import calling
 
 VALIDATION, TEST = 1_000_003, 2_000_003
@@ -52,6 +52,7 @@ class StatedSettings:
         size: examples of the distilled set (None: as the task says).
         effort: factor on the number of outer steps.
         test_blocks: blocks that the test part is cut into (None: as the task says).
+        quick: whether it is a first look, for which a task may state less, see `StatedTask.quick`.
         sensitivity: whether to distill for the other tasks, distances and risks that the module names, too.
         device: of the computation; ``auto`` is the processor, since a learner of one's own may know no other.
         seed: the first seed.
@@ -64,6 +65,7 @@ class StatedSettings:
     size: int | None = None
     effort: float = 1.0
     test_blocks: int | None = None
+    quick: bool = False
     sensitivity: bool = False
     device: str = "cpu"
     seed: int = 0
@@ -85,6 +87,7 @@ class StatedSettings:
         """
         source = task.source
         task = task.of_size(self.size or task.size)
+        task = task.at_first_look() if self.quick else task
         steps = max(5, round(self.effort * task.outer.steps))
         found = replace(
             task,
@@ -249,7 +252,7 @@ def run_stated(
         DivergedError: an outer loop diverged.
     """
     settings = settings or StatedSettings()
-    task = settings.applied_to(task)
+    whole, task = task, settings.applied_to(task)
     before, found, sets = [], [], []
     for seed in range(settings.seed, settings.seed + settings.seeds):
         given = baseline_sets(task, seed)
@@ -269,6 +272,7 @@ def run_stated(
                 trained += 1
                 progress(f"{task.name}: testing", trained, total, None)
     results = as_table(pd.concat(rows))
+    test = blocks(task.asking(task.data.test), task.test_blocks, TEST)
     summary = one_set_each(summarise(results, distance_name(task.measure)))
     inside = (summary["learner"] == task.learner_names[0]) & (summary["shift"] == NO_SHIFT)
     best = str(summary.loc[inside & (summary["method"] == DISTILLED), "baseline"].iloc[0])
@@ -283,9 +287,10 @@ def run_stated(
         distill_seconds=[each.seconds for each in found],
         examples=[],
         settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},
-        notes=sentences(
-            task, before[0].data, [each.data for each in found], summary, blocks(task.asking(task.data.test), task.test_blocks, TEST)
-        ),
+        notes=[
+            *(first_look(whole, task, settings.seeds) if settings.quick else []),
+            *sentences(task, before[0].data, [each.data for each in found], summary, test),
+        ],
         distance=distance_name(task.measure),
     )
 

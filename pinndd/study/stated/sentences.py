@@ -42,6 +42,25 @@ def sentences(
     return [*scores, *_labels(task, found), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
 
 
+def first_look(task: StatedTask, looked: StatedTask, seeds: int) -> list[str]:
+    """Say in a line what a first look had less of.
+
+    Args:
+        task: as its module states it.
+        looked: as it was looked at.
+        seeds: of the look.
+    """
+    task = task.of_size(looked.size)
+    parts: tuple[tuple[str, int, int], ...] = (
+        ("steps of training on every set", getattr(looked.own_learner, "steps", 0), getattr(task.own_learner, "steps", 0)),
+        ("steps of the outer loop", looked.outer.steps, task.outer.steps if task.search is None else looked.outer.steps),
+        ("blocks of the test part", looked.test_blocks, task.test_blocks),
+        ("random subsets in the vacuity test", looked.subsets, task.subsets),
+    )
+    less = [f"{few} {what}, not {many}" for what, few, many in parts if few < many]
+    return ["; ".join([f"A first look, with {seeds} distillation seed{'s' if seeds > 1 else ''}", *less]) + "."]
+
+
 def residual(task: StatedTask, data: SyntheticData) -> float:
     """Return the norm of a projected gradient step of size 1: 0 where no feasible direction lowers the risk to first order."""
     problem = task.problem()

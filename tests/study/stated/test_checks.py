@@ -103,7 +103,7 @@ def test_a_task_says_what_changes_with_its_size(line):
     assert found.of_size(7).smoothing == 0.07
     with pytest.raises(ValueError, match="size=900: expected a whole number from 1"):
         stated.of_size(900)
-    for said, what in ((3, "at_size returned int"), ({"size": 3}, "at_size names 'size'"), ({"steps": 3}, "at_size names 'steps'")):
+    for said, what in ((3, "at_size is of type int"), ({"size": 3}, "at_size names 'size'"), ({"steps": 3}, "at_size names 'steps'")):
         with pytest.raises(TypeError, match=what):
             replace(line, at_size=lambda size, said=said: said).of_size(5)
     with pytest.raises(UserCodeError, match="task 'line': at_size raised ZeroDivisionError"):
