@@ -22,7 +22,7 @@ def draw_pareto(
 ) -> Figure:
     """Draw the mean error of every method and learner against the seconds of training.
 
-    Colour tells the method, the marker tells the learner; the line joins what nothing else beats in both.
+    Colour tells the method, the marker tells the learner; the line joins what nothing else beats in both, where that is several.
 
     Args:
         summary: of one protocol, of one or several sizes.
@@ -44,7 +44,10 @@ def draw_pareto(
         # the larger marker lies beneath, so that it hides none
         ax.plot([row.seconds], [row.mean], linestyle="none", zorder=3 if own else 4, **keywords)
     best = frontier(drawn)
-    ax.plot(best["seconds"].to_numpy(), best["mean"].to_numpy(), color="#555555", linewidth=1.2, linestyle="--", zorder=2)
+    seen = "one point beats all others; times are equal within a quarter"
+    if len(best) > 1:
+        seen = "dashed: nothing errs less in as little time, within a quarter"
+        ax.plot(best["seconds"].to_numpy(), best["mean"].to_numpy(), color="#555555", linewidth=1.2, linestyle="--", zorder=2)
     ax.margins(0.08)
     log_axis(ax.xaxis, tick_seconds)
     log_axis(ax.yaxis, tick_of(distance))
@@ -52,7 +55,7 @@ def draw_pareto(
     ax.set_ylabel(f"{error_name(distance)}, {said.inside if shift == NO_SHIFT else f'shift {shift}'}")
     ax.grid(which="major")
     ax.set_axisbelow(True)
-    ax.set_title("Lower left is better; dashed: nothing errs less in as little time, within a quarter")
+    ax.set_title(f"Lower left is better; {seen}")
     colours = [Line2D([], [], linestyle="none", label=m, **k.keywords(8, "o")) for m, k in style.items()]
     shapes = [
         Line2D([], [], linestyle="none", color="#777777", marker=marker, markersize=8, label=name)

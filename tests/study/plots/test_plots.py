@@ -13,9 +13,11 @@ from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import INTERIOR_SAMPLERS, sample_points
 from pinndd.study.plots.conditions import draw_conditions
 from pinndd.study.plots.gallery import draw_gallery, draw_together
+from pinndd.study.plots.pareto import draw_pareto
 from pinndd.study.plots.points import draw_points
 from pinndd.study.plots.run_pareto import beaten_in_words, draw_run_pareto, run_points
 from pinndd.study.plots.style import marks
+from pinndd.study.protocols import words_of
 from pinndd.study.results.outcome import FieldExample
 from pinndd.study.results.selection import frontier, one_set_each, own_learner, transfer_cells
 from pinndd.study.results.standing import Standing
@@ -142,6 +144,19 @@ def test_conditions_of_the_solved_protocol(make_outcome, tmp_path):
     figure = draw_conditions(pde, codes, None, Standing("none", ""))
     assert [len(ax.lines) for ax in figure.axes] == [7, 7, 7]
     assert "6 boundary conditions" in figure.get_suptitle()
+
+
+def test_a_dashed_line_is_spoken_of_where_it_is_drawn(outcome):
+    """One point that is fastest and errs least leaves nothing to join."""
+    rows = summarise(outcome.results)
+    (several,) = draw_pareto(rows, words_of("retrain")).axes
+    assert [line.get_linestyle() for line in several.lines].count("--") == 1
+    assert "dashed: nothing errs less" in several.get_title()
+    best = rows["method"] == "distilled"
+    beaten = rows.assign(**{name: rows[name].where(best, 9.0) for name in ("seconds", "mean")})
+    (one,) = draw_pareto(beaten[best | (rows["method"] == "uniform")], words_of("retrain")).axes
+    assert "--" not in [line.get_linestyle() for line in one.lines]
+    assert one.get_title() == "Lower left is better; one point beats all others; times are equal within a quarter"
 
 
 def test_a_run_of_several_protocols_has_one_picture_of_all(heat, outcome, make_outcome, tmp_path):
