@@ -62,3 +62,18 @@ def test_bad_input_is_refused_in_one_line(call, tmp_path, line, parts):
     (said,) = [row for row in err.splitlines() if row.startswith("pinndd: ")]
     for part in parts:
         assert part in said
+
+
+def test_tables_stay_on_the_processor_whether_there_is_a_gpu_or_not(call, monkeypatch):
+    for module in ("pinndd.terminal.tasks", "pinndd.study.stated.engine"):
+        monkeypatch.setattr(f"{module}.require_device", lambda name, **given: None)
+    assert call("table describe north.csv south.csv --out lung.toml")[0] == 0
+    for verb in ("distill", "study"):
+        code, _, err = call(f"{verb} lung.toml --size 5 --device meta")
+        assert code == 2
+        assert err.splitlines()[-1] == "pinndd: device meta: the task 'lung' works on the processor alone: leave the device out"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Imagined H100")
+    code, said, _ = call("check lung.toml")
+    assert code == 0
+    assert "Imagined H100" not in said

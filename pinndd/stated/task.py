@@ -95,6 +95,7 @@ class StatedTask:
         keep: writes a set as CSV, and what belongs beside it (None: one column per entry of an example).
         remarks: lines for the report, such as the limits of what the set is good for.
         columns: names of the columns of a field, for exports.
+        processor: whether it works on the processor alone.
         quick: what a first look (``--quick``) states otherwise, by name, such as a learner that trains for fewer steps.
         test_blocks: blocks that the test part is cut into; each is asked of a model of its own where training draws anything.
         subsets: random subsets of the vacuity test.
@@ -142,6 +143,7 @@ class StatedTask:
     keep: Keeping | None = None
     remarks: Sequence[str] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    processor: bool = False
     quick: Mapping[str, Any] = field(default_factory=dict)
     test_blocks: int = 20
     subsets: int = 20

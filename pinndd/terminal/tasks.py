@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pinndd.data import DataFileError, SyntheticData
-from pinndd.devices import AUTO, chosen_device, require_device
+from pinndd.devices import AUTO, PROCESSOR, chosen_device, require_device
 from pinndd.outer_loop import DivergedError, divergence, require_resumable
 from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, docstring_of
 from pinndd.stated.export import write_examples
@@ -95,6 +95,8 @@ def task_settings(task: StatedTask, options: Options, protocol: str | None = Non
     usual = StatedSettings()
     seeds = 1 if options.quick else 5 if options.full else usual.seeds
     asked = options.device or AUTO
+    if asked == AUTO and task.processor:
+        asked = PROCESSOR
     double = any(value.dtype == torch.float64 for value in task.data.train.fields.values())
     require_device(asked, called="--device", double=double)
     choice = chosen_device(asked, None)

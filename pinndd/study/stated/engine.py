@@ -14,7 +14,7 @@ import torch
 
 from pinndd import __version__
 from pinndd.data import SyntheticData
-from pinndd.devices import chosen_device, require_device
+from pinndd.devices import PROCESSOR, chosen_device, require_device
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.declare.loading import remembered_module
 from pinndd.pinn.solving.telling import Progress, quiet
@@ -83,8 +83,11 @@ class StatedSettings:
         """Return the task at the size, on the device and with the number of steps that were asked for.
 
         Raises:
+            ValueError: the task is computed on the processor alone, and another device was named.
             ValueError, TypeError, UserCodeError: the task does not go with that size, see `StatedTask.of_size`.
         """
+        if task.processor and self.device != PROCESSOR:
+            raise ValueError(f"device {self.device}: the task {task.name!r} works on the processor alone: leave the device out")
         source = task.source
         task = task.of_size(self.size or task.size)
         task = task.at_first_look() if self.quick else task

@@ -75,8 +75,6 @@ def _task(declared: Declaration, cohort: Cohort) -> StatedTask:
     test, *shifts = [name for name in asking if name != TRAINING]
 
     def task(part: SyntheticData) -> Task:
-        if part[structure.names[0]].device.type != "cpu":
-            raise ValueError("tables of hospitals are counted on the processor: leave --device out")
         return asking[part.header[ASKS]]
 
     learners, surrogate = learner_of(declared.kind, structure, declared.prior)
@@ -102,6 +100,7 @@ def _task(declared: Declaration, cohort: Cohort) -> StatedTask:
         columns={variable.name: variable.states for variable in structure.variables},
         remarks=(*cohort.lines, *_said(declared, cohort, asked, basis, counts), *LIMITS, *declared.limits),
         title=declared.title,
+        processor=True,
     )
 
 
