@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.learners.jacobian import Jacobian
 from pinndd.problem import Episodes
 
 
@@ -26,8 +27,8 @@ class LeastSquaresModel(Protocol):
     def residuals(self, prepared: Any, weights: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)`` at weights ``(E, P)``, differentiable in both the weights and the data."""
 
-    def linearise(self, prepared: Any, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rows ``(E, R)`` and their Jacobian ``(E, R, P)``, off the graph."""
+    def linearise(self, prepared: Any, weights: Tensor) -> tuple[Tensor, Jacobian]:
+        """Return rows ``(E, R)`` and their Jacobian, off the graph."""
 
     def curvature(self, prepared: Any, weights: Tensor) -> Tensor:
         """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, P, P)``, off the graph."""
@@ -134,18 +135,19 @@ class GaussNewton:
         with torch.no_grad():
             prepared = self.model.prepare(data, episodes)
             _, jacobian = self.model.linearise(prepared, parameters)
-            if jacobian.shape[-2] < jacobian.shape[-1]:
+            if jacobian.rows < jacobian.columns:
                 found = self._conjugate_gradients(prepared, parameters, jacobian, right)
                 if found is not None:
                     return found
-            hessian = jacobian.mT @ jacobian + self.model.curvature(prepared, parameters)
+            matrix = jacobian.dense()
+            hessian = matrix.mT @ matrix + self.model.curvature(prepared, parameters)
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             adjoint: Tensor = torch.linalg.solve(hessian, right)
         return adjoint
 
-    def _conjugate_gradients(self, prepared: Any, theta: Tensor, jacobian: Tensor, right: Tensor) -> Tensor | None:
+    def _conjugate_gradients(self, prepared: Any, theta: Tensor, jacobian: Jacobian, right: Tensor) -> Tensor | None:
         """Solve with the exact Hessian, ``(E, P)``; None where rounding or curvature keeps it from converging."""
-        gram = jacobian @ jacobian.mT
+        gram = jacobian.gram()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         factor, info = torch.linalg.cholesky_ex(gram)
         if bool((info > 0).any()):
@@ -156,8 +158,8 @@ class GaussNewton:
 
         def precondition(vector: Tensor) -> Tensor:
             # (JᵀJ + penalty I)⁻¹ by the Woodbury identity
-            seen = torch.cholesky_solve((jacobian @ vector[..., None]), factor)
-            return (vector - (jacobian.mT @ seen)[..., 0]) / self.penalty
+            seen = torch.cholesky_solve(jacobian.times(vector)[..., None], factor)[..., 0]
+            return (vector - jacobian.transposed_times(seen)) / self.penalty
 
         def dot(one: Tensor, other: Tensor) -> Tensor:
             return (one * other).sum(-1, keepdim=True)
@@ -189,21 +191,21 @@ class GaussNewton:
     def _step(self, prepared: Any, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return the minimiser of the linearised problem, ``(E, P)``, and its loss there, ``(E,)``."""
         rows, jacobian = self.model.linearise(prepared, theta)
-        target = (jacobian @ theta[..., None])[..., 0] - rows
+        target = jacobian.times(theta) - rows
         found = self._minimiser(jacobian, target)
-        left = (jacobian @ found[..., None])[..., 0] - target
+        left = jacobian.times(found) - target
         return found, 0.5 * left.square().sum(-1) + 0.5 * self.penalty * found.square().sum(-1)
 
-    def _minimiser(self, jacobian: Tensor, target: Tensor) -> Tensor:
+    def _minimiser(self, jacobian: Jacobian, target: Tensor) -> Tensor:
         """Minimise ``‖J θ - target‖² + penalty ‖θ‖²`` through the smaller of the two Gram matrices, ``(E, P)``."""
-        count, columns = jacobian.shape[-2:]
-        if count < columns:
-            gram = jacobian @ jacobian.mT
+        if jacobian.rows < jacobian.columns:
+            gram = jacobian.gram()
             gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
-            return (jacobian.mT @ _solve_positive(gram, target)[..., None])[..., 0]
-        gram = jacobian.mT @ jacobian
+            return jacobian.transposed_times(_solve_positive(gram, target))
+        matrix = jacobian.dense()
+        gram = matrix.mT @ matrix
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
-        return _solve_positive(gram, (jacobian.mT @ target[..., None])[..., 0])
+        return _solve_positive(gram, jacobian.transposed_times(target))
 
     def _backtrack(self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         direction = proposal - theta

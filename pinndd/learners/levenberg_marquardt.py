@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.free_memory import available_memory
+from pinndd.learners.jacobian import Jacobian
 from pinndd.problem import Episodes
 
 
@@ -17,28 +18,8 @@ class NotFiniteError(RuntimeError):
     """Training met a number that is not finite; the message names the condition and the step."""
 
 
-class Jacobian(Protocol):
-    """J of the rows of E networks in their weights, ``(E, R, P)``, in whatever form a model has it."""
-
-    @property
-    def rows(self) -> int:
-        """Number R of rows."""
-
-    @property
-    def columns(self) -> int:
-        """Number P of weights."""
-
-    def gram(self) -> Tensor:
-        """Return ``J Jᵀ``, ``(E, R, R)``."""
-
-    def dense(self) -> Tensor:
-        """Return J, ``(E, R, P)``."""
-
-    def times(self, vectors: Tensor) -> Tensor:
-        """Return ``J p``, ``(E, R)``, for ``(E, P)``."""
-
-    def transposed_times(self, rows: Tensor) -> Tensor:
-        """Return ``Jᵀ y``, ``(E, P)``, for ``(E, R)``."""
+class NetworksJacobian(Jacobian, Protocol):
+    """J of networks, of which some leave the batch and others are linearised anew."""
 
     def select(self, index: Tensor) -> Any:
         """Return that of some of the networks."""
@@ -72,7 +53,7 @@ class LeastSquaresNetworks(Protocol):
     def rows(self, prepared: Any, parameters: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)``."""
 
-    def linearise(self, prepared: Any, parameters: Tensor) -> tuple[Tensor, Jacobian]:
+    def linearise(self, prepared: Any, parameters: Tensor) -> tuple[Tensor, NetworksJacobian]:
         """Return the rows ``(E, R)`` and their Jacobian, off the graph."""
 
     def fitted(self, parameters: Tensor, episodes: Episodes) -> Any:
@@ -291,7 +272,8 @@ class _Batch:
     def _gram(self, jacobian: Jacobian) -> Tensor:
         if self.dual:
             return jacobian.gram()
-        return torch.matmul(jacobian.dense().mT, jacobian.dense())
+        matrix = jacobian.dense()
+        return matrix.mT @ matrix
 
     def _linearise(self, index: Tensor) -> None:
         """Compute rows, Jacobian and Gram matrix of some networks anew."""

@@ -55,12 +55,12 @@ class Rows:
         interior = (self.interior_scale * interior).flatten(1)
         return torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
 
-    def linearise(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
+    def linearise(self, weights: Tensor) -> tuple[Tensor, RowsJacobian]:
+        """Return the rows ``(E, R)`` and their Jacobian in the weights ``(E, outputs · P)``."""
         values, slopes = self.residual.linearise(self.points, self.jet_values(weights))
         interior = (self.interior_scale * values.detach()).flatten(1)
-        jacobian = torch.cat((self.interior(slopes), self.boundary.expand(weights.shape[0], -1, -1)), -2)
-        return torch.cat((interior, weights @ self.boundary.T - self.targets), -1), jacobian
+        rows = torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
+        return rows, RowsJacobian(self, slopes)
 
     def curvature(self, weights: Tensor) -> Tensor:
         """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
@@ -82,10 +82,45 @@ class Rows:
 
     def jet_values(self, weights: Tensor) -> Tensor:
         """Return u and its derivatives at the interior points, ``(E, N, K)``."""
+        values = self.changes(weights)
+        return values if self.offset is None else values + self.offset
+
+    def changes(self, weights: Tensor) -> Tensor:
+        """Return what the weights add to u and its derivatives at the interior points, ``(E, N, K)``."""
         blocks = weights.reshape(weights.shape[0], self.outputs, -1) * self.sizes[:, None]
         needed = torch.einsum("anp,ecp->eanc", self.jets, blocks)
-        values = needed.permute(0, 2, 1, 3)[..., *self._places]
-        return values if self.offset is None else values + self.offset
+        return needed.permute(0, 2, 1, 3)[..., *self._places]
+
+    def transposed_changes(self, values: Tensor) -> Tensor:
+        """Return the transpose of `changes` times one value per entry of the jet, ``(E, N, K)``: ``(E, outputs · P)``."""
+        axes, count, _ = self.jets.shape
+        seen = values.new_zeros((values.shape[0], count, axes, self.outputs))
+        seen[..., *self._places] = values
+        blocks = torch.einsum("anp,enac->ecp", self.jets, seen) * self.sizes[:, None]
+        return blocks.flatten(1)
+
+    @cached_property
+    def products(self) -> list[Tensor]:
+        """For every component with n terms, the products of what weights add to these between the points, ``(N, n, n · N)`` each."""
+        count = len(self.points)
+        found = []
+        for component, of in enumerate(self.terms_of):
+            flat = self.sizes[component] * self.jets[self._places[0][of]].flatten(0, 1)
+            found.append((flat @ flat.T).reshape(len(of), count, -1).transpose(0, 1).contiguous())
+        return found
+
+    @cached_property
+    def terms_of(self) -> list[Tensor]:
+        """For every component the numbers of the terms of the jet that are its own."""
+        return [(self._places[1] == component).nonzero()[:, 0] for component in range(self.outputs)]
+
+    @cached_property
+    def boundary_products(self) -> tuple[Tensor, Tensor]:
+        """Products of the boundary rows with what the weights add to the jet, ``(K, N, M)``, and with each other, ``(M, M)``."""
+        axes, components = self._places
+        blocks = self.boundary.reshape(len(self.boundary), self.outputs, -1) * self.sizes[:, None]
+        met = torch.einsum("anp,mcp->acnm", self.jets, blocks)
+        return met[axes, components].contiguous(), self.boundary @ self.boundary.T
 
     @cached_property
     def _places(self) -> tuple[Tensor, Tensor]:
@@ -96,18 +131,103 @@ class Rows:
 
     def interior(self, slopes: Tensor) -> Tensor:
         """Return ``scale · Σ_k ∂r/∂jet_k · ∂jet_k/∂θ``, ``(..., N · equations, outputs · P)``, from slopes ``(..., N, eq, K)``."""
-        scaled = self.interior_scale[..., None] * slopes
-        blocks = []
-        for component in range(self.outputs):
-            # a sum over the few terms: a contraction would become a batch of N tiny products
-            factors = self.sizes[component] * scaled
-            places = [(k, self.residual.axes.index(axes)) for k, (of, axes) in enumerate(self.residual.terms) if of == component]
-            (first, axes), *others = places
-            block = factors[..., first, None] * self.jets[axes][:, None, :]
-            for k, axes in others:
-                block = torch.addcmul(block, factors[..., k, None], self.jets[axes][:, None, :])
-            blocks.append(block)
+        blocks = self.blocks(self.interior_scale[..., None] * slopes)
         return (blocks[0] if self.outputs == 1 else torch.cat(blocks, -1)).flatten(-3, -2)
+
+    def blocks(self, scaled: Tensor) -> list[Tensor]:
+        """Return the parts of it that belong to each component, ``(..., N, eq, P)``, from the slopes of the weighted rows."""
+        # one matrix product per point, of all models and equations together
+        left, shape = scaled.movedim(-3, 0).flatten(1, -2), (*scaled.shape[:-3], scaled.shape[-2])
+        products = (
+            (self.sizes[component] * left[..., of]) @ self.jets[self._places[0][of]].transpose(0, 1)
+            for component, of in enumerate(self.terms_of)
+        )
+        return [product.reshape(-1, *shape, product.shape[-1]).movedim(0, -3) for product in products]
+
+
+@dataclass(frozen=True)
+class RowsJacobian:
+    """J of the rows of E models, ``(E, R, P)``, without its entries: features are shared, and only the slopes of the residual differ.
+
+    So products with it are products of all models with the features at once, and ``J Jᵀ`` weighs the products of features between
+    points, which are computed once for all models and all steps of training.
+
+    Attributes:
+        of: the rows.
+        slopes: derivative of the residual in the jet, ``(E, N, equations, K)``.
+    """
+
+    of: Rows
+    slopes: Tensor
+
+    @property
+    def rows(self) -> int:
+        """Number R of rows."""
+        return self.slopes.shape[1] * self.slopes.shape[2] + self.of.boundary.shape[0]
+
+    @property
+    def columns(self) -> int:
+        """Number of weights of one model."""
+        return self.of.boundary.shape[1]
+
+    def dense(self) -> Tensor:
+        """Return J itself, ``(E, R, P)``."""
+        count, points, equations, _ = self.slopes.shape
+        split, width = points * equations, self.of.jets.shape[-1]
+        matrix = self.slopes.new_empty((count, self.rows, self.columns))
+        matrix[:, split:] = self.of.boundary
+        inner = matrix[:, :split].view(count, points, equations, -1)
+        for part, block in zip(torch.split(inner, width, -1), self.of.blocks(self._scaled), strict=True):
+            part.copy_(block)
+        return matrix
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Return ``J p``, ``(E, R)``, for vectors as long as the weights, ``(E, P)``."""
+        inner = (self._scaled * self.of.changes(vectors)[..., None, :]).sum(-1)
+        return torch.cat((inner.flatten(1), vectors @ self.of.boundary.T), -1)
+
+    def transposed_times(self, rows: Tensor) -> Tensor:
+        """Return ``Jᵀ y``, ``(E, P)``, for one number per row, ``(E, R)``."""
+        count = self.of.boundary.shape[0]
+        inner = rows[:, : rows.shape[1] - count].reshape(self.slopes.shape[:3])
+        outer = rows[:, rows.shape[1] - count :]
+        return self.of.transposed_changes((inner[..., None] * self._scaled).sum(-2)) + outer @ self.of.boundary
+
+    def gram(self) -> Tensor:
+        """Return ``J Jᵀ``, ``(E, R, R)``."""
+        if len(self.slopes) < len(self.of.jets) ** 2:  # the products of features are more than those of the models
+            matrix = self.dense()
+            return matrix @ matrix.mT
+        gram = self.slopes.new_zeros((len(self.slopes), self.rows, self.rows))
+        together = _AT_A_TIME if gram.device.type == "cpu" else len(gram)
+        for some, scaled in zip(torch.split(gram, together), torch.split(self._scaled, together), strict=True):
+            self._fill(some, scaled)
+        return gram
+
+    def _fill(self, gram: Tensor, scaled: Tensor) -> None:
+        """Write the products of the rows of some models into zeros, from the slopes of their weighted rows."""
+        count, points, equations, _ = scaled.shape
+        split = points * equations
+        # one matrix product per point, of all models together
+        left = scaled.transpose(0, 1).flatten(1, 2)
+        beside, corner = self.of.boundary_products
+        met = (left @ beside.transpose(0, 1)).view(points, count, equations, -1).transpose(0, 1).flatten(1, 2)
+        gram[:, :split, split:], gram[:, split:, :split], gram[:, split:, split:] = met, met.mT, corner
+        inner = gram[:, :split, :split].view(count, points, equations, points, equations)
+        for of, products in zip(self.of.terms_of, self.of.products, strict=True):
+            half = (left[..., of] @ products).view(points, count, equations, len(of), points).permute(3, 1, 0, 2, 4)
+            for of_term, k in zip(half, of.tolist(), strict=True):
+                for r in range(equations):
+                    inner[..., r].addcmul_(of_term, scaled[:, None, None, :, r, k])
+
+    @cached_property
+    def _scaled(self) -> Tensor:
+        """The slopes of the weighted rows, ``(E, N, equations, K)``."""
+        return self.of.interior_scale[..., None] * self.slopes
+
+
+_AT_A_TIME = 16
+"""Models whose Gram matrices are made together on a processor: what they need beside fits its cache."""
 
 
 class RowsModel:
@@ -117,8 +237,8 @@ class RowsModel:
         """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
         return prepared.residuals(weights)
 
-    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows ``(E, R)`` and their Jacobian ``(E, R, outputs · P)``."""
+    def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, RowsJacobian]:
+        """Return the rows ``(E, R)`` and their Jacobian in the weights ``(E, outputs · P)``."""
         return prepared.linearise(weights)
 
     def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:

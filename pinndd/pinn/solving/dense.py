@@ -205,8 +205,8 @@ def _nearby_at_once(
         change = model.prepare(data, trainings).targets - here.targets
         weights = model.weights(fitted)
         _, jacobian = model.linearise(here, weights)
-        interior = change.new_zeros((len(change), jacobian.shape[1] - change.shape[1]))
-        moved = _least_squares(jacobian[0], torch.cat((interior, change), -1), learner.penalty)
+        interior = change.new_zeros((len(change), jacobian.rows - change.shape[1]))
+        moved = _least_squares(jacobian.dense()[0], torch.cat((interior, change), -1), learner.penalty)
     return model.fitted(weights + moved, trainings)
 
 

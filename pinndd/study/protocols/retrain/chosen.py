@@ -89,7 +89,7 @@ def candidates_of(bench: RetrainBench) -> Candidates:
             heads = model.weights(learner.fit(min(bench.designs, key=lambda m: m.error).data, episodes))
         _, jacobian = model.linearise(model.prepare(cloud, episodes), heads)
         (values,) = model.features(bench.training_draw, cloud[INTERIOR]).jets(cloud[INTERIOR], [()])
-    rows = jacobian.cpu()
+    rows = jacobian.dense().cpu()
     side_by_side = torch.cat(tuple(rows[:, :-count]), -1)
     return Candidates(pde, interior, boundary, values.cpu(), side_by_side, rows[0, -count:])
 
