@@ -104,15 +104,20 @@ class Rows:
         """For every component with n terms, the products of what weights add to these between the points, ``(N, n, n · N)`` each."""
         count = len(self.points)
         found = []
-        for component, of in enumerate(self.terms_of):
-            flat = self.sizes[component] * self.jets[self._places[0][of]].flatten(0, 1)
-            found.append((flat @ flat.T).reshape(len(of), count, -1).transpose(0, 1).contiguous())
+        for component, (_, axes) in enumerate(self.terms_of):
+            flat = self.sizes[component] * self.jets[axes].flatten(0, 1)
+            found.append((flat @ flat.T).reshape(len(axes), count, -1).transpose(0, 1).contiguous())
         return found
 
     @cached_property
-    def terms_of(self) -> list[Tensor]:
-        """For every component the numbers of the terms of the jet that are its own."""
-        return [(self._places[1] == component).nonzero()[:, 0] for component in range(self.outputs)]
+    def terms_of(self) -> list[tuple[Tensor, Tensor]]:
+        """For every component the numbers of its terms among those of the jet, and of their axes, on the device of the points."""
+        found = []
+        for component in range(self.outputs):
+            pairs = [(k, self.residual.axes.index(axes)) for k, (c, axes) in enumerate(self.residual.terms) if c == component]
+            terms, numbers = torch.tensor(pairs, device=self.points.device).T
+            found.append((terms, numbers))
+        return found
 
     @cached_property
     def boundary_products(self) -> tuple[Tensor, Tensor]:
@@ -139,8 +144,8 @@ class Rows:
         # one matrix product per point, of all models and equations together
         left, shape = scaled.movedim(-3, 0).flatten(1, -2), (*scaled.shape[:-3], scaled.shape[-2])
         products = (
-            (self.sizes[component] * left[..., of]) @ self.jets[self._places[0][of]].transpose(0, 1)
-            for component, of in enumerate(self.terms_of)
+            (self.sizes[component] * left[..., terms]) @ self.jets[axes].transpose(0, 1)
+            for component, (terms, axes) in enumerate(self.terms_of)
         )
         return [product.reshape(-1, *shape, product.shape[-1]).movedim(0, -3) for product in products]
 
@@ -195,7 +200,7 @@ class RowsJacobian:
 
     def gram(self) -> Tensor:
         """Return ``J Jᵀ``, ``(E, R, R)``."""
-        if len(self.slopes) < len(self.of.jets) ** 2:  # the products of features are more than those of the models
+        if _ASKED * len(self.slopes) < len(self.of.jets) ** 2:  # the products of features cost more than those of the models
             matrix = self.dense()
             return matrix @ matrix.mT
         gram = self.slopes.new_zeros((len(self.slopes), self.rows, self.rows))
@@ -214,17 +219,22 @@ class RowsJacobian:
         met = (left @ beside.transpose(0, 1)).view(points, count, equations, -1).transpose(0, 1).flatten(1, 2)
         gram[:, :split, split:], gram[:, split:, :split], gram[:, split:, split:] = met, met.mT, corner
         inner = gram[:, :split, :split].view(count, points, equations, points, equations)
-        for of, products in zip(self.of.terms_of, self.of.products, strict=True):
-            half = (left[..., of] @ products).view(points, count, equations, len(of), points).permute(3, 1, 0, 2, 4)
-            for of_term, k in zip(half, of.tolist(), strict=True):
+        for (terms, _), products in zip(self.of.terms_of, self.of.products, strict=True):
+            own = left[..., terms]
+            half = (own @ products).view(points, count, equations, len(terms), points)
+            other = own.view(points, count, equations, len(terms)).permute(1, 2, 3, 0)
+            for k in range(len(terms)):
                 for r in range(equations):
-                    inner[..., r].addcmul_(of_term, scaled[:, None, None, :, r, k])
+                    inner[..., r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
 
     @cached_property
     def _scaled(self) -> Tensor:
         """The slopes of the weighted rows, ``(E, N, equations, K)``."""
         return self.of.interior_scale[..., None] * self.slopes
 
+
+_ASKED = 4
+"""Times that a Gram matrix is asked for in a training, at least."""
 
 _AT_A_TIME = 16
 """Models whose Gram matrices are made together on a processor: what they need beside fits its cache."""
