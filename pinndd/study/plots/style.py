@@ -150,6 +150,16 @@ def save_figure(figure: Figure, path: Path, dots_per_inch: int = 150) -> None:
         file.write(picture.getvalue())
 
 
+class _RoomyLogLocator(LogLocator):
+    """No more ticks below an axis than leave some space between labels such as ``0.001 %``."""
+
+    def __call__(self) -> Any:
+        assert isinstance(self.axis, Axis)
+        if isinstance(self.axis, XAxis):
+            self.set_params(numticks=max(2, round(0.6 * self.axis.get_tick_space())))
+        return super().__call__()
+
+
 def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
     """Make an axis logarithmic, with ticks at powers of ten, and between them where the range is short.
 
@@ -170,7 +180,7 @@ def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
     low, high = axis.get_view_interval()
     decades = math.log10(high / low) if 0 < low < high else 1.0
     subs = (1, 1.5, 2, 3, 5, 7) if decades < 0.8 else (1, 2, 5) if decades < 2.2 else (1,)
-    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_locator(_RoomyLogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, position: write(value)))
     axis.set_minor_formatter(NullFormatter())
 

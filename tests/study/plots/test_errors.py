@@ -1,5 +1,7 @@
 """Errors by method: panels that are compared have one scale, and say who wins."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import pandas
 import pytest
@@ -56,4 +58,15 @@ def test_panels_are_of_one_reach_unless_there_is_an_error_of_zero(errors, scale)
 def test_a_single_row_may_not_be_told_apart():
     (ax,) = draw_errors(summary_of({"a": (0.2, 0.2)}), words_of("stated"), "zero-one").axes
     assert ax.get_title() == "trained by a\nnot told apart"
+    plt.close("all")
+
+
+def test_labels_of_ticks_over_many_decades_keep_apart():
+    figure = draw_errors(summary_of({"a": (5e-6, 0.9), "b": (0.01, 0.4)}), words_of("stated"), "zero-one")
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        low, high = ax.get_xlim()
+        ticks = [tick.label1.get_window_extent() for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        assert len(ticks) >= 3
+        assert all(right.x0 - left.x1 > 0.5 * left.height for left, right in pairwise(ticks))
     plt.close("all")
