@@ -77,11 +77,13 @@ def test_a_first_look_trains_convnets_for_fewer_steps_and_says_so():
     task = image_task(images((20, 20)), "shapes", network="convnet-2x4")
     settings = StatedSettings(seeds=1, size=10, effort=0.2, quick=True)
     looked = settings.applied_to(task)
-    assert (looked.own_learner.steps, looked.test_blocks, looked.own_learner.batch) == (250, 2, 32)
+    assert (looked.own_learner.steps, looked.test_blocks, looked.own_learner.batch) == (200, 2, 32)
     assert first_look(task, looked, 1) == [
-        "A first look, with 1 distillation seed; 250 steps of training on every set, not 1000; 120 steps of the outer loop, not 600; "
-        "2 blocks of the test part, not 3; 2 random subsets in the vacuity test, not 5."
+        "A first look, with 1 distillation seed; 200 steps of training on every set, not 1000; 120 steps of the outer loop, not 600; "
+        "2 baselines, not 4; 2 blocks of the test part, not 3; 2 random subsets in the vacuity test, not 5."
     ]
+    own = image_task(images((20, 20)), "shapes", network="convnet-2x4", baselines=("random", "herding"), test_blocks=4)
+    assert (own.at_first_look().baselines, own.at_first_look().test_blocks) == (("random", "herding"), 4)
     small = image_task(images((20, 20)), "shapes", network="mlp-4")
     assert small.at_first_look().own_learner.steps == small.own_learner.steps
     with pytest.raises(TypeError, match="quick names 'steps': expected arguments of StatedTask, other than at_size, data, name, size"):

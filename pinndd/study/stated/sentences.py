@@ -54,6 +54,7 @@ def first_look(task: StatedTask, looked: StatedTask, seeds: int) -> list[str]:
     parts: tuple[tuple[str, int, int], ...] = (
         ("steps of training on every set", getattr(looked.own_learner, "steps", 0), getattr(task.own_learner, "steps", 0)),
         ("steps of the outer loop", looked.outer.steps, task.outer.steps if task.search is None else looked.outer.steps),
+        ("baselines", len(looked.baselines), len(task.baselines)),
         ("blocks of the test part", looked.test_blocks, task.test_blocks),
         ("random subsets in the vacuity test", looked.subsets, task.subsets),
     )
