@@ -6,8 +6,9 @@ python benchmarks/report.py --runs runs/all    # the page, and the gallery drawn
 What was tried where a family falls short is written by hand into benchmarks/notes/NAME.md and stands beside its picture.
 The table of sensors is that of benchmarks/results/sensors, which `python benchmarks/sensors.py` writes; that of trained bodies comes
 from benchmarks/results/bodies, which `pinndd study --learner body --results benchmarks/results/bodies` fills, that of
-networks whose weights are all trained from benchmarks/results/trained (`--learner mlp-lm`), and those of the default learner and
-of what its sets are worth to other networks from benchmarks/results/default (no `--learner`; with judges).
+networks whose weights are all trained from benchmarks/results/trained (`--learner mlp-lm`), that of one set for several learners
+from benchmarks/results/bank (`--learner bank`), and those of the default learner and of what its sets are worth to other networks
+from benchmarks/results/default (no `--learner`; with judges).
 """
 
 from __future__ import annotations
@@ -117,6 +118,17 @@ weights of their own for every condition. The first table as above. *Fresh sampl
 anew at every step.
 """
 
+BANK = """## One set for several learners
+
+The learner `bank`, from `benchmarks/results/bank` (`pinndd study NAME --protocol retrain --learner bank --test-conditions 12
+--no-judges`): every set is distilled for bodies and for random features of two scales together. The first tables show what it is
+worth to a body that no distillation saw, with columns as above.
+"""
+
+MEMBERS = """What the same sets are worth to the random features among the members, with a draw of them that no distillation saw: error of
+the best of all designs with that member ÷ error of the set, weights tuned for it alike.
+"""
+
 SHORT = """## In short
 
 Geometric means of the ratio over families and shifts, with a 95 % interval over families where there are at least three. A row
@@ -169,6 +181,7 @@ def page(
     bodies: Sequence[BenchmarkRun] = (),
     trained: Sequence[BenchmarkRun] = (),
     default: Sequence[BenchmarkRun] = (),
+    bank: Sequence[BenchmarkRun] = (),
 ) -> str:
     """Return the page as Markdown.
 
@@ -180,6 +193,7 @@ def page(
         bodies: studies with the learner `body`, in their own file of results.
         trained: studies with the learner `mlp-lm`, likewise.
         default: studies without a named learner, likewise.
+        bank: studies with the learner `bank`, likewise.
     """
     features = [run for run in runs if run.protocol == "retrain"]
     parts = [
@@ -195,9 +209,11 @@ def page(
                 BESIDE["beside the other learner"]: of_sets(features),
             },
         ),
-        *_transfer(default),
+        *_transfer(TRANSFER, default),
         *_worth(BODIES, bodies, {BESIDE["beside the other learner"]: of_sets(features)}),
         *_worth(TRAINED, trained),
+        *_worth(BANK, bank),
+        *_transfer(MEMBERS, bank),
         SHORT,
         _table(DataFrame(_means(runs))),
         FAMILIES,
@@ -273,12 +289,12 @@ def _more(found: tuple[float, bool] | None) -> str:
     return "–" if found is None else f"{'> ' if found[1] else ''}{words.significant(found[0])}"
 
 
-def _transfer(runs: Sequence[BenchmarkRun]) -> Iterator[str]:
-    """What sets are worth to networks that they were not distilled for, in all and by family."""
+def _transfer(head: str, runs: Sequence[BenchmarkRun]) -> Iterator[str]:
+    """What sets are worth to other networks than that whose rows bear the name of their learner, in all and by family."""
     found = transfer(runs)
     if found.empty:
         return
-    yield TRANSFER
+    yield head
     groups = found.groupby(["learner", "conditions"], sort=False)
     yield _table(DataFrame([{"trained with": n, "conditions": c, **_together(rows)} for (n, c), rows in groups]))
     logs = np.log(found["ratio"].where(found["ratio"] > 0)).groupby([found["pde"], found["conditions"], found["learner"]], sort=False)
@@ -515,7 +531,7 @@ def main() -> None:
         for path in draw(options.runs, sorted({r.pde for r in runs}), options.docs):
             print(f"drew {path}")
     sensors = load_sensors(options.results / "sensors")
-    learners = {name: load_benchmark(options.results / name / FILE) for name in ("bodies", "trained", "default")}
+    learners = {name: load_benchmark(options.results / name / FILE) for name in ("bodies", "trained", "default", "bank")}
     options.docs.mkdir(parents=True, exist_ok=True)
     with write_atomically(options.docs / "benchmark.md") as file:
         file.write(page(runs, options.docs, sensors=sensors, **learners).encode())

@@ -282,6 +282,14 @@ def test_the_default_stands_first_with_its_learners_and_what_its_sets_are_worth_
     assert "Sets that another" not in report.page(runs, tmp_path, tmp_path, bodies=runs)
 
 
+def test_one_set_for_several_learners_stands_with_what_it_is_worth_to_each(report, runs, tmp_path):
+    page = report.page(runs, tmp_path, tmp_path, bank=runs)
+    (section,) = [part for part in page.split("\n## ") if part.startswith("One set for several learners")]
+    assert "| heat | in distribution |" in section
+    assert "| mlp-lm | in distribution | 2 | 2 |" in section
+    assert "several learners" not in report.page(runs, tmp_path, tmp_path)
+
+
 def test_the_points_that_others_take_follow_a_power_law_between_the_sizes_that_ran(report, runs, tmp_path):
     first, second = runs
     rows = first.rows[(first.rows["learner"] == "ridge") & (first.rows["shift"] == "none")].set_index("method")["mean"]
