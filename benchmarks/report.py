@@ -125,8 +125,8 @@ The learner `bank`, from `benchmarks/results/bank` (`pinndd study NAME --protoco
 worth to a body that no distillation saw, with columns as above.
 """
 
-MEMBERS = """What the same sets are worth to the random features among the members, with a draw of them that no distillation saw: error of
-the best of all designs with that member ÷ error of the set, weights tuned for it alike.
+MEMBERS = """What the same sets are worth to the random features among the members, with a draw of them that no distillation saw: error
+of the best of all designs with that member ÷ error of the set, weights tuned for it alike.
 """
 
 SHORT = """## In short
