@@ -31,7 +31,7 @@ def draw_transfer(summary: DataFrame, said: ProtocolWords) -> Figure:
     sources, targets = (max(cells[name].nunique() for cells in panels.values()) for name in ("distilled_with", "learner"))
     # the text of more than three cells does not fit into half of the width
     below = len(panels) if targets > 3 else 1
-    figure = new_figure(WIDTH, below * (0.6 + 0.85 * sources) + 0.9)
+    figure = new_figure(WIDTH, below * (0.6 + 0.85 * sources) + 1.1)
     axes = figure.subplots(below, len(panels) // below, squeeze=False, sharex=True, sharey=True).flatten()
     for ax, (title, cells) in zip(axes, panels.items(), strict=True):
         image = _panel(ax, cells)
@@ -60,7 +60,7 @@ def _panel(ax: Axes, cells: DataFrame) -> AxesImage:
             fontsize=8.5,
             color="black" if 0.4 < row.ratio < 2.5 else "white",
         )
-    ax.set_xticks(range(len(targets)), targets)
+    ax.set_xticks(range(len(targets)), [name.replace(", ", ",\n") for name in targets])  # "ridge, scale 0.7" fills its cell
     ax.set_yticks(range(len(sources)), sources, rotation=90, va="center")
     ax.set_xlabel("trained with")
     ax.set_ylabel("distilled with")
