@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.learners.jacobian import Jacobian
+from pinndd.learners.jacobian import Jacobian, normal_matrix
 from pinndd.problem import Episodes
 
 
@@ -139,8 +139,7 @@ class GaussNewton:
                 found = self._conjugate_gradients(prepared, parameters, jacobian, right)
                 if found is not None:
                     return found
-            matrix = jacobian.dense()
-            hessian = matrix.mT @ matrix + self.model.curvature(prepared, parameters)
+            hessian = normal_matrix(jacobian) + self.model.curvature(prepared, parameters)
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             adjoint: Tensor = torch.linalg.solve(hessian, right)
         return adjoint
@@ -202,8 +201,7 @@ class GaussNewton:
             gram = jacobian.gram()
             gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             return jacobian.transposed_times(_solve_positive(gram, target))
-        matrix = jacobian.dense()
-        gram = matrix.mT @ matrix
+        gram = normal_matrix(jacobian)
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         return _solve_positive(gram, jacobian.transposed_times(target))
 

@@ -29,3 +29,9 @@ class Jacobian(Protocol):
 
     def transposed_times(self, rows: Tensor) -> Tensor:
         """Return ``Jᵀ y``, ``(E, P)``, for ``(E, R)``."""
+
+
+def normal_matrix(jacobian: Jacobian) -> Tensor:
+    """Return ``JᵀJ``, ``(E, P, P)``, which needs the entries of J."""
+    matrix = jacobian.dense()
+    return matrix.mT @ matrix

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.free_memory import available_memory
-from pinndd.learners.jacobian import Jacobian
+from pinndd.learners.jacobian import Jacobian, normal_matrix
 from pinndd.problem import Episodes
 
 
@@ -270,10 +270,7 @@ class _Batch:
         return -solved, -self.jacobian.times(solved)
 
     def _gram(self, jacobian: Jacobian) -> Tensor:
-        if self.dual:
-            return jacobian.gram()
-        matrix = jacobian.dense()
-        return matrix.mT @ matrix
+        return jacobian.gram() if self.dual else normal_matrix(jacobian)
 
     def _linearise(self, index: Tensor) -> None:
         """Compute rows, Jacobian and Gram matrix of some networks anew."""
