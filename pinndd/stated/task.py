@@ -255,13 +255,19 @@ class StatedTask:
             with calling(f"task {self.name!r}: at_size", self.at_size, part=self.at_size):
                 said = self.at_size(size)
             self._require_arguments("at_size", said)
-        found = replace(self, **{**said, "size": size})
-        object.__setattr__(found, "source", self.source)
-        return found
+        return self.restated(**{**said, "size": size})
 
     def at_first_look(self) -> StatedTask:
         """Return the task with what it states for a first look, see `quick`."""
-        found = replace(self, **self.quick)
+        return self.restated(**self.quick)
+
+    def restated(self, **otherwise: Any) -> StatedTask:
+        """Return the task with other arguments, from the same module.
+
+        Args:
+            otherwise: arguments of the task by name.
+        """
+        found = replace(self, **otherwise)
         object.__setattr__(found, "source", self.source)
         return found
 

@@ -88,19 +88,15 @@ class StatedSettings:
         """
         if task.processor and self.device != PROCESSOR:
             raise ValueError(f"device {self.device}: the task {task.name!r} works on the processor alone: leave the device out")
-        source = task.source
         task = task.of_size(self.size or task.size)
         task = task.at_first_look() if self.quick else task
         steps = max(5, round(self.effort * task.outer.steps))
-        found = replace(
-            task,
+        return task.restated(
             data=task.data.to(self.device),
             shifts={name: part.to(self.device) for name, part in task.shifts.items()},
             test_blocks=self.test_blocks or task.test_blocks,
             outer=replace(task.outer, steps=steps, validate_every=min(task.outer.validate_every, steps)),
         )
-        object.__setattr__(found, "source", source)
-        return found
 
 
 def header(task: StatedTask, seed: int) -> dict[str, Any]:
