@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.learners.jacobian import Jacobian, normal_matrix
+from pinndd.learners.jacobian import Curvature, Jacobian, normal_matrix, solve_factored
 from pinndd.problem import Episodes
 
 
@@ -30,8 +30,8 @@ class LeastSquaresModel(Protocol):
     def linearise(self, prepared: Any, weights: Tensor) -> tuple[Tensor, Jacobian]:
         """Return rows ``(E, R)`` and their Jacobian, off the graph."""
 
-    def curvature(self, prepared: Any, weights: Tensor) -> Tensor:
-        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, P, P)``, off the graph."""
+    def curvature(self, prepared: Any, weights: Tensor) -> Curvature:
+        """Return ``Σ_rows row · ∂²row/∂θ²``, off the graph."""
 
     def fitted(self, weights: Tensor, episodes: Episodes) -> Any:
         """Return the models with weights ``(E, P)``."""
@@ -106,11 +106,17 @@ class GaussNewton:
             for k in range(self.iterations):
                 if self.progress is not None:
                     self.progress(k, self.iterations)
-                proposal, promised = self._step(prepared, theta)
+                rows, jacobian = self.model.linearise(prepared, theta)
+                target = jacobian.times(theta) - rows
+                proposal = self._minimiser(jacobian, target)
                 before = loss
                 theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)
-                flat = (before - loss < self.decrease * before) & (promised >= self.promise * before)
-                if bool((moved < self.tolerance) | flat.all()):
+                done = moved < self.tolerance
+                if self.decrease > 0:
+                    promised = self._objective(jacobian.times(proposal) - target, proposal)
+                    flat = (before - loss < self.decrease * before) & (promised >= self.promise * before)
+                    done = done | flat.all()
+                if bool(done):
                     break
         return self.model.fitted(theta, episodes)
 
@@ -135,65 +141,58 @@ class GaussNewton:
         with torch.no_grad():
             prepared = self.model.prepare(data, episodes)
             _, jacobian = self.model.linearise(prepared, parameters)
+            curvature = self.model.curvature(prepared, parameters)
             if jacobian.rows < jacobian.columns:
-                found = self._conjugate_gradients(prepared, parameters, jacobian, right)
+                found = self._conjugate_gradients(jacobian, curvature, right)
                 if found is not None:
                     return found
-            hessian = normal_matrix(jacobian) + self.model.curvature(prepared, parameters)
+            hessian = normal_matrix(jacobian) + curvature.dense()
             hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             adjoint: Tensor = torch.linalg.solve(hessian, right)
         return adjoint
 
-    def _conjugate_gradients(self, prepared: Any, theta: Tensor, jacobian: Jacobian, right: Tensor) -> Tensor | None:
+    def _conjugate_gradients(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> Tensor | None:
         """Solve with the exact Hessian, ``(E, P)``; None where rounding or curvature keeps it from converging."""
         gram = jacobian.gram()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         factor, info = torch.linalg.cholesky_ex(gram)
         if bool((info > 0).any()):
             return None
-        with torch.enable_grad():
-            leaf = theta.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(self._loss(prepared, leaf).sum(), leaf, create_graph=True)
+
+        def product(vector: Tensor) -> Tensor:
+            return jacobian.transposed_times(jacobian.times(vector)) + curvature.times(vector) + self.penalty * vector
 
         def precondition(vector: Tensor) -> Tensor:
             # (JᵀJ + penalty I)⁻¹ by the Woodbury identity
-            seen = torch.cholesky_solve(jacobian.times(vector)[..., None], factor)[..., 0]
-            return (vector - jacobian.transposed_times(seen)) / self.penalty
+            return (vector - jacobian.transposed_times(solve_factored(factor, jacobian.times(vector)))) / self.penalty
 
         def dot(one: Tensor, other: Tensor) -> Tensor:
             return (one * other).sum(-1, keepdim=True)
 
         solution = precondition(right)
-        (product,) = torch.autograd.grad(slope, leaf, solution, retain_graph=True)
-        rest = right - product
+        rest = right - product(solution)
         search = improved = precondition(rest)
         size = dot(rest, improved)
         goal = _PRECISION * right.norm(dim=-1, keepdim=True)
         for _ in range(_MOST_PRODUCTS):
             if bool((rest.norm(dim=-1, keepdim=True) <= goal).all()):
                 return solution
-            (product,) = torch.autograd.grad(slope, leaf, search, retain_graph=True)
-            along = dot(search, product)
+            image = product(search)
+            along = dot(search, image)
             if not bool((along > 0).all()):
                 return None
             step = size / along
-            solution, rest = solution + step * search, rest - step * product
+            solution, rest = solution + step * search, rest - step * image
             improved = precondition(rest)
             size, before = dot(rest, improved), size
             search = improved + size / before * search
         return None
 
     def _loss(self, prepared: Any, theta: Tensor) -> Tensor:
-        rows = self.model.residuals(prepared, theta)
-        return 0.5 * rows.square().sum(-1) + 0.5 * self.penalty * theta.square().sum(-1)
+        return self._objective(self.model.residuals(prepared, theta), theta)
 
-    def _step(self, prepared: Any, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the minimiser of the linearised problem, ``(E, P)``, and its loss there, ``(E,)``."""
-        rows, jacobian = self.model.linearise(prepared, theta)
-        target = jacobian.times(theta) - rows
-        found = self._minimiser(jacobian, target)
-        left = jacobian.times(found) - target
-        return found, 0.5 * left.square().sum(-1) + 0.5 * self.penalty * found.square().sum(-1)
+    def _objective(self, rows: Tensor, theta: Tensor) -> Tensor:
+        return 0.5 * rows.square().sum(-1) + 0.5 * self.penalty * theta.square().sum(-1)
 
     def _minimiser(self, jacobian: Jacobian, target: Tensor) -> Tensor:
         """Minimise ``‖J θ - target‖² + penalty ‖θ‖²`` through the smaller of the two Gram matrices, ``(E, P)``."""
@@ -228,6 +227,6 @@ def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:
     solution: Tensor = (
         torch.linalg.solve(matrix, right)
         if bool((info > 0).any())
-        else torch.cholesky_solve(right[..., None], factor)[..., 0]
+        else solve_factored(factor, right)
     )
     return solution

@@ -1,9 +1,10 @@
-"""What least-squares learners ask of the derivative of a model's rows in its weights."""
+"""What least-squares learners ask of the derivatives of a model's rows in its weights."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -31,7 +32,27 @@ class Jacobian(Protocol):
         """Return ``Jᵀ y``, ``(E, P)``, for ``(E, R)``."""
 
 
+class Curvature(Protocol):
+    """``C = Σ_rows row · ∂²row/∂θ²`` of E models, ``(E, P, P)``: what ``JᵀJ`` leaves out of the Hessian of half the squared rows."""
+
+    def dense(self) -> Tensor:
+        """Return C, ``(E, P, P)``."""
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Return ``C p``, ``(E, P)``, for ``(E, P)``."""
+
+
 def normal_matrix(jacobian: Jacobian) -> Tensor:
     """Return ``JᵀJ``, ``(E, P, P)``, which needs the entries of J."""
     matrix = jacobian.dense()
     return matrix.mT @ matrix
+
+
+def solve_factored(factor: Tensor, right: Tensor) -> Tensor:
+    """Solve ``L Lᵀ x = right`` with lower triangular factors L ``(E, R, R)``, for one right-hand side each, ``(E, R)``.
+
+    By two triangular solves, which for one right-hand side take a half to a tenth of the time of `torch.cholesky_solve`.
+    """
+    half = torch.linalg.solve_triangular(factor, right[..., None], upper=False)
+    solution: Tensor = torch.linalg.solve_triangular(factor.mT, half, upper=True)[..., 0]
+    return solution

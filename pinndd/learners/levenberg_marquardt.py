@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.free_memory import available_memory
-from pinndd.learners.jacobian import Jacobian, normal_matrix
+from pinndd.learners.jacobian import Jacobian, normal_matrix, solve_factored
 from pinndd.problem import Episodes
 
 
@@ -264,9 +264,9 @@ class _Batch:
     def _solved(self, factor: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``v = -(JᵀJ + λ I)⁻¹ Jᵀ ρ``, ``(E, P)``, from the factor of the smaller damped Gram matrix, and ``J v``."""
         if self.dual:
-            solved = torch.cholesky_solve(rows[..., None], factor)[..., 0]
+            solved = solve_factored(factor, rows)
             return -self.jacobian.transposed_times(solved), self.damping[:, None] * solved - rows
-        solved = torch.cholesky_solve(self.jacobian.transposed_times(rows)[..., None], factor)[..., 0]
+        solved = solve_factored(factor, self.jacobian.transposed_times(rows))
         return -solved, -self.jacobian.times(solved)
 
     def _gram(self, jacobian: Jacobian) -> Tensor:

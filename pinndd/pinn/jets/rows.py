@@ -62,23 +62,11 @@ class Rows:
         rows = torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
         return rows, RowsJacobian(self, slopes)
 
-    def curvature(self, weights: Tensor) -> Tensor:
-        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
+    def curvature(self, weights: Tensor) -> RowsCurvature:
+        """Return ``Σ_rows row · ∂²row/∂θ²``."""
         at = self.jet_values(weights)
-        values = self.residual(self.points, at).detach()
-        weighted = values * self.interior_scale.square()
-        second = torch.einsum("enq,enqkl->enkl", weighted, self.residual.curvature(self.points, at))
-        terms, axes, width = self.residual.terms, self.residual.axes, self.jets.shape[-1]
-        result = weights.new_zeros((weights.shape[0], weights.shape[1], weights.shape[1]))
-        for k, (left, left_axes) in enumerate(terms):
-            for m, (right, right_axes) in enumerate(terms):
-                block = second[..., k, m] * (self.sizes[left] * self.sizes[right])
-                if not bool(block.any()):
-                    continue
-                a, b = self.jets[axes.index(left_axes)], self.jets[axes.index(right_axes)]
-                rows, columns = slice(left * width, (left + 1) * width), slice(right * width, (right + 1) * width)
-                result[:, rows, columns] += (block[..., None] * a).mT @ b
-        return result
+        weighted = self.residual(self.points, at).detach() * self.interior_scale.square()
+        return RowsCurvature(self, torch.einsum("enq,enqkl->enkl", weighted, self.residual.curvature(self.points, at)))
 
     def jet_values(self, weights: Tensor) -> Tensor:
         """Return u and its derivatives at the interior points, ``(E, N, K)``."""
@@ -233,6 +221,38 @@ class RowsJacobian:
         return self.of.interior_scale[..., None] * self.slopes
 
 
+@dataclass(frozen=True)
+class RowsCurvature:
+    """``Σ_rows row · ∂²row/∂θ²`` of E models, ``(E, P, P)``, without its entries: as `RowsJacobian`, features are shared.
+
+    Attributes:
+        of: the rows.
+        second: sum over the equations of residual, weight and second derivative of the residual in the jet, ``(E, N, K, K)``.
+    """
+
+    of: Rows
+    second: Tensor
+
+    def dense(self) -> Tensor:
+        """Return the matrices themselves, ``(E, outputs · P, outputs · P)``."""
+        of, width = self.of, self.of.jets.shape[-1]
+        size = of.outputs * width
+        result = self.second.new_zeros((len(self.second), size, size))
+        for k, (left, left_axes) in enumerate(of.residual.terms):
+            for m, (right, right_axes) in enumerate(of.residual.terms):
+                block = self.second[..., k, m] * (of.sizes[left] * of.sizes[right])
+                if not bool(block.any()):
+                    continue
+                a, b = of.jets[of.residual.axes.index(left_axes)], of.jets[of.residual.axes.index(right_axes)]
+                rows, columns = slice(left * width, (left + 1) * width), slice(right * width, (right + 1) * width)
+                result[:, rows, columns] += (block[..., None] * a).mT @ b
+        return result
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Return their products with vectors as long as the weights, ``(E, outputs · P)``."""
+        return self.of.transposed_changes((self.second @ self.of.changes(vectors)[..., None])[..., 0])
+
+
 _ASKED = 4
 """Times that a Gram matrix is asked for in a training, at least."""
 
@@ -251,6 +271,6 @@ class RowsModel:
         """Return the rows ``(E, R)`` and their Jacobian in the weights ``(E, outputs · P)``."""
         return prepared.linearise(weights)
 
-    def curvature(self, prepared: Rows, weights: Tensor) -> Tensor:
-        """Return ``Σ_rows row · ∂²row/∂θ²``, ``(E, outputs · P, outputs · P)``."""
+    def curvature(self, prepared: Rows, weights: Tensor) -> RowsCurvature:
+        """Return ``Σ_rows row · ∂²row/∂θ²``."""
         return prepared.curvature(weights)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pinndd.learners.jacobian import normal_matrix
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.jets import rows as module
@@ -54,3 +55,17 @@ def test_many_models_need_no_entries_of_the_jacobian(monkeypatch: pytest.MonkeyP
     rows.linearise(weights)[1].gram()
     with pytest.raises(pytest.fail.Exception, match="asked for"):
         fewer.linearise(some)[1].gram()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_curvature_is_that_of_autograd(name: str) -> None:
+    rows, weights = rows_of(name, 3)
+    curvature, square = rows.curvature(weights), normal_matrix(rows.linearise(weights)[1])
+    # rows of a model depend on its own weights alone
+    whole = torch.autograd.functional.hessian(lambda each: 0.5 * rows.residuals(each).square().sum(), weights)
+    expected = torch.stack([whole[k, :, k] for k in range(len(weights))]) - square
+    close = {"rtol": 1e-10, "atol": 1e-13 * float(square.abs().max())}
+    torch.testing.assert_close(curvature.dense(), expected, **close)
+    assert bool(curvature.dense().any()) == (name != "heat")
+    vectors = torch.randn_like(weights)
+    torch.testing.assert_close(curvature.times(vectors), (expected @ vectors[..., None])[..., 0], **close)
