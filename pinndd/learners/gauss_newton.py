@@ -136,28 +136,33 @@ class GaussNewton:
         """Solve ``(JᵀJ + Σ ρ ∇²ρ + penalty I) v = right`` for every episode, ``(E, P)``.
 
         With fewer rows than weights: by conjugate gradients on exact Hessian-vector products, preconditioned by the Gauss-Newton
-        part, whose inverse needs a matrix of the size of the rows only. Where that does not converge, and otherwise: densely.
+        part, whose inverse needs a matrix of the size of the rows only. Episodes for which that does not converge, such as those
+        whose training has not come to a minimum, and all with more rows: densely.
         """
         with torch.no_grad():
             prepared = self.model.prepare(data, episodes)
             _, jacobian = self.model.linearise(prepared, parameters)
             curvature = self.model.curvature(prepared, parameters)
-            if jacobian.rows < jacobian.columns:
-                found = self._conjugate_gradients(jacobian, curvature, right)
-                if found is not None:
-                    return found
-            hessian = normal_matrix(jacobian) + curvature.dense()
-            hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
-            adjoint: Tensor = torch.linalg.solve(hessian, right)
-        return adjoint
+            if jacobian.rows >= jacobian.columns:
+                return self._solve_densely(jacobian, curvature, right)
+            solution, converged = self._conjugate_gradients(jacobian, curvature, right)
+            (others,) = (~converged).nonzero(as_tuple=True)
+            if len(others):
+                dense = self._solve_densely(jacobian.select(others), curvature.select(others), right[others])
+                solution = solution.index_copy(0, others, dense)
+        return solution
 
-    def _conjugate_gradients(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> Tensor | None:
-        """Solve with the exact Hessian, ``(E, P)``; None where rounding or curvature keeps it from converging."""
+    def _solve_densely(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> Tensor:
+        hessian = normal_matrix(jacobian) + curvature.dense()
+        hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
+        solution: Tensor = torch.linalg.solve(hessian, right)
+        return solution
+
+    def _conjugate_gradients(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> tuple[Tensor, Tensor]:
+        """Solve with the exact Hessian, ``(E, P)``, and say for which episodes that has converged, ``(E,)``."""
         gram = jacobian.gram()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         factor, info = torch.linalg.cholesky_ex(gram)
-        if bool((info > 0).any()):
-            return None
 
         def product(vector: Tensor) -> Tensor:
             return jacobian.transposed_times(jacobian.times(vector)) + curvature.times(vector) + self.penalty * vector
@@ -174,19 +179,22 @@ class GaussNewton:
         search = improved = precondition(rest)
         size = dot(rest, improved)
         goal = _PRECISION * right.norm(dim=-1, keepdim=True)
+        sound = (info == 0)[:, None]
         for _ in range(_MOST_PRODUCTS):
-            if bool((rest.norm(dim=-1, keepdim=True) <= goal).all()):
-                return solution
+            going = sound & ~(rest.norm(dim=-1, keepdim=True) <= goal)
+            if not bool(going.any()):
+                break
             image = product(search)
             along = dot(search, image)
-            if not bool((along > 0).all()):
-                return None
-            step = size / along
+            sound = sound & ~(going & ~(along > 0))
+            # an episode that is done stays as it is
+            going = going & sound
+            step = torch.where(going, size / along, 0)
             solution, rest = solution + step * search, rest - step * image
             improved = precondition(rest)
             size, before = dot(rest, improved), size
-            search = improved + size / before * search
-        return None
+            search = improved + torch.where(going, size / before, 0) * search
+        return solution, (sound & (rest.norm(dim=-1, keepdim=True) <= goal))[:, 0]
 
     def _loss(self, prepared: Any, theta: Tensor) -> Tensor:
         return self._objective(self.model.residuals(prepared, theta), theta)

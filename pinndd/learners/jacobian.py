@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -31,6 +31,9 @@ class Jacobian(Protocol):
     def transposed_times(self, rows: Tensor) -> Tensor:
         """Return ``Jᵀ y``, ``(E, P)``, for ``(E, R)``."""
 
+    def select(self, index: Tensor) -> Self:
+        """Return that of some models."""
+
 
 class Curvature(Protocol):
     """``C = Σ_rows row · ∂²row/∂θ²`` of E models, ``(E, P, P)``: what ``JᵀJ`` leaves out of the Hessian of half the squared rows."""
@@ -40,6 +43,9 @@ class Curvature(Protocol):
 
     def times(self, vectors: Tensor) -> Tensor:
         """Return ``C p``, ``(E, P)``, for ``(E, P)``."""
+
+    def select(self, index: Tensor) -> Self:
+        """Return that of some models."""
 
 
 def normal_matrix(jacobian: Jacobian) -> Tensor:

@@ -21,9 +21,6 @@ class NotFiniteError(RuntimeError):
 class NetworksJacobian(Jacobian, Protocol):
     """J of networks, of which some leave the batch and others are linearised anew."""
 
-    def select(self, index: Tensor) -> Any:
-        """Return that of some of the networks."""
-
     def update(self, index: Tensor, other: Any) -> None:
         """Put that of other networks in place of that of some."""
 

@@ -1,6 +1,7 @@
 """Gauss-Newton: convergence on Burgers, agreement with ridge on a linear PDE, the implicit gradient."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -114,6 +115,14 @@ def test_the_implicit_gradient_of_the_risk(
         assert float((slope - expected).norm()) < 1e-4 * float(expected.norm()) + 1e-9, name
 
 
+def hessians(learner: GaussNewton, parameters: Tensor, data: Any, episodes: Any) -> list[Tensor]:
+    def loss(theta: Tensor, e: int) -> Tensor:
+        return learner.training_loss(theta[None].expand(len(parameters), -1), data, episodes)[e]
+
+    function = torch.autograd.functional.hessian
+    return [function(partial(loss, e=e), each) for e, each in enumerate(parameters)]  # type: ignore[no-untyped-call]
+
+
 def test_the_hessian_is_that_of_the_training_loss(setting: Callable[..., Any]) -> None:
     pde, data, episodes = setting("burgers", 2, 6, 5)
     learner = GaussNewton(FeatureModel(pde, width=7, scale=1.0), penalty=1e-3)
@@ -121,13 +130,30 @@ def test_the_hessian_is_that_of_the_training_loss(setting: Callable[..., Any]) -
     parameters = torch.randn((2, 7), generator=generator, dtype=torch.float64)
     right = torch.randn((2, 7), generator=generator, dtype=torch.float64)
     solved = learner.solve_hessian(parameters, data, episodes, right)
-    for e in range(2):
-
-        def loss(theta: Tensor, e: int = e) -> Tensor:
-            return learner.training_loss(theta[None].expand(2, -1), data, episodes)[e]
-
-        hessian = torch.autograd.functional.hessian(loss, parameters[e])  # type: ignore[no-untyped-call]
+    for e, hessian in enumerate(hessians(learner, parameters, data, episodes)):
         torch.testing.assert_close(hessian @ solved[e], right[e], rtol=1e-8, atol=1e-8)
+
+
+def test_only_episodes_that_are_at_no_minimum_are_solved_densely(
+    setting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pde, data, episodes = setting("burgers", 4, 6, 5)
+    learner = GaussNewton(FeatureModel(pde, width=24, scale=1.0), penalty=1e-3, iterations=30)
+    parameters = learner.parameters(learner.fit(data, episodes)).clone()
+    # far from any minimum, where the Hessian is indefinite
+    parameters[[1, 2]] = 3 * torch.randn((2, 24), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = hessians(learner, parameters, data, episodes)
+    assert [float(torch.linalg.eigvalsh(each)[0]) > 0 for each in found] == [True, False, False, True]
+    densely: list[int] = []
+    solve = GaussNewton._solve_densely
+    monkeypatch.setattr(
+        GaussNewton, "_solve_densely", lambda self, j, c, right: (densely.append(len(right)), solve(self, j, c, right))[1]
+    )
+    right = torch.randn((4, 24), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    solved = learner.solve_hessian(parameters, data, episodes, right)
+    assert densely == [2]
+    for e, hessian in enumerate(found):
+        torch.testing.assert_close(hessian @ solved[e], right[e], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("settings", [{"penalty": 0.0}, {"iterations": 0}])

@@ -186,6 +186,10 @@ class RowsJacobian:
         outer = rows[:, rows.shape[1] - count :]
         return self.of.transposed_changes((inner[..., None] * self._scaled).sum(-2)) + outer @ self.of.boundary
 
+    def select(self, index: Tensor) -> RowsJacobian:
+        """Return that of some models."""
+        return RowsJacobian(self.of, self.slopes[index])
+
     def gram(self) -> Tensor:
         """Return ``J Jᵀ``, ``(E, R, R)``."""
         if _ASKED * len(self.slopes) < len(self.of.jets) ** 2:  # the products of features cost more than those of the models
@@ -251,6 +255,10 @@ class RowsCurvature:
     def times(self, vectors: Tensor) -> Tensor:
         """Return their products with vectors as long as the weights, ``(E, outputs · P)``."""
         return self.of.transposed_changes((self.second @ self.of.changes(vectors)[..., None])[..., 0])
+
+    def select(self, index: Tensor) -> RowsCurvature:
+        """Return that of some models."""
+        return RowsCurvature(self.of, self.second[index])
 
 
 _ASKED = 4
