@@ -101,6 +101,39 @@ def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
     assert (tmp_path / "run" / "report.html").read_text() == page
 
 
+def test_a_set_is_trained_as_its_file_says_wherever_it_is_used(call, tmp_path, monkeypatch):
+    """`evaluate` does not look at the validation part of a set that says how it is trained."""
+    two = MODULE.replace("size=3,", 'size=3,\n    trainings={"usual": {}, "heavy": {"penalty": 1.0}},')
+    (tmp_path / "two.py").write_text(two)
+    assert "a set is trained in the way that suits it: usual; heavy" in call("list", "./two.py").out
+    said = "Every set is trained in that of 2 ways which errs least on the validation part (relative L2 error), with linear-ridge: "
+    code, out, err = call("distill", "two.py", "--out", "two.npz")
+    assert code == 0, err
+    assert said + "distilled: usual (" in out
+    data = SyntheticData.load("two.npz")
+    errors = data.header["trainings"]["linear-ridge"]["errors"]
+    assert errors["usual"] < errors["heavy"]
+    other = {"linear-ridge": {"kept": "heavy", "errors": errors}}
+    data.with_header(trainings=other).save("heavy.npz")
+    data.with_header(trainings="?").save("unsaid.npz")
+    rows = {}
+    for name in ("two", "heavy", "unsaid"):
+        with monkeypatch.context() as patch:
+            if name != "unsaid":
+                patch.setattr("pinndd.study.stated.judging._validated", lambda *given: 1 / 0)
+            code, out, err = call("evaluate", f"{name}.npz", "--out", f"{name}.csv")
+        assert code == 0, err
+        assert f"{said}distilled: {'heavy' if name == 'heavy' else 'usual'} (" in out
+        rows[name] = pandas.read_csv(f"{name}.csv")["relative_l2"].tolist()
+    assert rows["two"] == rows["unsaid"]
+    assert sum(rows["two"]) < sum(rows["heavy"])
+    (tmp_path / "two.py").write_text(two.replace('"heavy"', '"far"'))
+    code, out, err = call("evaluate", "heavy.npz", "--pde", "two.py")
+    assert "its training was chosen among heavy, usual, and its task names far, usual now: it is chosen again" in err
+    assert said + "distilled: usual (" in out
+    refused(call("distill", "two.py", "--out", "two.npz", "--resume"), "two.npz is finished, with other settings", "trainings")
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [

@@ -26,6 +26,7 @@ from pinndd.stated.naming import TASK_NAMES, is_task_name
 from pinndd.stated.parts import INPUTS, TARGETS, Parts, require_alike
 from pinndd.stated.teachers import Teachers
 from pinndd.stated.torch_data import parts_of_torch
+from pinndd.stated.trainings import Trainings, ways_of
 from pinndd.user_code import calling
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class StatedTask:
         task: makes the task that asks about a part (None: predictions at random examples of it, `held_out`).
         risk: over the episodes of the outer loop.
         error: distance of the tables (None: the error rate for probabilities, else that which is minimised).
+        trainings: ways in which a learner trains on a set, by name, each by the arguments of the learners that it changes
+            (``{"short": {"steps": 100}, "usual": {}}``): every set, distilled or not, is trained in the one that errs least on the
+            validation part (empty: by the learners as they are).
         ceiling: trains on all data (None: the learner).
         surrogate: trains in the outer loop in place of a learner that nothing differentiates.
         hypergradient: the estimator (None: the one that fits the learner, or its surrogate).
@@ -105,7 +109,8 @@ class StatedTask:
         source: the module that it was loaded from.
 
     Raises:
-        TypeError: a part is no learner, task, distance or risk, or the teachers are none.
+        TypeError: a part is no learner, task, distance or risk, the teachers are none, or a learner has not what a way of training
+            changes.
         ValueError: a name or a number is out of its range, a shift has other examples than the training part, or there is nothing
             that teachers could label.
 
@@ -127,6 +132,7 @@ class StatedTask:
     task: PartTask | None = None
     risk: Risk = field(default_factory=Mean)
     error: Distance | None = None
+    trainings: Trainings = field(default_factory=dict)
     ceiling: Learner | None = None
     surrogate: Learner | None = None
     hypergradient: Hypergradient | None = None
@@ -178,6 +184,7 @@ class StatedTask:
                     f"{role} is of type {type(each).__name__}: expected an object with fit(data, episodes) and differentiation; a "
                     "function that trains becomes one by pinndd.learners.BlackBox"
                 )
+        self._require_ways()
         functions = {
             "distance": self.distance, "error": self.error, "risk": self.risk,
             "task": self.task, "search": self.search, "keep": self.keep, "at_size": self.at_size,
@@ -294,6 +301,14 @@ class StatedTask:
         """The learner that is distilled for."""
         return self.learners[self.learner_names[0]]
 
+    def ways(self, learner: str) -> Mapping[str, Learner]:
+        """Return a learner in each way in which it trains on a set, by name; as it is, in one, where the task names none.
+
+        Args:
+            learner: its name.
+        """
+        return ways_of(f"learner {learner!r}", self.learners[learner], self.trainings)
+
     @property
     def trainer(self) -> Learner:
         """What trains in the outer loop."""
@@ -350,6 +365,20 @@ class StatedTask:
     def _require_name(self) -> None:
         if not isinstance(self.name, str) or not is_task_name(self.name):
             raise ValueError(f"task name {self.name!r}: expected {TASK_NAMES}: files are called after it")
+
+    def _require_ways(self) -> None:
+        if not isinstance(self.trainings, Mapping):
+            self._refuse(
+                f"trainings is of type {type(self.trainings).__name__}: expected ways by name, such as {{'short': {{'steps': 100}}}}"
+            )
+        if len(self.trainings) == 1:
+            (only,) = self.trainings
+            raise ValueError(f"task {self.name!r}: trainings names {only!r} alone: name two ways or more, or state the learner so")
+        for name in self.learners:
+            try:
+                self.ways(name)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"task {self.name!r}: {error}") from error
 
     def _require_labels(self) -> None:
         if self.teachers is None:

@@ -20,16 +20,18 @@ from pinndd.stated.export import write_examples
 from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import LABELS, OWN, TRIED
+from pinndd.stated.trainings import ERRORS, kept_training
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
 from pinndd.study.results.summary import summarise
-from pinndd.study.results.table import NO_SHIFT, as_table
+from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
 from pinndd.study.results.writing import write_csv
 from pinndd.study.run_task import publish_task, require_ready, run_ready
 from pinndd.study.stated.checks import check_task, require_usable
-from pinndd.study.stated.engine import StatedSettings, distill_task, header, in_validation, judged
-from pinndd.study.stated.sentences import labels_said
+from pinndd.study.stated.engine import StatedSettings, distill_task, header
+from pinndd.study.stated.judging import in_validation, judged, with_training
+from pinndd.study.stated.sentences import labels_said, trainings_said
 from pinndd.terminal.distilling import is_finished, require_free
 from pinndd.terminal.errors import checking_input, warn, working
 from pinndd.terminal.output import require_writable, table_console, writing_to
@@ -57,6 +59,7 @@ def list_task(name: str, task: StatedTask) -> None:
     lines += [f"learner {learner}: {each.differentiation}" for learner, each in task.learners.items()]
     lines += [f"distance: {type(task.distance).__name__}; tables: {type(task.measure).__name__}; risk: {type(task.risk).__name__}"]
     lines += [f"baselines: {', '.join(task.baselines)}"]
+    lines += [f"a set is trained in the way that suits it: {'; '.join(task.trainings)}"] if task.trainings else []
     lines += [] if task.teachers is None else [f"labels: {task.teachers}"]
     lines += [f"shift {shift}: {example_count(data)} examples" for shift, data in task.shifts.items()]
     for line in lines:
@@ -162,6 +165,8 @@ def distill_one(
     console.print(f"{task.name}: distilled {sizes}\nsaved: {path}", soft_wrap=True, markup=False)
     if sized.teachers is not None:
         console.print(labels_said(sized, [found.data]), soft_wrap=True, markup=False)
+    for said in trainings_said(sized, [{DISTILLED: found.data}]):
+        console.print(said, soft_wrap=True, markup=False)
     console.print(f"error {expected}; distilled in {words.seconds(found.seconds)}", soft_wrap=True, markup=False)
 
 
@@ -276,14 +281,23 @@ def evaluate_set(
         name = learner or task.learner_names[0]
         if name not in task.learners:
             raise unknown("learner", name, task.learner_names)
+        known = kept_training(data, name).get(ERRORS, {})
+        if known and task.trainings and set(known) != set(task.trainings):
+            before, now = (", ".join(sorted(each)) for each in (known, task.trainings))
+            warn(f"{path}: its training was chosen among {before}, and its task names {now} now: it is chosen again")
     with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
-        bars(f"{task.name}: training {name}", 0, 1, None)
         seed = int(data.header.get("seed", 0))
-        rows = judged(task, name, "distilled", data.to(settings.device), seed)
+        told = f"{task.name}: choosing how {name} trains on the set"
+        data = with_training(task, name, data.to(settings.device), seed, bars, told)
+        bars(f"{task.name}: training {name}", 0, 1, None)
+        rows = judged(task, name, DISTILLED, data, seed)
         rows = as_table(rows[rows["shift"].isin(shifts)]) if shifts else rows
         if out is not None:
             write_csv(rows, out, distance_name(task.measure))
-    table_console().print(error_table(summarise(rows, distance_name(task.measure))))
+    console = table_console()
+    console.print(error_table(summarise(rows, distance_name(task.measure))))
+    for said in trainings_said(task.restated(learner={name: task.learners[name]}), [{DISTILLED: data}]):
+        console.print(said, soft_wrap=True, markup=False)
 
 
 def export_set(path: Path, module: str | None, to: str, out: Path | None, overwrite: bool) -> None:

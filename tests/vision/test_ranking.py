@@ -13,7 +13,8 @@ from pinndd.pinn.declare.loading import load_subject
 from pinndd.stated.parts import INPUTS, TARGETS
 from pinndd.stated.task import blocks
 from pinndd.study.stated.checks import check_task, require_usable
-from pinndd.study.stated.engine import StatedSettings, judged, run_stated
+from pinndd.study.stated.engine import StatedSettings, run_stated
+from pinndd.study.stated.judging import judged
 from pinndd.vision.datasets import from_arrays
 from pinndd.vision.ranking import HELD_OUT, SEED, WEIGHTS, ranking_task
 from pinndd.vision.search_space import small_networks

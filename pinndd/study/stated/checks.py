@@ -66,6 +66,8 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding("error", "columns", str(error))
     learners = dict(task.learners) | ({} if task.surrogate is None else {"surrogate": task.surrogate})
+    if task.trainings:
+        learners |= {f"{name}, {way}": each for name in task.learners for way, each in task.ways(name).items()}
     failed = False
     for name, learner in learners.items():
         finding = _tried(task, name, learner, small)
@@ -87,7 +89,8 @@ def require_memory(task: StatedTask, size: int) -> None:
     train, device = task.data.train, str(task.data.train[INPUTS].device) if INPUTS in task.data.train else "cpu"
     everything = example_count(train)
     on_all = [task.ceiling or task.own_learner, *([] if task.teachers is None else [task.teacher])]
-    trained = [(learner, size) for learner in task.learners.values()] + [(learner, everything) for learner in on_all]
+    ways = (way for name in task.learners for way in (task.learners[name], *task.ways(name).values()))
+    trained = [*((way, size) for way in ways), *((learner, everything) for learner in on_all)]
     for learner, count in trained:
         if isinstance(learner, Adam) and isinstance(learner.model, NetworkModel):
             alone = isinstance(learner, MinibatchAdam)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,29 +17,29 @@ from pinndd.devices import PROCESSOR, chosen_device, require_device
 from pinndd.outer_loop import Distillation, OuterSettings, distill
 from pinndd.pinn.declare.loading import remembered_module
 from pinndd.pinn.solving.telling import Progress, quiet
-from pinndd.problem import Episodes, Learner, Task
-from pinndd.stated.parts import example_count, softened
+from pinndd.stated.parts import softened
 from pinndd.stated.task import StatedTask, blocks
 from pinndd.stated.teachers import LABELS, OWN, TRIED, WITH_LABELS
-from pinndd.study.protocols.parts import distance_name, unknown
+from pinndd.stated.trainings import TRAININGS
+from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.words import STATED
-from pinndd.study.results import words
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, as_table
 from pinndd.study.stated.baselines import make, named_baselines
+from pinndd.study.stated.judging import (
+    TEST,
+    error_in_validation,
+    finite,
+    fixed_learners,
+    judged,
+    least_of,
+    validation_blocks,
+    with_training,
+)
 from pinndd.study.stated.sentences import first_look, sentences
 from pinndd.user_code import calling
-
-VALIDATION, TEST = 1_000_003, 2_000_003
-"""Seeds of the blocks of the two parts."""
-
-VALIDATED = 5
-"""Most models that judge an iterate, each on its own block of the validation part."""
-
-_ONE_TRAINING = ("closed form", "implicit", "none")
-"""Ways of training that draw nothing per episode: one model answers all of them."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,8 @@ class StatedSettings:
 
 def header(task: StatedTask, seed: int) -> dict[str, Any]:
     """Return what is known of a set before any work."""
-    labels = {} if task.teachers is None else {LABELS: str(task.teachers)}
+    later: dict[str, Any] = {} if task.teachers is None else {LABELS: str(task.teachers)}
+    later |= {TRAININGS: list(task.trainings)} if task.trainings else {}
     return {
         "task": task.name,
         "protocol": STATED,
@@ -109,7 +109,7 @@ def header(task: StatedTask, seed: int) -> dict[str, Any]:
         "seed": seed,
         "learner": task.learner_names[0],
         "columns": {field: list(names) for field, names in task.meanings.items()},
-        "asked": {"size": task.size, "steps": task.outer.steps, "distance": distance_name(task.distance), **labels},
+        "asked": {"size": task.size, "steps": task.outer.steps, "distance": distance_name(task.distance), **later},
         "versions": {"pinndd": __version__, "torch": torch.__version__.split("+")[0]},
     }
 
@@ -139,42 +139,46 @@ def distill_task(
 
     Returns:
         The set, with its own labels or those of the task's teachers, whichever err less on the validation part; its header says which
-        (`LABELS`) and both errors (`TRIED`). Risk and history are those of the set with its own.
+        (`LABELS`) and both errors (`TRIED`), and which way of training suits it (`TRAININGS`). Risk and history are those of the set
+        with its own labels.
 
     Raises:
         DivergedError: the outer loop diverged; its best set is on the exception, with its own labels, and says so in its header.
     """
     found = _unlabelled(task, seed, baseline_sets(task, seed) if sets is None else sets, checkpoint, resume, progress)
-    return _labelled(task, found, {}, seed, progress)[0]
+    return _finished(task, found, {}, seed, progress)[0]
 
 
-def _labelled(
+def _finished(
     task: StatedTask, found: Distillation, sets: Mapping[str, SyntheticData], seed: int, progress: Progress
 ) -> tuple[Distillation, dict[str, SyntheticData]]:
-    """Return what was distilled with the labels that suit it, and every other set with those of the task's teachers.
+    """Return what was distilled with the labels and the training that suit it, and every other set with labels of the task's teachers.
 
-    Training the teachers and trying their labels count as distilling. Where the task has no teachers, what was distilled stays as it
-    is, and there are no other sets.
+    Training the teachers, and trying labels and ways of training, count as distilling. Where the task has neither, what was distilled
+    stays as it is; without teachers there are no other sets.
     """
-    if task.teachers is None:
+    if task.teachers is None and not task.trainings:
         return found, {}
     started = time.perf_counter()
-    step = f"{task.name}: training teachers, seed {seed}"
-    progress(step, 0, 1, None)
-    labelled = task.teachers.label({DISTILLED: found.data, **sets}, task.data.train, task.teacher, seed)
-    progress(step, 1, 1, None)
-    tried = {str(task.teachers): labelled.pop(DISTILLED), OWN: found.data}
+    tried, labelled = {OWN: found.data}, {}
+    if task.teachers is not None:
+        step = f"{task.name}: training teachers, seed {seed}"
+        progress(step, 0, 1, None)
+        labelled = task.teachers.label({DISTILLED: found.data, **sets}, task.data.train, task.teacher, seed)
+        progress(step, 1, 1, None)
+        # a draw is the teachers', whom the task asks for
+        tried = {str(task.teachers): labelled.pop(DISTILLED), OWN: found.data}
     errors: dict[str, float] = {}
-    step = f"{task.name}: trying labels, seed {seed}"
-    progress(step, 0, len(tried), None)
     for name, data in tried.items():
-        errors[name] = _validated(task, data, seed)
+        step = f"{task.name}: trying {'labels' if len(tried) > 1 else 'ways of training'}, seed {seed}"
+        progress(step, len(errors), len(tried), None)
+        tried[name] = with_training(task, task.learner_names[0], data, seed)
+        errors[name] = error_in_validation(task, tried[name], seed)
         progress(step, len(errors), len(tried), errors[name])
-    # a draw is the teachers', whom the task asks for
-    kept = min(errors, key=lambda name: errors[name] if math.isfinite(errors[name]) else math.inf)
-    known = {name: error if math.isfinite(error) else None for name, error in errors.items()}
+    kept = least_of(errors)
+    labels = {} if task.teachers is None else {LABELS: kept, TRIED: finite(errors)}
     seconds = found.seconds + time.perf_counter() - started
-    chosen = tried[kept].with_header(**{LABELS: kept, TRIED: known}, seconds=round(seconds, 3))
+    chosen = tried[kept].with_header(**labels, seconds=round(seconds, 3))
     return replace(found, data=chosen, seconds=seconds), {name + WITH_LABELS: each for name, each in labelled.items()}
 
 
@@ -185,10 +189,9 @@ def _unlabelled(
     started = time.perf_counter()
     if task.search is not None:
         return _searched(task, seed, sets, checkpoint if resume else None, checkpoint, progress)
-    problem, validation = task.problem(), _validation_blocks(task, task.asking(task.data.validation), 0)
+    problem, validation = task.problem(), validation_blocks(task, task.asking(task.data.validation), 0)
     with torch.no_grad():
-        risks = {name: float((task.judge or problem).evaluate(data, validation)) for name, data in sets.items()}
-    best = min(risks, key=lambda name: risks[name] if math.isfinite(risks[name]) else math.inf)
+        best = least_of({name: float((task.judge or problem).evaluate(data, validation)) for name, data in sets.items()})
     start = softened(sets[best], task.smoothing)
     start = replace(start, header={**header(task, seed), "start": best})
     outer: OuterSettings = replace(task.outer, seed=seed)
@@ -252,22 +255,25 @@ def run_stated(
     """
     settings = settings or StatedSettings()
     whole, task = task, settings.applied_to(task)
-    before, found, sets = [], [], []
+    before, found = [], []
+    sets: list[dict[str, SyntheticData]] = []
     for seed in range(settings.seed, settings.seed + settings.seeds):
         given = baseline_sets(task, seed)
         checkpoint = None if checkpoints is None else checkpoints / f"seed-{seed}.npz"
         before.append(_unlabelled(task, seed, given, checkpoint, resume, progress))
-        own, others = _labelled(task, before[-1], given, seed, progress)
+        own, others = _finished(task, before[-1], given, seed, progress)
         found.append(own)
-        sets.append({**given, **others})
+        sets.append({DISTILLED: own.data, **given, **others, DENSE: task.data.train})
     rows = []
-    trained, total = 0, settings.seeds * (len(task.learners) * (2 + len(sets[0])) + len(task.on_full_data))
-    for k, seed in enumerate(range(settings.seed, settings.seed + settings.seeds)):
-        methods = {DISTILLED: found[k].data, **sets[k], DENSE: task.data.train}
+    trained, total = 0, settings.seeds * (len(task.learners) * len(sets[0]) + len(task.on_full_data))
+    for seed, own_sets in enumerate(sets, settings.seed):
         for learner in task.learners:
             usual = dict.fromkeys(task.on_full_data, task.data.train) if learner == task.learner_names[0] else {}
-            for method, data in (methods | usual).items():
-                rows.append(judged(task, learner, method, data, seed))
+            for method in (*own_sets, *usual):
+                if method not in fixed_learners(task):
+                    told = f"{task.name}: choosing how {learner} trains on {method}, seed {seed}"
+                    own_sets[method] = with_training(task, learner, own_sets[method], seed, progress, told)
+                rows.append(judged(task, learner, method, own_sets.get(method, task.data.train), seed))
                 trained += 1
                 progress(f"{task.name}: testing", trained, total, None)
     results = as_table(pd.concat(rows))
@@ -278,7 +284,7 @@ def run_stated(
     return Outcome(
         protocol=STATED,
         results=results,
-        data=[each.data for each in found],
+        data=[each[DISTILLED] for each in sets],
         best_baseline=best,
         baseline_data=sets[0].get(best),
         # a search has no outer loop to draw
@@ -288,95 +294,7 @@ def run_stated(
         settings={f"seed {each.data.header['seed']}": {"start": each.data.header["start"]} for each in found},
         notes=[
             *(first_look(whole, task, settings.seeds) if settings.quick else []),
-            *sentences(task, before[0].data, [each.data for each in found], summary, test),
+            *sentences(task, before[0].data, sets, summary, test),
         ],
         distance=distance_name(task.measure),
     )
-
-
-def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, seed: int) -> pd.DataFrame:
-    """Train on a set, ask about blocks of the test part and of every shift, and return one row per block.
-
-    The column ``seconds`` is the wall time of training divided by the number of models that it made.
-
-    Args:
-        task: at the size that is studied.
-        learner: name of the one that trains.
-        method: name in the rows.
-        data: the set.
-        seed: of the distillation, and of what the learner draws.
-
-    Raises:
-        UnknownNameError: the task has no such learner.
-    """
-    if learner not in task.learners:
-        raise unknown("learner", learner, task.learner_names)
-    chosen: Learner = task.learners[learner]
-    whole = {DENSE: task.ceiling or chosen, **task.on_full_data}
-    chosen = whole.get(method, chosen)
-    rows: list[dict[str, Any]] = []
-    for shift, part in {NO_SHIFT: task.data.test, **task.shifts}.items():
-        asking = task.asking(part)
-        errors, seconds = _asked(task, chosen, data, asking, blocks(asking, task.test_blocks, TEST, seed))
-        rows += [
-            {
-                "pde": task.name,
-                "protocol": STATED,
-                "method": method,
-                "learner": learner,
-                "points": example_count(data),
-                "boundary_points": 0,
-                "shift": shift,
-                "seed": seed,
-                "episode": k,
-                "error": error,
-                "seconds": seconds,
-                "distilled_with": task.learner_names[0] if method == DISTILLED else "",
-                "ceiling": method in whole,
-            }
-            for k, error in enumerate(errors)
-        ]
-    return as_table(rows)
-
-
-def in_validation(task: StatedTask, data: SyntheticData, seed: int) -> str:
-    """Say how large the error of a set is on the validation part, which chose it; the test part is not looked at.
-
-    Args:
-        task: at the size that was distilled.
-        data: the set.
-        seed: of what the learner draws.
-    """
-    known = data.header.get(TRIED, {}).get(data.header.get(LABELS))
-    error = _validated(task, data, seed) if known is None else known
-    distance, count = distance_name(task.measure), len(_validation_blocks(task, task.asking(task.data.validation), seed))
-    mean = words.error(error, distance)
-    return f"{mean} ({words.error_name(distance)}, mean over {count} block{'s' if count > 1 else ''} of the validation part)"
-
-
-def _validated(task: StatedTask, data: SyntheticData, seed: int) -> float:
-    """Return the mean error of a set on the validation part, in the distance of the tables, by the learner that is distilled for."""
-    asking = task.asking(task.data.validation)
-    errors, _ = _asked(task, task.own_learner, data, asking, _validation_blocks(task, asking, seed))
-    return sum(errors) / len(errors)
-
-
-def _validation_blocks(task: StatedTask, asking: Task, draw: int) -> Episodes:
-    """Return the blocks of the validation part on which sets are compared, each asked of a model of its own."""
-    return blocks(asking, min(VALIDATED, task.test_blocks), VALIDATION, draw)
-
-
-def _asked(
-    task: StatedTask, learner: Learner, data: SyntheticData, asking: Task, episodes: Episodes
-) -> tuple[list[float], float]:
-    """Train on a set and ask; return the error of every block in the distance of the tables, and the seconds per model."""
-    started = time.perf_counter()
-    with torch.no_grad():
-        fitted = learner.fit(data, episodes)
-    most = getattr(learner, "networks", None) or len(episodes)
-    models = 1 if learner.differentiation in _ONE_TRAINING else min(most, len(episodes))
-    seconds = (time.perf_counter() - started) / models
-    with torch.no_grad():
-        answer = asking.answer(fitted, episodes, task.measure.derivatives)
-        errors: list[float] = task.measure(answer, asking.truth(episodes, task.measure.derivatives)).tolist()
-    return errors, seconds

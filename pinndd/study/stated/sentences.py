@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,29 +17,32 @@ from pinndd.problem import Episodes
 from pinndd.stated.parts import example_count
 from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import LABELS, OWN, TRIED
+from pinndd.stated.trainings import ERRORS, KEPT, kept_training
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.results import words
 from pinndd.study.results.table import DENSE, DISTILLED, NO_SHIFT, rows_of
+from pinndd.study.stated.judging import SuitedLearner
 
 GRADIENT_EPISODES = 16
 """Episodes of the training part at which the gradient of the residual is taken."""
 
 
 def sentences(
-    task: StatedTask, data: SyntheticData, found: Sequence[SyntheticData], summary: DataFrame, test: Episodes
+    task: StatedTask, data: SyntheticData, sets: Sequence[Mapping[str, SyntheticData]], summary: DataFrame, test: Episodes
 ) -> list[str]:
     """Return the notes of a report.
 
     Args:
         task: at the size that was studied.
         data: the distilled set of the first seed, with its own labels.
-        found: those of all seeds, with the labels that they keep.
+        sets: of every seed, by method, with headers that say how each was trained; the distilled ones with the labels that they keep.
         summary: one set per learner and shift.
         test: blocks of the test part.
     """
     optimality = _residual(task, data) if task.search is None else _ending(data)
-    scores = [*_kept(task, summary), *_ranked(task, summary)]
-    return [*scores, *_labels(task, found), _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
+    labels = _labels(task, [each[DISTILLED] for each in sets])
+    scores = [*_kept(task, summary), *_ranked(task, summary), *trainings_said(task, sets)]
+    return [*scores, *labels, _vacuity(task, data, test), optimality, _left_over(task, test), *task.remarks]
 
 
 def first_look(task: StatedTask, looked: StatedTask, seeds: int) -> list[str]:
@@ -53,6 +56,7 @@ def first_look(task: StatedTask, looked: StatedTask, seeds: int) -> list[str]:
     task = task.of_size(looked.size)
     parts: tuple[tuple[str, int, int], ...] = (
         ("steps of training on every set", getattr(looked.own_learner, "steps", 0), getattr(task.own_learner, "steps", 0)),
+        ("ways of training that are tried on every set", len(looked.trainings) or 1, len(task.trainings) or 1),
         ("steps of the outer loop", looked.outer.steps, task.outer.steps if task.search is None else looked.outer.steps),
         ("baselines", len(looked.baselines), len(task.baselines)),
         ("blocks of the test part", looked.test_blocks, task.test_blocks),
@@ -98,7 +102,8 @@ def _ranked(task: StatedTask, summary: DataFrame) -> Iterator[str]:
 
 
 def _vacuity(task: StatedTask, data: SyntheticData, test: Episodes) -> str:
-    problem = replace(task.problem(task.data.test), learner=task.own_learner, distance=task.measure)
+    learner = SuitedLearner(task, task.learner_names[0]) if task.trainings else task.own_learner
+    problem = replace(task.problem(task.data.test), learner=learner, distance=task.measure)
     generator = torch.Generator().manual_seed(0)
     found = vacuity(problem, data, task.data.train, test, generator=generator, subsets=task.subsets, ceiling=task.ceiling)
     return f"Vacuity test: {str(found).replace(chr(10), '; ')}."
@@ -131,6 +136,34 @@ def labels_said(task: StatedTask, found: Sequence[SyntheticData]) -> str:
         f"Labels of the distilled set are its own or {task.teachers}, whichever err less on the validation part "
         f"({words.error_name(distance)}): {'; '.join(said)}."
     )
+
+
+def trainings_said(task: StatedTask, sets: Sequence[Mapping[str, SyntheticData]]) -> Iterator[str]:
+    """Say in which way of training each set is trained; nothing of a task that names no ways.
+
+    Args:
+        task: that names them.
+        sets: of every seed, by method; those whose headers say nothing are left out.
+    """
+    if not task.trainings:
+        return
+    distance, count = distance_name(task.measure), len(task.trainings)
+    for learner in task.learners:
+        taken = []
+        for method in sets[0]:
+            ways: dict[str, list[str]] = {}
+            for each in sets:
+                if known := kept_training(each[method], learner):
+                    error = known[ERRORS][known[KEPT]]
+                    ways.setdefault(known[KEPT], []).append(words.error(math.nan if error is None else error, distance))
+            if ways:
+                said = (f"{way} ({', '.join(errors)})" for way, errors in ways.items())
+                taken.append(f"{method}: {' or '.join(said)}")
+        if taken:
+            yield (
+                f"Every set is trained in that of {count} ways which errs least on the validation part "
+                f"({words.error_name(distance)}), with {learner}: {'; '.join(taken)}."
+            )
 
 
 def _labels(task: StatedTask, found: Sequence[SyntheticData]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from pinndd.study.medical.tables import rows as kinds
 from pinndd.study.medical.tables.answering import Regressions
 from pinndd.study.medical.tables.building import load_tables
 from pinndd.study.medical.tables.declaration import read_declaration
-from pinndd.study.stated.engine import StatedSettings, baseline_sets, distill_task, judged
+from pinndd.study.stated.engine import StatedSettings, baseline_sets, distill_task
+from pinndd.study.stated.judging import judged
 from pinndd.terminal.subjects import remembered_subject
 
 HOSPITALS = """

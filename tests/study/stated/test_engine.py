@@ -18,7 +18,8 @@ from pinndd.study.results.outcome_files import load_outcome
 from pinndd.study.results.summary import summarise
 from pinndd.study.run_task import run_task
 from pinndd.study.stated.baselines import random_rows
-from pinndd.study.stated.engine import TEST, StatedSettings, baseline_sets, distill_task, in_validation, judged, run_stated
+from pinndd.study.stated.engine import StatedSettings, baseline_sets, distill_task, run_stated
+from pinndd.study.stated.judging import TEST, in_validation, judged
 from pinndd.study.stated.sentences import labels_said, residual
 
 SETTINGS = StatedSettings(seeds=2, test_blocks=4)

@@ -1,0 +1,71 @@
+"""Ways of training on a set: what suits one does not suit another, so each is trained in the way that suits it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from pinndd.data import SyntheticData
+from pinndd.problem import Learner
+
+Trainings = Mapping[str, Mapping[str, Any]]
+"""Ways of training by name, each by the arguments of a learner that it changes: ``{"short": {"steps": 100}, "usual": {}}``."""
+
+TRAININGS = "trainings"
+"""Entry of the header of a set: by learner, the way that suits it (`KEPT`) and what it errs in each (`ERRORS`)."""
+
+KEPT, ERRORS = "kept", "errors"
+
+AS_STATED = "as stated"
+"""The one way of a task that names none: the learner as it is."""
+
+
+def ways_of(place: str, learner: Learner, trainings: Trainings) -> dict[str, Learner]:
+    """Return a learner in each of some ways of training, by name; as it is where there are none.
+
+    Args:
+        place: of the learner, which begins an error.
+        learner: that is changed.
+        trainings: the ways.
+
+    Raises:
+        TypeError: a way is no mapping, or names what the learner does not have.
+        ValueError: the learner refuses a value.
+    """
+    if not trainings:
+        return {AS_STATED: learner}
+    known: list[str] = [each.name for each in fields(learner) if each.init] if is_dataclass(learner) else []
+    found: dict[str, Learner] = {}
+    for name, changed in trainings.items():
+        if not isinstance(changed, Mapping):
+            raise TypeError(
+                f"trainings {name!r} is of type {type(changed).__name__}: expected arguments of the learners by name, such as "
+                "{'steps': 100}, or none, {}, for the learners as they are"
+            )
+        odd = [argument for argument in changed if argument not in known]
+        if odd or not known:
+            asks = f"names {odd[0]!r}" if odd else "changes a learner"
+            own = f"it has {', '.join(known)}" if known else "and no dataclass, so it has no arguments that could be changed"
+            raise TypeError(
+                f"trainings {name!r} {asks}, and {place} is of type {type(learner).__name__}, {own}: name arguments of every learner, "
+                "or leave the trainings out"
+            )
+        try:
+            found[name] = replace(learner, **changed)  # type: ignore[type-var]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"trainings {name!r}, {place}: {error}") from error
+    return found
+
+
+def kept_training(data: SyntheticData, learner: str) -> Mapping[str, Any]:
+    """Return what the header of a set says of its training by a learner, `KEPT` and `ERRORS` (empty: nothing).
+
+    Args:
+        data: the set.
+        learner: its name.
+    """
+    stored = data.header.get(TRAININGS)
+    own = stored.get(learner) if isinstance(stored, Mapping) else None
+    known = isinstance(own, Mapping) and isinstance(own.get(ERRORS), Mapping) and own.get(KEPT) in own[ERRORS]
+    return own if known and own is not None else {}

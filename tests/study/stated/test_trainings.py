@@ -1,0 +1,192 @@
+"""Every set is trained in the way that suits it, which the validation part alone says, baselines as the distilled one."""
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+import pinndd.study.stated.judging
+from pinndd.diagnostics.worth import vacuity
+from pinndd.learners import BlackBox, LinearRidge
+from pinndd.stated.task import blocks
+from pinndd.stated.teachers import TeacherLabels, Teachers
+from pinndd.study.stated.baselines import random_rows
+from pinndd.study.stated.checks import check_task
+from pinndd.study.stated.engine import StatedSettings, distill_task, run_stated
+from pinndd.study.stated.judging import TEST, SuitedLearner, in_validation, judged, suited, with_training
+from pinndd.study.stated.sentences import first_look, trainings_said
+
+WAYS = {"light": {}, "heavy": {"penalty": 1.0}}
+"""Ridge regression as it is, and one that halves the coefficients of inputs whose mean is 0 and whose mean square is 1."""
+
+ONE = StatedSettings(seeds=1, test_blocks=3)
+
+
+def steep(train, size, seed):
+    """Three examples of twice the line: a heavy penalty halves it."""
+    x = 1.5**0.5 * torch.linspace(-1, 1, size, dtype=torch.float64)[:, None]
+    return train.with_fields({"inputs": x, "targets": 2 * (2 * x + 1)})
+
+
+@pytest.fixture
+def tuned(line):
+    """The line in two ways, beside a baseline that a light penalty suits and one that a heavy one does."""
+    return replace(line, trainings=WAYS, baselines={"random": random_rows, "steep": steep})
+
+
+def kept(task, data, learner="linear-ridge"):
+    return with_training(task, learner, data, 0).header["trainings"][learner]["kept"]
+
+
+def test_the_validation_part_alone_says_which_way_suits_a_set(tuned):
+    """Where its values are constant, the heavier penalty errs less on it, and more on the test part."""
+    parts = tuned.data
+    flat = parts.validation.with_fields({"targets": torch.ones_like(parts.validation["targets"])})
+    constant = replace(tuned, data=replace(parts, validation=flat))
+    data = random_rows(parts.train, 3, 0)
+    assert (kept(tuned, data), kept(constant, data)) == ("light", "heavy")
+    # another test part changes nothing
+    for task in (tuned, constant):
+        other = replace(task, data=replace(task.data, test=task.data.test.with_fields({"targets": -9 * parts.test["targets"]})))
+        assert with_training(other, "linear-ridge", data, 0).header == with_training(task, "linear-ridge", data, 0).header
+    light, heavy = (judged(replace(tuned, trainings={}, learner=LinearRidge(p)), "linear-ridge", "random", data, 0) for p in (1e-4, 1.0))
+    assert light["error"].mean() < heavy["error"].mean()
+    assert judged(constant, "linear-ridge", "random", data, 0)["error"].tolist() == heavy["error"].tolist()
+    assert judged(tuned, "linear-ridge", "distilled", data, 0)["error"].tolist() == light["error"].tolist()
+
+
+def test_baselines_are_trained_as_suits_them_too_and_a_note_says_how(tuned):
+    outcome = run_stated(tuned, ONE)
+    alone = {name: run_stated(replace(tuned, trainings={}, learner=tuned.ways("linear-ridge")[name]), ONE).results for name in WAYS}
+    for method, way in (("random", "light"), ("steep", "heavy"), ("dense", "light")):
+        mine, wanted = (rows.loc[rows["method"] == method, "error"].tolist() for rows in (outcome.results, alone[way]))
+        assert mine == wanted
+    (note,) = [note for note in outcome.notes if note.startswith("Every set is trained in that of 2 ways which errs least")]
+    assert "on the validation part (relative L2 error), with linear-ridge: distilled: light (" in note
+    for said in ("random: light (", "steep: heavy (", "dense: light ("):
+        assert said in note
+    assert outcome.data[0].header["trainings"]["linear-ridge"]["kept"] == "light"
+    plain = run_stated(replace(tuned, trainings={}), ONE)
+    assert not any("ways" in note for note in plain.notes)
+    assert "trainings" not in plain.data[0].header | plain.data[0].header["asked"]
+    fixed = run_stated(replace(tuned, ceiling=LinearRidge(10.0), on_full_data={"usual": LinearRidge(1.0)}), ONE)
+    assert not any("dense:" in note or "usual:" in note for note in fixed.notes)
+    rows = fixed.results.groupby("method")["error"].mean()
+    assert rows["dense"] > rows["usual"] > rows["distilled"]
+
+
+def test_a_set_keeps_how_it_is_trained_and_nothing_is_chosen_again(tuned, monkeypatch):
+    found = distill_task(tuned, 0)
+    header = found.data.header
+    stored = header["trainings"]["linear-ridge"]
+    assert list(stored["errors"]) == header["asked"]["trainings"] == ["light", "heavy"]
+    assert stored["kept"] == min(stored["errors"], key=stored["errors"].get)
+    calls = []
+    told = with_training(tuned, "linear-ridge", random_rows(tuned.data.train, 3, 0), 0, lambda *given: calls.append(given), "choosing")
+    assert [call[:3] for call in calls] == [("choosing", k, 2) for k in range(3)]
+    assert [call[3] for call in calls[1:]] == list(told.header["trainings"]["linear-ridge"]["errors"].values())
+    monkeypatch.setattr(pinndd.study.stated.judging, "_validated", lambda *given: 1 / 0)
+    assert in_validation(tuned, found.data, 0).startswith(f"{100 * stored['errors'][stored['kept']]:.2g} %")
+    assert suited(tuned, "linear-ridge", found.data, 0) == tuned.ways("linear-ridge")[stored["kept"]]
+    assert len(judged(tuned, "linear-ridge", "distilled", found.data, 0))
+    with pytest.raises(ZeroDivisionError):  # the task has other ways now
+        with_training(replace(tuned, trainings={**WAYS, "slight": {"penalty": 1e-6}}), "linear-ridge", found.data, 0)
+
+
+def test_every_learner_has_the_ways(tuned):
+    two = replace(tuned, learner={"a": LinearRidge(1e-4), "b": LinearRidge(1e-3)})
+    outcome = run_stated(two, ONE)
+    assert set(outcome.data[0].header["trainings"]) == {"a", "b"}
+    assert sum(note.startswith("Every set is trained") for note in outcome.notes) == 2
+    assert two.ways("b") == {"light": LinearRidge(1e-3), "heavy": LinearRidge(1.0)}
+    assert replace(two, trainings={}).ways("b") == {"as stated": LinearRidge(1e-3)}
+    assert [f.level for f in check_task(two) if f.subject.startswith("learner")] == ["ok"] * 6
+
+
+def test_labels_are_tried_with_the_training_that_suits_each(classes):
+    """The penalty that errs less on the validation part is taken for both labels, before they are compared."""
+    ways = {"strong": {"penalty": 10.0}, "weak": {"penalty": 0.01}}
+    taught = replace(classes, trainings=ways, teachers=Teachers(TeacherLabels(temperature=2.0)), baselines=("random",))
+    header = distill_task(taught, 0).data.header
+    own = header["trainings"]["softmax-regression"]
+    assert header["labels_tried"][header["labels"]] == own["errors"][own["kept"]] == min(own["errors"].values())
+    plain = distill_task(replace(taught, teachers=None), 0).data
+    tried = with_training(taught, "softmax-regression", plain, 0).header["trainings"]["softmax-regression"]
+    assert header["labels_tried"]["its own"] == min(tried["errors"].values())
+    methods = {"distilled", "random", "random + teacher labels", "dense"}
+    (note,) = [note for note in run_stated(taught, ONE).notes if note.startswith("Every set is trained")]
+    assert all(f"{method}: " in note for method in methods)
+
+
+def test_a_way_in_which_nothing_can_be_trained_is_not_taken(line):
+    def train(data, episodes, scale=1.0):
+        return lambda x: x * math.nan
+
+    lost = replace(line, learner={"mine": BlackBox(train)}, surrogate=LinearRidge(1e-4))
+    lost = replace(lost, trainings={"lost": {}, "found": {"train": lambda data, episodes: lambda x: 2 * x + 1}})
+    data = with_training(lost, "mine", random_rows(line.data.train, 3, 0), 0)
+    assert data.header["trainings"]["mine"]["kept"] == "found"
+    assert data.header["trainings"]["mine"]["errors"]["lost"] is None
+    assert "mine: distilled: found (" in next(trainings_said(lost, [{"distilled": data}]))
+
+
+def test_the_random_subsets_of_the_vacuity_test_are_trained_as_suits_them(tuned):
+    """Each risk is that of the better way, as told by hand; a study takes the same learner."""
+    asking = tuned.asking(tuned.data.test)
+    problem = replace(tuned.problem(tuned.data.test), learner=SuitedLearner(tuned, "linear-ridge"))
+    episodes = blocks(asking, 3, TEST)
+    data = steep(tuned.data.train, 3, 0)
+    found = vacuity(problem, data, tuned.data.train, episodes, generator=torch.Generator().manual_seed(0), subsets=2)
+    heavy = replace(problem, learner=LinearRidge(1.0))
+    assert found.risk == float(heavy.evaluate(data, episodes))
+    light = replace(problem, learner=LinearRidge(1e-4))
+    assert found.full_risk == float(light.evaluate(tuned.data.train, episodes))
+    (said,) = [note for note in run_stated(tuned, ONE).notes if note.startswith("Vacuity test")]
+    assert f"all data {found.full_risk:.4g}; criterion (1): the learner has no training loss" in said
+
+
+def test_a_size_and_a_first_look_may_have_other_ways(tuned):
+    """A first look with none trains all sets by the learner as it is, and says so."""
+    more = {**WAYS, "slight": {"penalty": 1e-6}}
+    task = replace(tuned, at_size=lambda size: {"trainings": more}, quick={"trainings": {}})
+    assert task.of_size(4).trainings == more
+    assert task.of_size(3).trainings == WAYS
+    looked = StatedSettings(quick=True, effort=0.2).applied_to(task)
+    assert not looked.trainings
+    assert "1 ways of training that are tried on every set, not 2" in first_look(task, looked, 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        ({"trainings": ["short"]}, TypeError, "trainings is of type list: expected ways by name, such as {'short': {'steps': 100}}"),
+        ({"trainings": {"short": {}}}, ValueError, "trainings names 'short' alone: name two ways or more, or state the learner so"),
+        ({"trainings": {"short": 100, "long": {}}}, TypeError, "trainings 'short' is of type int: expected arguments of the learners"),
+        (
+            {"trainings": {"usual": {}, "short": {"steps": 100}}},
+            TypeError,
+            "task 'line': trainings 'short' names 'steps', and learner 'linear-ridge' is of type LinearRidge, it has penalty",
+        ),
+        (
+            {"trainings": {"usual": {}, "wrong": {"penalty": -1.0}}},
+            ValueError,
+            "task 'line': trainings 'wrong', learner 'linear-ridge': LinearRidge: penalty=-1.0 must be positive",
+        ),
+    ],
+)
+def test_ways_that_no_learner_has_are_refused_by_name(line, change, kind, said):
+    with pytest.raises(kind, match=re.escape(said)):
+        replace(line, **change)
+
+
+def test_a_learner_that_has_no_arguments_has_no_ways(line):
+    class Mine:
+        differentiation = "none"
+
+        def fit(self, data, episodes):
+            return lambda x: x
+
+    with pytest.raises(TypeError, match="trainings 'light' changes a learner, and learner 'mine' is of type Mine, and no dataclass"):
+        replace(line, learner={"mine": Mine()}, surrogate=LinearRidge(), trainings=WAYS)
