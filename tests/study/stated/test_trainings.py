@@ -51,7 +51,8 @@ def test_the_validation_part_alone_says_which_way_suits_a_set(tuned):
     for task in (tuned, constant):
         other = replace(task, data=replace(task.data, test=task.data.test.with_fields({"targets": -9 * parts.test["targets"]})))
         assert with_training(other, "linear-ridge", data, 0).header == with_training(task, "linear-ridge", data, 0).header
-    light, heavy = (judged(replace(tuned, trainings={}, learner=LinearRidge(p)), "linear-ridge", "random", data, 0) for p in (1e-4, 1.0))
+    alone = (replace(tuned, trainings={}, learner=LinearRidge(penalty)) for penalty in (1e-4, 1.0))
+    light, heavy = (judged(task, "linear-ridge", "random", data, 0) for task in alone)
     assert light["error"].mean() < heavy["error"].mean()
     assert judged(constant, "linear-ridge", "random", data, 0)["error"].tolist() == heavy["error"].tolist()
     assert judged(tuned, "linear-ridge", "distilled", data, 0)["error"].tolist() == light["error"].tolist()
