@@ -196,7 +196,7 @@ class RowsJacobian:
             matrix = self.dense()
             return matrix @ matrix.mT
         gram = self.slopes.new_zeros((len(self.slopes), self.rows, self.rows))
-        together = _AT_A_TIME if gram.device.type == "cpu" else len(gram)
+        together = max(1, _CACHED // gram[0].nbytes) if gram.device.type == "cpu" else len(gram)
         for some, scaled in zip(torch.split(gram, together), torch.split(self._scaled, together), strict=True):
             self._fill(some, scaled)
         return gram
@@ -211,13 +211,18 @@ class RowsJacobian:
         met = (left @ beside.transpose(0, 1)).view(points, count, equations, -1).transpose(0, 1).flatten(1, 2)
         gram[:, :split, split:], gram[:, split:, :split], gram[:, split:, split:] = met, met.mT, corner
         inner = gram[:, :split, :split].view(count, points, equations, points, equations)
+        # by the equation of the second row, so that what is summed lies together
+        sums = inner.movedim(-1, 0) if equations == 1 else gram.new_zeros((equations, count, points, equations, points))
         for (terms, _), products in zip(self.of.terms_of, self.of.products, strict=True):
             own = left[..., terms]
             half = (own @ products).view(points, count, equations, len(terms), points)
             other = own.view(points, count, equations, len(terms)).permute(1, 2, 3, 0)
-            for k in range(len(terms)):
-                for r in range(equations):
-                    inner[..., r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
+            # a device is not waited for
+            felt = other.any(-1).any(0) if gram.device.type == "cpu" else torch.ones((equations, len(terms)))
+            for r, k in felt.nonzero().tolist():
+                sums[r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
+        if equations > 1:
+            inner.copy_(sums.movedim(0, -1))
 
     @cached_property
     def _scaled(self) -> Tensor:
@@ -264,8 +269,8 @@ class RowsCurvature:
 _ASKED = 4
 """Times that a Gram matrix is asked for in a training, at least."""
 
-_AT_A_TIME = 16
-"""Models whose Gram matrices are made together on a processor: what they need beside fits its cache."""
+_CACHED = 3_000_000
+"""Bytes of Gram matrices that are made together on a processor, so that they stay in its cache."""
 
 
 class RowsModel:
