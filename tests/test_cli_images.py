@@ -130,7 +130,8 @@ def test_a_first_look_says_what_is_less(call, monkeypatch):
     monkeypatch.setattr("pinndd.vision.stating.QUICK_STEPS", 2)
     code, out, err = call("study", "images", "--network", "convnet-2x4", "--quick", "--out", "look")
     assert code == 0, err
-    assert "A first look, with 1 distillation seed; 2 steps of training on every set, not 4; 2 baselines, not 4; 2 blocks" in out
+    assert "A first look, with 1 distillation seed; 2 steps of training on every set, not 4; 1 way of training" in out
+    assert "for every set, not 2; 2 baselines, not 4; 2 blocks" in out
 
 
 def test_options_of_images_are_refused_for_modules(call):

@@ -21,6 +21,7 @@ from pinndd.outer_loop import OuterSettings
 from pinndd.stated.parts import INPUTS, TARGETS, Parts
 from pinndd.stated.task import AtSize, PartTask, StatedTask
 from pinndd.stated.teachers import TeacherLabels, Teachers
+from pinndd.stated.trainings import Trainings
 from pinndd.vision.augmentation import DifferentiableAugmentation
 from pinndd.vision.datasets.dataset import Dataset
 from pinndd.vision.networks import MLP, ConvNet
@@ -47,8 +48,17 @@ FULL_BATCH, FULL_STEPS, FULL_ROUNDS = 128, 200, 3
 """How networks are trained on all data: images of a step, fewest steps, and how often each image is seen where there are many."""
 
 
-QUICK_STEPS = 200
-"""Of training a ConvNet on every set in a first look, a fifth of the usual ones."""
+STEPS, PLAIN_STEPS, QUICK_STEPS = 1000, 100, 200
+"""Of training a ConvNet on every set, with augmentation and without, and in a first look.
+
+Without augmentation more than a hundred steps made no set of MNIST better, and centres of k-means worse.
+"""
+
+TRAININGS: Trainings = {
+    f"{STEPS} steps with augmentation": {},
+    f"{PLAIN_STEPS} steps without augmentation": {"steps": PLAIN_STEPS, "augmentation": None},
+}
+"""In which a ConvNet is tried on every set of images."""
 
 
 def network_of(name: str, shape: tuple[int, ...], classes: int) -> Callable[[], nn.Module]:
@@ -93,7 +103,8 @@ def image_task(
 
     A ConvNet's set is distilled by matching gradients (fewer than five images per class) or mean features (from there on), both
     with differentiable augmentation and a narrow ConvNet, and labelled in the end by such a network that is trained on all images,
-    where that helps; an MLP's by back-propagation through its whole training, with soft labels.
+    where that helps; every set is trained with augmentation or without, whichever suits it (`TRAININGS`). An MLP's is distilled by
+    back-propagation through its whole training, with soft labels.
 
     Args:
         dataset: standardised images.
@@ -102,7 +113,7 @@ def image_task(
         network: see `network_of` (None: `usual_network`).
         mirrored: whether an image means the same in a mirror (None: of images in colour).
         seed: of the split of the training part.
-        stated: everything else that a stated task takes.
+        stated: everything else that a stated task takes; where it names a learner, it names its ways of training too, if it has any.
 
     Raises:
         ValueError: the network is unknown or too deep, or a class has too few images.
@@ -121,6 +132,9 @@ def image_task(
 
     def recipe(each: int) -> Mapping[str, Any]:
         usual = how(network, model, parts, each, augmentation)
+        if "learner" in stated:
+            # another learner has other arguments, or none
+            usual.pop("trainings", None)
         # what is stated stays in a first look too
         usual["quick"] = {name: value for name, value in usual.get("quick", {}).items() if name not in stated}
         return {name: stated.get(name, value) for name, value in usual.items()}
@@ -224,11 +238,12 @@ def _convolutional(
         embedding = NetworkEmbedding(narrow)
         criterion = DistributionMatching(parts.train, embedding, by_class=True, batch=64, augmentation=augmentation)
     choosing: Adam = MinibatchAdam(narrow, 60, 0.003, augmentation=augmentation.each)
-    trained = MinibatchAdam(model, 1000, 0.003, batch=None if few else 32, augmentation=augmentation.each)
+    trained = MinibatchAdam(model, STEPS, 0.003, batch=None if few else 32, augmentation=augmentation.each)
     # a second teacher made the labels of MNIST no better
     teacher = MinibatchAdam(narrow, FULL_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)
     return {
         "learner": {network: trained},
+        "trainings": TRAININGS,
         "ceiling": MinibatchAdam(model, full_steps(parts), 0.001, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
         "surrogate": choosing,
         "hypergradient": criterion,
@@ -239,6 +254,7 @@ def _convolutional(
         "subsets": 5,
         "quick": {
             "learner": {network: replace(trained, steps=QUICK_STEPS)},
+            "trainings": {},
             "baselines": ("random", "k-means"),
             "test_blocks": 2,
             "subsets": 2,

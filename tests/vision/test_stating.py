@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pinndd.learners import SoftmaxRegression
 from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import OuterSettings
 from pinndd.pinn.declare.loading import PDEModuleError, load_subject
@@ -79,7 +80,8 @@ def test_a_first_look_trains_convnets_for_fewer_steps_and_says_so():
     looked = settings.applied_to(task)
     assert (looked.own_learner.steps, looked.test_blocks, looked.own_learner.batch) == (200, 2, 32)
     assert first_look(task, looked, 1) == [
-        "A first look, with 1 distillation seed; 200 steps of training on every set, not 1000; 120 steps of the outer loop, not 600; "
+        "A first look, with 1 distillation seed; 200 steps of training on every set, not 1000; 1 way of training for every set, "
+        "not 2; 120 steps of the outer loop, not 600; "
         "2 baselines, not 4; 2 blocks of the test part, not 3; 2 random subsets in the vacuity test, not 5."
     ]
     own = image_task(images((20, 20)), "shapes", network="convnet-2x4", baselines=("random", "herding"), test_blocks=4)
@@ -88,6 +90,19 @@ def test_a_first_look_trains_convnets_for_fewer_steps_and_says_so():
     assert small.at_first_look().own_learner.steps == small.own_learner.steps
     with pytest.raises(TypeError, match="quick names 'steps': expected arguments of StatedTask, other than at_size, data, name, size"):
         replace(small, quick={"steps": 3})
+
+
+def test_convnets_are_trained_with_augmentation_or_without():
+    task = image_task(images((20, 20)), "shapes", network="convnet-2x4")
+    augmented, plain = task.ways("convnet-2x4").values()
+    assert augmented is not task.own_learner
+    assert (augmented.steps, augmented.augmentation) == (task.own_learner.steps, task.own_learner.augmentation)
+    assert (plain.steps, plain.augmentation) == (100, None)
+    assert list(task.ways("convnet-2x4")) == ["1000 steps with augmentation", "100 steps without augmentation"]
+    assert not image_task(images((20, 20)), "shapes", network="mlp-4").trainings
+    # another learner has no such arguments, or others
+    own = image_task(images((20, 20)), "shapes", network="convnet-2x4", learner=SoftmaxRegression(), surrogate=augmented)
+    assert (own.trainings, own.of_size(10).trainings) == ({}, {})
 
 
 def test_a_criterion_looks_at_the_training_part_of_the_device():

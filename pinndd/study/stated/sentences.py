@@ -54,9 +54,10 @@ def first_look(task: StatedTask, looked: StatedTask, seeds: int) -> list[str]:
         seeds: of the look.
     """
     task = task.of_size(looked.size)
+    ways = len(looked.trainings) or 1
     parts: tuple[tuple[str, int, int], ...] = (
         ("steps of training on every set", getattr(looked.own_learner, "steps", 0), getattr(task.own_learner, "steps", 0)),
-        ("ways of training that are tried on every set", len(looked.trainings) or 1, len(task.trainings) or 1),
+        (f"way{'s' if ways > 1 else ''} of training for every set", ways, len(task.trainings) or 1),
         ("steps of the outer loop", looked.outer.steps, task.outer.steps if task.search is None else looked.outer.steps),
         ("baselines", len(looked.baselines), len(task.baselines)),
         ("blocks of the test part", looked.test_blocks, task.test_blocks),

@@ -156,7 +156,9 @@ def test_a_size_and_a_first_look_may_have_other_ways(tuned):
     assert task.of_size(3).trainings == WAYS
     looked = StatedSettings(quick=True, effort=0.2).applied_to(task)
     assert not looked.trainings
-    assert "1 ways of training that are tried on every set, not 2" in first_look(task, looked, 1)[0]
+    assert "1 way of training for every set, not 2" in first_look(task, looked, 1)[0]
+    third = replace(tuned, trainings=more, quick={"trainings": WAYS})
+    assert "2 ways of training for every set, not 3" in first_look(third, third.at_first_look(), 1)[0]
 
 
 @pytest.mark.parametrize(
