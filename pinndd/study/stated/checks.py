@@ -17,7 +17,7 @@ from pinndd.learners.network import NetworkModel
 from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.export import column_names
 from pinndd.stated.parts import INPUTS, TARGETS, chosen, example_count, softened
-from pinndd.stated.task import QUERIES, StatedTask, blocks
+from pinndd.stated.task import QUERIES, StatedTask
 from pinndd.stated.teachers import Teachers, are_probabilities
 from pinndd.study.classification.memory import MemoryEstimate, check_memory, estimate_memory
 from pinndd.study.stated.baselines import make, named_baselines, random_rows
@@ -145,7 +145,7 @@ def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) 
     subject = f"learner {name}"
     try:
         asking = task.asking(task.data.validation)
-        episodes = blocks(asking, TRIAL, 0)
+        episodes = _drawn(asking)
         with torch.no_grad(), calling(f"learner {name!r}", learner.fit):
             fitted = getattr(learner, "trial", learner).fit(small, episodes)
         with torch.no_grad(), calling("the task", asking.answer):

@@ -114,9 +114,15 @@ def header(task: StatedTask, seed: int) -> dict[str, Any]:
     }
 
 
-def baseline_sets(task: StatedTask, seed: int) -> dict[str, SyntheticData]:
-    """Return the sets of all baselines at the size of the task, by name."""
-    return {name: make(task, name, baseline, task.size, seed) for name, baseline in named_baselines(task).items()}
+def baseline_sets(task: StatedTask, seed: int, progress: Progress = quiet) -> dict[str, SyntheticData]:
+    """Return the sets of all baselines at the size of the task, by name; the progress is called with each."""
+    wanted, step = named_baselines(task), f"{task.name}: making baselines, seed {seed}"
+    sets: dict[str, SyntheticData] = {}
+    progress(step, 0, len(wanted), None)
+    for name, baseline in wanted.items():
+        sets[name] = make(task, name, baseline, task.size, seed)
+        progress(step, len(sets), len(wanted), None)
+    return sets
 
 
 def distill_task(
@@ -145,7 +151,7 @@ def distill_task(
     Raises:
         DivergedError: the outer loop diverged; its best set is on the exception, with its own labels, and says so in its header.
     """
-    found = _unlabelled(task, seed, baseline_sets(task, seed) if sets is None else sets, checkpoint, resume, progress)
+    found = _unlabelled(task, seed, baseline_sets(task, seed, progress) if sets is None else sets, checkpoint, resume, progress)
     return _finished(task, found, {}, seed, progress)[0]
 
 
@@ -258,7 +264,7 @@ def run_stated(
     before, found = [], []
     sets: list[dict[str, SyntheticData]] = []
     for seed in range(settings.seed, settings.seed + settings.seeds):
-        given = baseline_sets(task, seed)
+        given = baseline_sets(task, seed, progress)
         checkpoint = None if checkpoints is None else checkpoints / f"seed-{seed}.npz"
         before.append(_unlabelled(task, seed, given, checkpoint, resume, progress))
         own, others = _finished(task, before[-1], given, seed, progress)

@@ -45,6 +45,19 @@ def test_a_learner_that_fails_is_named_with_its_error(line):
     assert "raised ZeroDivisionError" in errors(task)["learner mine"]
 
 
+def test_a_trial_asks_about_few_examples(line):
+    """Whole parts are asked for a judgement alone: they take long."""
+    asked = []
+
+    def train(data, episodes):
+        return lambda x: asked.append(x.shape) or 2 * x
+
+    x = torch.linspace(-1, 1, 6000, dtype=torch.float64)[:, None]
+    task = replace(line, data=Parts.of_examples(x, 2 * x), learner=BlackBox(train), surrogate=LinearRidge(1e-4), baselines=("random",))
+    assert not errors(task)
+    assert asked == [(2, 256, 1)]
+
+
 def test_what_nothing_differentiates_needs_a_surrogate(line):
     blind = replace(line, learner=BlackBox(lambda data, episodes: LinearRidge().fit(data, episodes)))
     assert "surrogate=" in errors(blind)["gradient"]

@@ -97,6 +97,8 @@ def test_a_study_that_was_stopped_goes_on_and_ends_alike(line, outcome, tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         run_task(line, tmp_path, settings=SETTINGS, progress=stop)
+    assert calls[:4] == ["line: making baselines, seed 0"] * 4  # three of them, told before the outer loop begins
+    assert calls[4] == "line: distilling, seed 0"
     resumed = run_task(line, tmp_path, settings=SETTINGS, resume=True)
     stored = load_outcome(tmp_path / "state" / "stated")
     for mine, other in zip(stored.data, outcome.data, strict=True):
