@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.learners.jacobian import Curvature, Jacobian, normal_matrix, solve_factored
+from pinndd.learners.jacobian import Curvature, Jacobian, solve_factored
 from pinndd.problem import Episodes
 
 
@@ -153,7 +153,7 @@ class GaussNewton:
         return solution
 
     def _solve_densely(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> Tensor:
-        hessian = normal_matrix(jacobian) + curvature.dense()
+        hessian = jacobian.normal() + curvature.dense()
         hessian.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         solution: Tensor = torch.linalg.solve(hessian, right)
         return solution
@@ -208,7 +208,7 @@ class GaussNewton:
             gram = jacobian.gram()
             gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
             return jacobian.transposed_times(_solve_positive(gram, target))
-        gram = normal_matrix(jacobian)
+        gram = jacobian.normal()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         return _solve_positive(gram, jacobian.transposed_times(target))
 

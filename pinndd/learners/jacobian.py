@@ -22,8 +22,8 @@ class Jacobian(Protocol):
     def gram(self) -> Tensor:
         """Return ``J Jᵀ``, ``(E, R, R)``."""
 
-    def dense(self) -> Tensor:
-        """Return J, ``(E, R, P)``."""
+    def normal(self) -> Tensor:
+        """Return ``JᵀJ``, ``(E, P, P)``."""
 
     def times(self, vectors: Tensor) -> Tensor:
         """Return ``J p``, ``(E, R)``, for ``(E, P)``."""
@@ -46,12 +46,6 @@ class Curvature(Protocol):
 
     def select(self, index: Tensor) -> Self:
         """Return that of some models."""
-
-
-def normal_matrix(jacobian: Jacobian) -> Tensor:
-    """Return ``JᵀJ``, ``(E, P, P)``, which needs the entries of J."""
-    matrix = jacobian.dense()
-    return matrix.mT @ matrix
 
 
 def solve_factored(factor: Tensor, right: Tensor) -> Tensor:

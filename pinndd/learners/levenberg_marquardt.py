@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.free_memory import available_memory
-from pinndd.learners.jacobian import Jacobian, normal_matrix, solve_factored
+from pinndd.learners.jacobian import Jacobian, solve_factored
 from pinndd.problem import Episodes
 
 
@@ -267,7 +267,7 @@ class _Batch:
         return -solved, -self.jacobian.times(solved)
 
     def _gram(self, jacobian: Jacobian) -> Tensor:
-        return jacobian.gram() if self.dual else normal_matrix(jacobian)
+        return jacobian.gram() if self.dual else jacobian.normal()
 
     def _linearise(self, index: Tensor) -> None:
         """Compute rows, Jacobian and Gram matrix of some networks anew."""

@@ -73,6 +73,7 @@ def test_the_jacobian_is_that_of_autograd(name: str, setting: Callable[..., Any]
     jacobian, expected = jacobian_of(name, setting, (4, 3))
     assert (jacobian.rows, jacobian.columns) == tuple(expected.shape[1:])
     torch.testing.assert_close(jacobian.dense(), expected, rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(jacobian.normal(), expected.mT @ expected, rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("factored", [True, False, None], ids=["factors", "columns", "whichever is less"])
@@ -132,8 +133,8 @@ class DenseJacobian:
     rows = property(lambda self: self.matrix.shape[1])
     columns = property(lambda self: self.matrix.shape[2])
 
-    def dense(self) -> Tensor:
-        return self.matrix
+    def normal(self) -> Tensor:
+        return self.matrix.mT @ self.matrix
 
     def gram(self) -> Tensor:
         return self.matrix @ self.matrix.mT

@@ -117,6 +117,11 @@ class NetworkJacobian:
             return self._gram()
         return torch.cat([self._part(slice(k, k + _AT_A_TIME))._gram() for k in range(0, count, _AT_A_TIME)])
 
+    def normal(self) -> Tensor:
+        """Return ``JᵀJ``, ``(E, P, P)``."""
+        matrix = self.dense()
+        return matrix.mT @ matrix
+
     def _part(self, index: slice) -> NetworkJacobian:
         """Return that of neighbouring networks, as views."""
         return replace(self, layers=tuple(LayerFactors(each.inputs[index], each.slopes[:, index]) for each in self.layers))

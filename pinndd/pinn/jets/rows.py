@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement, product
 
 import torch
 from torch import Tensor
@@ -116,6 +117,11 @@ class Rows:
         return met[axes, components].contiguous(), self.boundary @ self.boundary.T
 
     @cached_property
+    def boundary_square(self) -> Tensor:
+        """Products of the columns of the boundary rows, ``(outputs · P, outputs · P)``."""
+        return self.boundary.T @ self.boundary
+
+    @cached_property
     def _places(self) -> tuple[Tensor, Tensor]:
         """Of every term the number of its axes and its component, ``(K,)`` each, on the device of the points."""
         numbers = [(self.residual.axes.index(axes), c) for c, axes in self.residual.terms]
@@ -135,7 +141,7 @@ class Rows:
             (self.sizes[component] * left[..., terms]) @ self.jets[axes].transpose(0, 1)
             for component, (terms, axes) in enumerate(self.terms_of)
         )
-        return [product.reshape(-1, *shape, product.shape[-1]).movedim(0, -3) for product in products]
+        return [each.reshape(-1, *shape, each.shape[-1]).movedim(0, -3) for each in products]
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,21 @@ class RowsJacobian:
             self._fill(some, scaled)
         return gram
 
+    def normal(self) -> Tensor:
+        """Return ``JᵀJ``, ``(E, P, P)``."""
+        square, width, blocks = self.of.boundary_square, self.of.jets.shape[-1], self.of.blocks(self._scaled)
+        normal = square.new_empty((len(self.slopes), *square.shape))
+        places = [slice(component * width, (component + 1) * width) for component in range(self.of.outputs)]
+        for c, d in combinations_with_replacement(range(self.of.outputs), 2):
+            part = square[places[c], places[d]].expand(len(normal), -1, -1)
+            for equation in range(self.slopes.shape[2]):
+                if any(self._felt[c][equation]) and any(self._felt[d][equation]):
+                    part = torch.baddbmm(part, blocks[c][:, :, equation].mT, blocks[d][:, :, equation])
+            normal[:, places[c], places[d]] = part
+            if c < d:
+                normal[:, places[d], places[c]] = part.mT
+        return normal
+
     def _fill(self, gram: Tensor, scaled: Tensor) -> None:
         """Write the products of the rows of some models into zeros, from the slopes of their weighted rows."""
         count, points, equations, _ = scaled.shape
@@ -213,14 +234,13 @@ class RowsJacobian:
         inner = gram[:, :split, :split].view(count, points, equations, points, equations)
         # by the equation of the second row, so that what is summed lies together
         sums = inner.movedim(-1, 0) if equations == 1 else gram.new_zeros((equations, count, points, equations, points))
-        for (terms, _), products in zip(self.of.terms_of, self.of.products, strict=True):
+        for (terms, _), products, felt in zip(self.of.terms_of, self.of.products, self._felt, strict=True):
             own = left[..., terms]
             half = (own @ products).view(points, count, equations, len(terms), points)
             other = own.view(points, count, equations, len(terms)).permute(1, 2, 3, 0)
-            # a device is not waited for
-            felt = other.any(-1).any(0) if gram.device.type == "cpu" else torch.ones((equations, len(terms)))
-            for r, k in felt.nonzero().tolist():
-                sums[r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
+            for r, k in product(range(equations), range(len(terms))):
+                if felt[r][k]:
+                    sums[r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
         if equations > 1:
             inner.copy_(sums.movedim(0, -1))
 
@@ -228,6 +248,15 @@ class RowsJacobian:
     def _scaled(self) -> Tensor:
         """The slopes of the weighted rows, ``(E, N, equations, K)``."""
         return self.of.interior_scale[..., None] * self.slopes
+
+    @cached_property
+    def _felt(self) -> list[list[list[bool]]]:
+        """For every component and equation, which terms of the component it feels; all on a device, which is not waited for."""
+        equations = range(self.slopes.shape[2])
+        if self.slopes.device.type != "cpu":
+            return [[[True] * len(terms) for _ in equations] for terms, _ in self.of.terms_of]
+        felt = self._scaled.flatten(0, 1).any(0)
+        return [felt[:, terms].tolist() for terms, _ in self.of.terms_of]
 
 
 @dataclass(frozen=True)

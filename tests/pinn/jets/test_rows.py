@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from pinndd.learners.jacobian import normal_matrix
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.jets import rows as module
@@ -43,6 +42,7 @@ def test_the_jacobian_is_that_of_autograd(name: str, models: int, monkeypatch: p
     assert (jacobian.rows, jacobian.columns) == tuple(expected.shape[1:])
     torch.testing.assert_close(jacobian.dense(), expected, **close)
     torch.testing.assert_close(jacobian.gram(), expected @ expected.mT, **close)
+    torch.testing.assert_close(jacobian.normal(), expected.mT @ expected, **close)
     right = torch.randn_like(weights)
     left = torch.randn_like(values)
     torch.testing.assert_close(jacobian.times(right), (expected @ right[..., None])[..., 0], **close)
@@ -61,7 +61,7 @@ def test_many_models_need_no_entries_of_the_jacobian(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", CASES)
 def test_the_curvature_is_that_of_autograd(name: str) -> None:
     rows, weights = rows_of(name, 3)
-    curvature, square = rows.curvature(weights), normal_matrix(rows.linearise(weights)[1])
+    curvature, square = rows.curvature(weights), rows.linearise(weights)[1].normal()
     # rows of a model depend on its own weights alone
     whole = torch.autograd.functional.hessian(lambda each: 0.5 * rows.residuals(each).square().sum(), weights)
     expected = torch.stack([whole[k, :, k] for k in range(len(weights))]) - square
