@@ -54,7 +54,7 @@ STEPS, PLAIN_STEPS, QUICK_STEPS = 1000, 100, 200
 What augmentation suits is not hurt by many steps; centres of k-means, which it spoils, lose by every further one.
 """
 
-TRAININGS: Trainings = {
+WAYS: Trainings = {
     f"{STEPS} steps with augmentation": {},
     f"{PLAIN_STEPS} steps without augmentation": {"steps": PLAIN_STEPS, "augmentation": None},
 }
@@ -103,7 +103,7 @@ def image_task(
 
     A ConvNet's set is distilled by matching gradients (fewer than five images per class) or mean features (from there on), both
     with differentiable augmentation and a narrow ConvNet, and labelled in the end by such a network that is trained on all images,
-    where that helps; every set is trained with augmentation or without, whichever suits it (`TRAININGS`). An MLP's is distilled by
+    where that helps; every set is trained with augmentation or without, whichever suits it (`WAYS`). An MLP's is distilled by
     back-propagation through its whole training, with soft labels.
 
     Args:
@@ -243,7 +243,7 @@ def _convolutional(
     teacher = MinibatchAdam(narrow, FULL_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)
     return {
         "learner": {network: trained},
-        "trainings": TRAININGS,
+        "trainings": WAYS,
         "ceiling": MinibatchAdam(model, full_steps(parts), 0.001, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
         "surrogate": choosing,
         "hypergradient": criterion,
