@@ -52,7 +52,8 @@ def ways_of(place: str, learner: Learner, trainings: Trainings) -> dict[str, Lea
                 "or leave the trainings out"
             )
         try:
-            found[name] = replace(learner, **changed)  # type: ignore[type-var]
+            # what a learner has compiled is kept by the one that nothing changes
+            found[name] = replace(learner, **changed) if changed else learner  # type: ignore[type-var]
         except (TypeError, ValueError) as error:
             raise type(error)(f"trainings {name!r}, {place}: {error}") from error
     return found
