@@ -11,11 +11,12 @@ from torch import Tensor
 from pinndd.finding import Finding
 from pinndd.pinn.checks.families import check_families
 from pinndd.pinn.checks.own import check_own_reference, compare_with_own
-from pinndd.pinn.checks.residual import residual_faults, without_effect
+from pinndd.pinn.checks.residual import residual_faults
 from pinndd.pinn.checks.solutions import check_reference, check_stand_in
 from pinndd.pinn.declare.in_words import coordinates, where
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, Ensemble, pointwise_residual
+from pinndd.pinn.declare.posed import missing_conditions, without_effect
 from pinndd.pinn.declare.sizes import probe_of
 from pinndd.pinn.families import Family, LinearFamily
 from pinndd.pinn.jets.residual import PointwiseResidual
@@ -45,6 +46,8 @@ def check_pde(pde: PDE, *, seed: int = 0) -> list[Finding]:
     drawable = all(f.level != "error" for f in families)
     residual = _residual(pde, findings, torch.Generator().manual_seed(seed) if drawable else None)
     findings += _operators(pde)
+    if residual is not None and drawable and _usable(pde):
+        findings += [Finding("warning", "conditions", said) for said in missing_conditions(pde)]
     findings += families
     findings += _units(pde)
     unusable = any(f.level == "error" and f.subject != "residual" for f in findings)
@@ -76,7 +79,7 @@ def _residual(pde: PDE, findings: list[Finding], generator: torch.Generator | No
     if faults:
         findings += [Finding("error", "residual", fault) for fault in faults]
         return None
-    terms = [_term(pde, component, axes) for component, axes in residual.terms]
+    terms = [pde.derivative_name(component, axes) for component, axes in residual.terms]
     kind = "linear" if linear else "nonlinear"
     findings.append(Finding("ok", "residual", f"{kind}, {residual.equations} equation(s) in {', '.join(terms)}"))
     if idle := [f"{terms[k]}{residual.places[residual.terms[k]]}" for k in without_effect(residual)]:
@@ -97,10 +100,6 @@ def _usable(pde: PDE) -> bool:
         return bool(pde.operators)
     except ValueError:
         return False
-
-
-def _term(pde: PDE, component: int, axes: tuple[int, ...]) -> str:
-    return pde.components[component] + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
 
 
 def _units(pde: PDE) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -103,19 +102,6 @@ def require_sound(pde: PDE) -> None:
         raise UserCodeError(fault)
 
 
-def without_effect(residual: PointwiseResidual) -> list[int]:
-    """Return the numbers of the terms that the residual asks for, though they change no equation, nor lead to a higher derivative."""
-    jets = residual.probe.jets(residual.terms, _DRAWS, 0)
-    slopes = residual.linearise(residual.probe.points, jets)[1].detach()
-    felt = {term: bool((slopes[..., k].abs().nan_to_num() > 0).any()) for k, term in enumerate(residual.terms)}
-
-    def passes_on(component: int, axes: tuple[int, ...]) -> bool:
-        """Whether a higher derivative, which DeepXDE takes by way of this one, is asked for."""
-        return any(of == component and len(more) > len(axes) and not Counter(axes) - Counter(more) for of, more in felt)
-
-    return [k for k, term in enumerate(residual.terms) if term[1] and not felt[term] and not passes_on(*term)]
-
-
 def points_inside(pde: PDE, generator: torch.Generator) -> Tensor:
     """Return about a hundred random points of the domain, ``(N, d)``, float64."""
     unit = torch.rand((_POINTS, pde.box.dimension), generator=generator, dtype=torch.float64)
@@ -162,7 +148,7 @@ def _undifferentiable(pde: PDE, residual: PointwiseResidual, points: Tensor, jet
     for what, (at, step, function) in steps.items():
         for column in range(at.shape[-1]):
             if _misses(function, at, column, float(step[column]), residual.equations):
-                of = pde.box.names[column] if what == "x" else _term(pde, residual, column)
+                of = pde.box.names[column] if what == "x" else pde.derivative_name(*residual.terms[column])
                 yield (
                     f"{name} cannot be differentiated in {of}: torch's gradient differs from differences of the values; compute in "
                     f"torch, without numpy, detach, item or .data{residual.place}"
@@ -192,11 +178,6 @@ def _slope(values: Tensor, leaf: Tensor) -> Tensor:
         return torch.zeros_like(leaf)
     (slope,) = torch.autograd.grad(values.sum(), leaf, retain_graph=True, allow_unused=True)
     return torch.zeros_like(leaf) if slope is None else slope
-
-
-def _term(pde: PDE, residual: PointwiseResidual, number: int) -> str:
-    component, axes = residual.terms[number]
-    return pde.components[component] + ("_" + "".join(pde.box.names[a] for a in axes) if axes else "")
 
 
 def _halves(points: Tensor) -> list[tuple[Tensor, slice]]:

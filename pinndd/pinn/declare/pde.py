@@ -217,6 +217,11 @@ class PDE:
         except ValueError as error:
             raise ValueError(f"PDE {self.name!r}: {error}") from error
 
+    def derivative_name(self, component: int, axes: Sequence[int]) -> str:
+        """Return what a derivative of a component along ``axes`` is called, such as ``u_xx``; without axes the component."""
+        along = "".join(self.box.names[a] for a in axes)
+        return self.components[component] + ("_" + along if along else "")
+
     @property
     def output_count(self) -> int:
         """Number of components of u."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -106,6 +106,12 @@ class Face(Patch):
     def free_axes(self) -> tuple[int, ...]:
         """Coordinates that run along the patch."""
         return tuple(a for a in range(self.domain.dimension) if a not in self.fixed)
+
+    @property
+    def opposite(self) -> Face:
+        """The patch at the other bound of every coordinate that is fixed."""
+        low, high = self.domain.low, self.domain.high
+        return replace(self, fixed={a: low[a] if value == high[a] else high[a] for a, value in self.fixed.items()})
 
     @property
     def axis_names(self) -> tuple[str, ...]:

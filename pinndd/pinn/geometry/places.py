@@ -49,6 +49,15 @@ def boundary_patch(name: str, at: Mapping[str, Any], domain: Domain) -> Patch:
     return edges.along_coordinate()
 
 
+def whole_boundary(domain: Domain) -> list[Patch]:
+    """Return all pieces of the boundary in space: the faces of a box, or edges and arcs, times time where there is some."""
+    if domain.region is None:
+        return [Face(domain, {a: end}) for a in range(domain.space_dimension) for end in (domain.low[a], domain.high[a])]
+    edges = _Edges("boundary", {}, domain, domain.region)
+    straight = [edges._edge(segment, segment.start, segment.end) for segment in edges.segments]
+    return [*straight, *(edges._arc(arc, arc.low, arc.high) for arc in edges.arcs)]
+
+
 def written_numbers(at: Any) -> Iterator[float]:
     """Return all numbers in a place, ``{"x": 1.5, "y": (0, 2)}``."""
     if isinstance(at, Mapping):

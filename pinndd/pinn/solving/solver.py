@@ -15,6 +15,7 @@ from pinndd.devices import Work
 from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.declare.meetings import meetings
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.declare.posed import missing_conditions
 from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.solving.dense import DenseSettings, condition_places, dense_counts, solve_densely, solve_nearby
 from pinndd.pinn.solving.given import GivenValues, SomeValues
@@ -263,7 +264,7 @@ def solve_given(
         raise ArithmeticError(f"PDE {pde.name!r}: the solution is not finite for these values; check their size")
     features = best.fitted.features.width
     jumps = corner_notes(pde, values)
-    notes = [*jumps, *sample_notes(values)]
+    notes = [*missing_conditions(pde), *jumps, *sample_notes(values)]
     uncertainty = None
     if values.uncertain:
         places = condition_places(pde, best.settings)
