@@ -14,6 +14,7 @@ from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
 from pinndd.outer_loop import divergence
 from pinndd.pinn.declare.pde import PDE
+from pinndd.pinn.declare.posed import missing_conditions
 from pinndd.pinn.models.features import FeatureModel, FittedFeatures, HeadModel
 from pinndd.pinn.sets.collocation import point_counts
 from pinndd.pinn.sets.points import measured_conditions
@@ -23,9 +24,9 @@ from pinndd.pinn.solving.solver import (
     DRAWS,
     corner_notes,
     estimated_error,
+    given_notes,
     not_found_notes,
     relative_residual,
-    sample_notes,
     spread,
 )
 from pinndd.pinn.solving.telling import Progress
@@ -93,7 +94,7 @@ def solve_on_set(
         fits[0].weights.shape[1] // pde.output_count,
         point_counts(pde, data),
         time.perf_counter() - start,
-        (*corners, *sample_notes(values), *not_found_notes(error), *filter(None, [divergence(data)])),
+        (*missing_conditions(pde), *corners, *given_notes(values), *not_found_notes(error), *filter(None, [divergence(data)])),
     )
 
 

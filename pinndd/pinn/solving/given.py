@@ -17,7 +17,7 @@ from pinndd.pinn.declare.conditions import Condition, Periodic
 from pinndd.pinn.declare.in_words import coordinates
 from pinndd.pinn.declare.loading import line_of
 from pinndd.pinn.declare.pde import PDE
-from pinndd.pinn.geometry.patches import Patch
+from pinndd.pinn.geometry.patches import Face, Patch
 from pinndd.pinn.solving.measured import Interpolated, Samples, interpolate
 from pinndd.pinn.solving.sensors import readings
 from pinndd.pinn.tasks.episodes import ConditionValues
@@ -62,11 +62,13 @@ class GivenValues:
         functions: condition name to a function of local coordinates ``(N, k)`` that returns ``(B, N)`` or ``(1, N)``.
         count: number of boundary conditions B.
         measured: the interpolated samples of the conditions that were measured.
+        notes: which functions take coordinates that are the same all over their condition, in sentences.
     """
 
     functions: Mapping[str, Callable[[Tensor], Tensor]]
     count: int
     measured: Mapping[str, Interpolated]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.count
@@ -147,6 +149,7 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
     functions: dict[str, Callable[[Tensor], Tensor]] = {}
     measured: dict[str, Interpolated] = {}
     counts: dict[str, int] = {}
+    notes: list[str] = []
     for name, condition in known.items():
         given = values.get(name, np.zeros(0))
         patch = pde.patches[name]
@@ -157,7 +160,9 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
             )
             functions[name] = measured[name].mean
         elif callable(given) and not isinstance(given, type):
-            functions[name] = _by_coordinates(name, given, patch)
+            axes = _axes(name, given, patch)
+            functions[name] = _by_coordinates(name, given, patch, axes)
+            notes += _constant_notes(name, patch, set(axes.values()))
         elif isinstance(given, numbers.Real) and not isinstance(given, bool):
             functions[name] = _constant(name, float(given))
         else:
@@ -170,7 +175,7 @@ def given_values(pde: PDE, values: Mapping[str, Given], sensors: Mapping[str, Te
         raise GivenValueError(
             f"coefficients of different numbers of boundary conditions: {listed}; give as many of each, or one"
         )
-    return GivenValues(functions, max(counts.values(), default=1), measured)
+    return GivenValues(functions, max(counts.values(), default=1), measured, tuple(notes))
 
 
 def require_condition(pde: PDE, place: str, name: str) -> None:
@@ -200,20 +205,37 @@ def _constant(name: str, value: float) -> Callable[[Tensor], Tensor]:
     return lambda s: s.new_full((1, s.shape[0]), value)
 
 
-def _by_coordinates(name: str, function: Callable[..., Any], patch: Patch) -> Callable[[Tensor], Tensor]:
-    """Return a function of the named coordinates as one of the local coordinates, after trying it."""
+def _axes(name: str, function: Callable[..., Any], patch: Patch) -> dict[inspect.Parameter, int]:
+    """Return the parameters of a function that are given coordinates: those without a default, and those with the name of one."""
     names = patch.domain.names
-    wanted = [p for p in inspect.signature(function).parameters.values() if p.default is inspect.Parameter.empty]
+    parameters = inspect.signature(function).parameters.values()
+    wanted = [p for p in parameters if p.default is inspect.Parameter.empty or p.name in names]
     unknown = [p.name for p in wanted if p.name not in names]
     if unknown:
         raise GivenValueError(
             f"values of {name!r}: the function takes {unknown[0]!r}; name its arguments after coordinates: {', '.join(names)}"
         )
-    axes = [names.index(p.name) for p in wanted]
+    return {p: names.index(p.name) for p in wanted}
+
+
+def _constant_notes(name: str, patch: Patch, axes: set[int]) -> list[str]:
+    """Say that a function of a condition takes only what is the same all over it, as one of t does at the initial time."""
+    fixed = patch.fixed if isinstance(patch, Face) else {}
+    if not axes or not patch.dimension or not axes.issubset(fixed):
+        return []
+    taken = " and ".join(f"{patch.domain.names[a]} = {fixed[a]:g}" for a in sorted(axes))
+    free = ", ".join(patch.axis_names)
+    return [f"The function of {name} is asked at {taken} alone, so it is a constant; take {free} where it should vary."]
+
+
+def _by_coordinates(
+    name: str, function: Callable[..., Any], patch: Patch, axes: Mapping[inspect.Parameter, int]
+) -> Callable[[Tensor], Tensor]:
+    """Return a function of the named coordinates as one of the local coordinates, after trying it."""
 
     def evaluate(s: Tensor) -> Tensor:
         places = patch.points(s.detach().cpu()).double().numpy()
-        array = _call(name, function, [places[:, axis].copy() for axis in axes])
+        array = _call(name, function, {p: places[:, axis].copy() for p, axis in axes.items()})
         if array.shape not in ((), (len(places),)):
             raise GivenValueError(
                 f"values of {name!r}: the function returned shape {array.shape} for {len(places)} places, expected "
@@ -230,12 +252,16 @@ def _by_coordinates(name: str, function: Callable[..., Any], patch: Patch) -> Ca
     return evaluate
 
 
-def _call(name: str, function: Callable[..., Any], coordinates: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def _call(
+    name: str, function: Callable[..., Any], coordinates: Mapping[inspect.Parameter, np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
     """Return what a function of a person returns as real numbers."""
+    placed = [array for p, array in coordinates.items() if p.kind is p.POSITIONAL_ONLY]
+    named = {p.name: array for p, array in coordinates.items() if p.kind is not p.POSITIONAL_ONLY}
     try:
         # what is not finite is found afterwards, and named
         with np.errstate(all="ignore"):
-            found = function(*coordinates)
+            found = function(*placed, **named)
     except (Exception, SystemExit) as error:
         file = getattr(getattr(function, "__code__", None), "co_filename", "")
         line = line_of(error, file)

@@ -264,7 +264,7 @@ def solve_given(
         raise ArithmeticError(f"PDE {pde.name!r}: the solution is not finite for these values; check their size")
     features = best.fitted.features.width
     jumps = corner_notes(pde, values)
-    notes = [*missing_conditions(pde), *jumps, *sample_notes(values)]
+    notes = [*missing_conditions(pde), *jumps, *given_notes(values)]
     uncertainty = None
     if values.uncertain:
         places = condition_places(pde, best.settings)
@@ -376,9 +376,9 @@ def not_found_notes(error: Tensor) -> list[str]:
     ]
 
 
-def sample_notes(values: GivenValues) -> list[str]:
-    """Say which conditions the samples leave open."""
-    notes = []
+def given_notes(values: GivenValues) -> list[str]:
+    """Say which functions are constants unawares, and which conditions the samples leave open."""
+    notes = list(values.notes)
     for name, found in values.measured.items():
         if found.uncertainty > 0.02 * found.size:
             notes.append(

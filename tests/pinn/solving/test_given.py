@@ -11,6 +11,7 @@ import torch
 
 from pinndd import Samples, families, load_pde
 from pinndd.pinn.solving.given import GivenValueError, SomeValues, given_values
+from pinndd.pinn.solving.solver import given_notes
 
 Z = {"left": 0.0, "right": 0.0}
 
@@ -33,6 +34,8 @@ def asked(values, name, at=(0.0, 0.25, 1.0)):
         (lambda t, x: x + t, [0.0, 0.25, 1.0]),
         (lambda: 3, [3.0, 3.0, 3.0]),
         (lambda x, scale=2: scale * x, [0.0, 0.5, 2.0]),
+        (lambda scale=2, x=0.0: scale * x, [0.0, 0.5, 2.0]),
+        (lambda t, *, x: x + t, [0.0, 0.25, 1.0]),
         (lambda x: torch.as_tensor(x) * 2, [0.0, 0.5, 2.0]),
         (np.sin, [0.0, math.sin(0.25), math.sin(1)]),
     ],
@@ -41,6 +44,12 @@ def test_numbers_and_functions_of_named_coordinates(heat, given, expected):
     values = given_values(heat, {**Z, "start": given})
     assert len(values) == 1
     assert asked(values, "start")[0] == pytest.approx(expected)
+
+
+def test_a_function_of_what_is_the_same_everywhere_is_said_to_be_a_constant(heat):
+    values = given_values(heat, {"left": lambda t: t, "right": lambda: 1.0, "start": lambda t: np.sin(t)})
+    assert values.notes == ("The function of start is asked at t = 0 alone, so it is a constant; take x where it should vary.",)
+    assert set(values.notes) <= set(given_notes(values))
 
 
 def test_functions_see_coordinates_in_the_units_of_the_domain_and_may_change_their_copy():
