@@ -29,10 +29,10 @@ def missing_conditions(pde: PDE) -> list[str]:
     """Say where a PDE has fewer conditions than its equations ask for, in sentences.
 
     A component whose highest derivative in time is of order q asks for q conditions at the start; one whose highest derivative
-    across the boundary is of order p asks for ⌊p/2⌋ conditions on every piece of it, or for as many more on the opposite face of a
-    box. Components are counted together, since a condition on one may stand for that on another, as the slope of a stream function
-    does for the vorticity. It is a count and no proof: an equation that degenerates at the boundary, such as ``r u_rr + u_r`` at
-    r = 0, needs fewer.
+    across the boundary is of order p asks for p/2 conditions, rounded down, on every piece of it, or for as many more on the
+    opposite face of a box. Components are counted together, since a condition on one may stand for that on another, as the slope of
+    a stream function does for the vorticity. It is a count and no proof: an equation that degenerates at the boundary, such as
+    ``r u_rr + u_r`` at r = 0, needs fewer.
 
     Raises:
         ValueError: a condition has no meaning where it stands.
