@@ -111,10 +111,10 @@ def test_a_set_is_trained_as_its_file_says_wherever_it_is_used(call, tmp_path, m
     assert code == 0, err
     assert said + "distilled: usual (" in out
     data = SyntheticData.load("two.npz")
-    errors = data.header["trainings"]["linear-ridge"]["errors"]
-    assert errors["usual"] < errors["heavy"]
-    other = {"linear-ridge": {"kept": "heavy", "errors": errors}}
-    data.with_header(trainings=other).save("heavy.npz")
+    own = data.header["trainings"]["linear-ridge"]
+    assert own["errors"]["usual"] < own["errors"]["heavy"]
+    assert own["settings"] == {"usual": {"penalty": 1e-3}, "heavy": {"penalty": 1.0}}
+    data.with_header(trainings={"linear-ridge": {**own, "kept": "heavy"}}).save("heavy.npz")
     data.with_header(trainings="?").save("unsaid.npz")
     rows = {}
     for name in ("two", "heavy", "unsaid"):
@@ -130,8 +130,51 @@ def test_a_set_is_trained_as_its_file_says_wherever_it_is_used(call, tmp_path, m
     (tmp_path / "two.py").write_text(two.replace('"heavy"', '"far"'))
     code, out, err = call("evaluate", "heavy.npz", "--pde", "two.py")
     assert "its training was chosen among heavy, usual, and its task names far, usual now: it is chosen again" in err
+    assert "for the errors of then, name by --pde a module that states its training as it was" in err
     assert said + "distilled: usual (" in out
-    refused(call("distill", "two.py", "--out", "two.npz", "--resume"), "two.npz is finished, with other settings", "trainings")
+    again = call("distill", "two.py", "--out", "two.npz", "--resume")
+    refused(again, "two.npz is finished, with other settings", "trainings.far was not set")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (('{"penalty": 1.0}', '{"penalty": 2.0}'), "(trainings.heavy.penalty was 1.0 and is now 2.0): it is chosen again"),
+        (("LinearRidge(1e-3)", "LinearRidge(1e-4)"), "(trainings.usual.penalty was 0.001 and is now 0.0001): it is chosen again"),
+        (('trainings={"usual": {}, "heavy": {"penalty": 1.0}},', ""), "its task names none now: linear-ridge trains as it is stated"),
+    ],
+)
+def test_a_set_whose_ways_mean_something_else_by_now_is_not_evaluated_without_a_word(call, tmp_path, change, why):
+    """The names of the ways are the same; the errors are those of a set that was distilled for the ways of today."""
+    two = MODULE.replace("size=3,", 'size=3,\n    trainings={"usual": {}, "heavy": {"penalty": 1.0}},')
+    (tmp_path / "two.py").write_text(two)
+    assert call("distill", "two.py", "--out", "two.npz").code == 0
+    data = SyntheticData.load("two.npz")
+    own = data.header["trainings"]["linear-ridge"]
+    wrong = {**own, "kept": "heavy"}
+    data.with_header(trainings={"linear-ridge": wrong}).save("wrong.npz")
+    (tmp_path / "two.py").write_text(two.replace(*change))
+    data.with_header(trainings="?").save("unsaid.npz")
+    rows = {}
+    for name in ("wrong", "unsaid"):
+        code, _, err = call("evaluate", f"{name}.npz", "--pde", "two.py", "--out", f"{name}.csv")
+        assert code == 0, err
+        assert ("wrong.npz: its training was chosen among" in err and why in err) == (name == "wrong")
+        rows[name] = pandas.read_csv(f"{name}.csv")["relative_l2"].tolist()
+    assert rows["wrong"] == rows["unsaid"]
+
+
+def test_a_set_that_does_not_say_what_its_ways_meant_is_trained_in_one_that_is_chosen_again(call, tmp_path):
+    """As sets of earlier versions do not; it is said, and nothing is said of a set that names no training at all."""
+    (tmp_path / "two.py").write_text(MODULE.replace("size=3,", 'size=3,\n    trainings={"usual": {}, "heavy": {"penalty": 1.0}},'))
+    assert call("distill", "two.py", "--out", "two.npz").code == 0
+    data = SyntheticData.load("two.npz")
+    errors = data.header["trainings"]["linear-ridge"]["errors"]
+    data.with_header(trainings={"linear-ridge": {"kept": "heavy", "errors": errors}}).save("old.npz")
+    code, out, err = call("evaluate", "old.npz")
+    assert code == 0, err
+    assert "old.npz: its training was chosen among heavy, usual, and its file does not say what they meant then: it is chosen" in err
+    assert "with linear-ridge: distilled: usual (" in out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _MOST_NAMED = 4
-_GROUPS = ("shapes", "versions")
+_GROUPS = ("shapes", "versions", "trainings")
 """Groups whose entries say too little without them."""
 
 
@@ -27,10 +27,14 @@ def _differences(stored: Any, wanted: Any, names: Sequence[str] = ()) -> Iterato
         for name in dict.fromkeys((*wanted, *stored)):
             yield from _differences(stored.get(name), wanted.get(name), (*names, name))
     elif stored is None and isinstance(wanted, Mapping):
-        yield f"{names[-1]} was not set"
+        yield f"{_named(names)} was not set"
     elif stored != wanted:
-        group = f"{names[-2]}." if len(names) > 1 and names[-2] in _GROUPS else ""
-        yield f"{group}{names[-1]} was {_said(stored)} and is now {_said(wanted)}"
+        yield f"{_named(names)} was {_said(stored)} and is now {_said(wanted)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    grouped = next((k for k, name in enumerate(names) if name in _GROUPS), len(names) - 1)
+    return ".".join(names[grouped:])
 
 
 def _said(value: Any) -> str:

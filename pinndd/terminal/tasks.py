@@ -20,7 +20,6 @@ from pinndd.stated.export import write_examples
 from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import LABELS, OWN, TRIED
-from pinndd.stated.trainings import ERRORS, kept_training
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
@@ -30,7 +29,7 @@ from pinndd.study.results.writing import write_csv
 from pinndd.study.run_task import publish_task, require_ready, run_ready
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header
-from pinndd.study.stated.judging import in_validation, judged, with_training
+from pinndd.study.stated.judging import chosen_again, in_validation, judged, with_training
 from pinndd.study.stated.sentences import labels_said, trainings_said
 from pinndd.terminal.distilling import is_finished, require_free
 from pinndd.terminal.errors import checking_input, warn, working
@@ -281,10 +280,9 @@ def evaluate_set(
         name = learner or task.learner_names[0]
         if name not in task.learners:
             raise unknown("learner", name, task.learner_names)
-        known = kept_training(data, name).get(ERRORS, {})
-        if known and task.trainings and set(known) != set(task.trainings):
-            before, now = (", ".join(sorted(each)) for each in (known, task.trainings))
-            warn(f"{path}: its training was chosen among {before}, and its task names {now} now: it is chosen again")
+        if why := chosen_again(task, name, data):
+            then = "it is chosen again" if task.trainings else f"{name} trains as it is stated"
+            warn(f"{path}: {why}: {then}; for the errors of then, name by --pde a module that states its training as it was")
     with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
         seed = int(data.header.get("seed", 0))
         told = f"{task.name}: choosing how {name} trains on the set"

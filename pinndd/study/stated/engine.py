@@ -20,7 +20,7 @@ from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.stated.parts import softened
 from pinndd.stated.task import StatedTask, blocks
 from pinndd.stated.teachers import LABELS, OWN, TRIED, WITH_LABELS
-from pinndd.stated.trainings import TRAININGS
+from pinndd.stated.trainings import TRAININGS, settings_of
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results.outcome import Outcome
@@ -101,7 +101,7 @@ class StatedSettings:
 def header(task: StatedTask, seed: int) -> dict[str, Any]:
     """Return what is known of a set before any work."""
     later: dict[str, Any] = {} if task.teachers is None else {LABELS: str(task.teachers)}
-    later |= {TRAININGS: list(task.trainings)} if task.trainings else {}
+    later |= {TRAININGS: settings_of(task.ways(task.learner_names[0]), task.trainings)} if task.trainings else {}
     return {
         "task": task.name,
         "protocol": STATED,

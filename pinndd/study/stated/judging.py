@@ -17,7 +17,7 @@ from pinndd.problem import Episodes, Learner, Task
 from pinndd.stated.parts import example_count
 from pinndd.stated.task import StatedTask, blocks
 from pinndd.stated.teachers import LABELS, TRIED
-from pinndd.stated.trainings import ERRORS, KEPT, TRAININGS, kept_training
+from pinndd.stated.trainings import ERRORS, KEPT, SETTINGS, TRAININGS, kept_training, settings_of, why_chosen_again
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
@@ -87,7 +87,7 @@ def with_training(
     """Return the set with a header that says which of the task's ways of training suits it.
 
     That is the one which errs least on the validation part; the test part is not looked at. Where the task names no ways, or the
-    header knows what the set errs in just those, it is as it is.
+    header knows what the set errs in just those, by name and by what they mean, it is as it is.
 
     Args:
         task: at the size of the set.
@@ -97,9 +97,10 @@ def with_training(
         progress: called with every way.
         told: what the progress is told of.
     """
-    ways = task.ways(learner)
-    if not task.trainings or set(kept_training(data, learner).get(ERRORS, ())) == set(ways):
+    known = kept_training(data, learner)
+    if not task.trainings or (known and not chosen_again(task, learner, data)):
         return data
+    ways = task.ways(learner)
     errors: dict[str, float] = {}
     progress(told, 0, len(ways), None)
     for name, way in ways.items():
@@ -107,8 +108,20 @@ def with_training(
         progress(told, len(errors), len(ways), errors[name])
     stored = data.header.get(TRAININGS)
     others = stored if isinstance(stored, Mapping) else {}
-    own = {KEPT: least_of(errors), ERRORS: finite(errors)}
+    own = {KEPT: least_of(errors), ERRORS: finite(errors), SETTINGS: settings_of(ways, task.trainings)}
     return data.with_header(**{TRAININGS: {**others, learner: own}})
+
+
+def chosen_again(task: StatedTask, learner: str, data: SyntheticData) -> str:
+    """Say why the training that a set's header names is not that of the task, as the predicate of a sentence; empty where it is.
+
+    Args:
+        task: at the size of the set.
+        learner: name of the one that trains.
+        data: the set; one whose header names no training is as good as one that agrees.
+    """
+    known = kept_training(data, learner)
+    return why_chosen_again(known, settings_of(task.ways(learner), task.trainings)) if known else ""
 
 
 def suited(task: StatedTask, learner: str, data: SyntheticData, seed: int) -> Learner:

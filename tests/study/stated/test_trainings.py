@@ -1,5 +1,6 @@
 """Every set is trained in the way that suits it, which the validation part alone says, baselines as the distilled one."""
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -10,13 +11,18 @@ import torch
 import pinndd.study.stated.judging
 from pinndd.diagnostics.worth import vacuity
 from pinndd.learners import BlackBox, LinearRidge
+from pinndd.learners.minibatch import MinibatchAdam
+from pinndd.learners.network import NetworkModel
 from pinndd.stated.task import blocks
 from pinndd.stated.teachers import TeacherLabels, Teachers
+from pinndd.stated.trainings import settings_of, ways_of, why_chosen_again
 from pinndd.study.stated.baselines import random_rows
 from pinndd.study.stated.checks import check_task
 from pinndd.study.stated.engine import StatedSettings, distill_task, run_stated
 from pinndd.study.stated.judging import TEST, SuitedLearner, in_validation, judged, suited, with_training
 from pinndd.study.stated.sentences import first_look, trainings_said
+from pinndd.vision.augmentation import DifferentiableAugmentation
+from pinndd.vision.networks import MLP
 
 WAYS = {"light": {}, "heavy": {"penalty": 1.0}}
 """Ridge regression as it is, and one that halves the coefficients of inputs whose mean is 0 and whose mean square is 1."""
@@ -82,7 +88,8 @@ def test_a_set_keeps_how_it_is_trained_and_nothing_is_chosen_again(tuned, monkey
     found = distill_task(tuned, 0)
     header = found.data.header
     stored = header["trainings"]["linear-ridge"]
-    assert list(stored["errors"]) == header["asked"]["trainings"] == ["light", "heavy"]
+    assert list(stored["errors"]) == ["light", "heavy"]
+    assert stored["settings"] == header["asked"]["trainings"] == {"light": {"penalty": 1e-4}, "heavy": {"penalty": 1.0}}
     assert stored["kept"] == min(stored["errors"], key=stored["errors"].get)
     calls = []
     told = with_training(tuned, "linear-ridge", random_rows(tuned.data.train, 3, 0), 0, lambda *given: calls.append(given), "choosing")
@@ -92,8 +99,44 @@ def test_a_set_keeps_how_it_is_trained_and_nothing_is_chosen_again(tuned, monkey
     assert in_validation(tuned, found.data, 0).startswith(f"{100 * stored['errors'][stored['kept']]:.2g} %")
     assert suited(tuned, "linear-ridge", found.data, 0) == tuned.ways("linear-ridge")[stored["kept"]]
     assert len(judged(tuned, "linear-ridge", "distilled", found.data, 0))
-    with pytest.raises(ZeroDivisionError):  # the task has other ways now
-        with_training(replace(tuned, trainings={**WAYS, "slight": {"penalty": 1e-6}}), "linear-ridge", found.data, 0)
+    for other in ({**WAYS, "slight": {"penalty": 1e-6}}, {**WAYS, "heavy": {"penalty": 2.0}}):  # the task has other ways now
+        with pytest.raises(ZeroDivisionError):
+            with_training(replace(tuned, trainings=other), "linear-ridge", found.data, 0)
+
+
+def test_a_header_holds_what_ways_mean_in_values_that_json_has_and_that_are_the_same_next_time():
+    """Numbers and words of the learner, and what a way changes, a function too; not the model."""
+
+    def adam(strength):
+        shaken = DifferentiableAugmentation(("crop",), crop=strength)
+        return MinibatchAdam(NetworkModel(MLP(4, 2, (3,))), 20, 0.01, augmentation=shaken.each)
+
+    def settings(strength, trainings):
+        return settings_of(ways_of("learner", adam(strength), trainings), trainings)
+
+    plain = {"long": {}, "short": {"steps": 5, "augmentation": None}}
+    found = settings(0.1, plain)
+    assert json.loads(json.dumps(found)) == found == settings(0.1, plain)
+    assert (found["long"]["steps"], found["short"]["steps"], found["short"]["augmentation"]) == (20, 5, None)
+    assert found["long"]["learning_rate"] == found["short"]["learning_rate"] == 0.01
+    assert "crop=0.1" in found["long"]["augmentation"]
+    assert "0x" not in json.dumps(found)
+    assert "model" not in found["long"]
+    assert settings(0.2, plain) != found
+    short = {"long": {}, "short": {"steps": 5}}
+    assert "augmentation" not in settings(0.1, short)["long"]
+    assert settings(0.2, short) == settings(0.1, short)
+    assert settings_of(ways_of("learner", adam(0.1), {}), {}) == {}
+
+
+def test_a_name_that_means_something_else_is_told_with_both_values():
+    known = {"kept": "a", "errors": {"a": 1.0, "b": 2.0}, "settings": {"a": {"steps": 3}, "b": {"steps": 9}}}
+    same = {"a": {"steps": 3}, "b": {"steps": 9}}
+    assert why_chosen_again(known, same) == ""
+    said = why_chosen_again(known, {"a": {"steps": 4}, "b": {"steps": 9, "rate": 0.1}})
+    assert said.endswith("meant something else (trainings.a.steps was 3 and is now 4, trainings.b.rate was not set and is now 0.1)")
+    for damaged in ({"a": {}}, {}, "?", None):
+        assert "its file does not say what they meant then" in why_chosen_again({**known, "settings": damaged}, same)
 
 
 def test_every_learner_has_the_ways(tuned):
