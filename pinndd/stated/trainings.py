@@ -92,7 +92,7 @@ def settings_of(ways: Mapping[str, Learner], trainings: Trainings) -> dict[str, 
         JSON values; what is none stands as Python writes it, without its place in memory.
     """
     changed = {argument for way in trainings.values() for argument in way}
-    settings = {}
+    settings: dict[str, dict[str, Any]] = {}
     for name, learner in ways.items() if trainings else ():
         assert is_dataclass(learner)
         own = {each.name: getattr(learner, each.name) for each in fields(learner) if each.init}
