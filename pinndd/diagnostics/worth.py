@@ -36,9 +36,10 @@ class Vacuity:
         risk: task risk after training on the set.
         subset_risks: after training on each random subset of the full data.
         full_risk: after training on all data.
-        training_loss: on all data, of the model trained on the set; None if the learner has no training loss.
+        training_loss: on all data, of the model trained on the set; None if the learner does not give it.
         full_training_loss: on all data, of the model trained on them.
         tolerance: relative difference of the two that counts as equal.
+        lacking: methods that the learner would need to give it.
     """
 
     examples: int
@@ -48,6 +49,7 @@ class Vacuity:
     training_loss: float | None
     full_training_loss: float | None
     tolerance: float
+    lacking: tuple[str, ...] = ()
 
     @property
     def subset_risk(self) -> float:
@@ -68,7 +70,7 @@ class Vacuity:
 
     def __str__(self) -> str:
         worst, best = max(self.subset_risks), min(self.subset_risks)
-        criterion = "criterion (1): the learner has no training loss"
+        criterion = f"criterion (1) is not measured, since the learner does not offer {' and '.join(self.lacking)}"
         if self.training_loss is not None and self.full_training_loss is not None:
             criterion = (
                 f"criterion (1), training loss on all data: {self.training_loss:.4g} against {self.full_training_loss:.4g}, "
@@ -113,6 +115,7 @@ def vacuity(
     if subsets < 1 or tolerance <= 0:
         raise ValueError(f"vacuity: subsets={subsets} must be at least 1 and tolerance={tolerance} positive")
     size, total = _example_count(data, pool_data)
+    lacking = [name for name in ("training_loss", "parameters") if not hasattr(problem.learner, name)]
     with torch.no_grad():
         fitted, full = problem.learner.fit(data, episodes), (ceiling or problem.learner).fit(pool_data, episodes)
         drawn = [torch.randperm(total, generator=generator)[:size] for _ in range(subsets)]
@@ -122,9 +125,10 @@ def vacuity(
             risk=float(problem.risk(problem.compare(fitted, episodes))),
             subset_risks=tuple(float(risk) for risk in random),
             full_risk=float(problem.risk(problem.compare(full, episodes))),
-            training_loss=_training_loss(problem.learner, fitted, pool_data, episodes),
-            full_training_loss=_training_loss(problem.learner, full, pool_data, episodes),
+            training_loss=None if lacking else _training_loss(problem.learner, fitted, pool_data, episodes),
+            full_training_loss=None if lacking else _training_loss(problem.learner, full, pool_data, episodes),
             tolerance=tolerance,
+            lacking=tuple(lacking),
         )
 
 
@@ -149,7 +153,5 @@ def _chosen(pool_data: SyntheticData, index: Tensor) -> SyntheticData:
     return pool_data.with_fields({name: value[index.to(value.device)] for name, value in pool_data.fields.items()})
 
 
-def _training_loss(learner: Any, fitted: Any, pool_data: SyntheticData, episodes: Episodes) -> float | None:
-    if not (hasattr(learner, "training_loss") and hasattr(learner, "parameters")):
-        return None
+def _training_loss(learner: Any, fitted: Any, pool_data: SyntheticData, episodes: Episodes) -> float:
     return float(learner.training_loss(learner.parameters(fitted), pool_data, episodes).mean())

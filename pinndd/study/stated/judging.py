@@ -136,6 +136,9 @@ def suited(task: StatedTask, learner: str, data: SyntheticData, seed: int) -> Le
 class SuitedLearner:
     """Trains on every set in the way that suits it, chosen anew for each that does not say it.
 
+    Its training loss, where the learner has one, is that of the learner as it is stated, whichever way a model was trained in: so two
+    models are compared by one.
+
     Attributes:
         task: with ways of training.
         learner: name of the one that trains.
@@ -151,6 +154,28 @@ class SuitedLearner:
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
         """Train one model per episode."""
         return suited(self.task, self.learner, data, self.seed).fit(data, episodes)
+
+    @property
+    def training_loss(self) -> Any:
+        """That of the learner.
+
+        Raises:
+            AttributeError: it has none.
+        """
+        return self._stated.training_loss
+
+    @property
+    def parameters(self) -> Any:
+        """What the learner gives the weights of its models by.
+
+        Raises:
+            AttributeError: it has nothing of the kind.
+        """
+        return self._stated.parameters
+
+    @property
+    def _stated(self) -> Any:
+        return self.task.learners[self.learner]
 
 
 def least_of(errors: Mapping[str, float]) -> str:

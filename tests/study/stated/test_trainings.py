@@ -188,7 +188,25 @@ def test_the_random_subsets_of_the_vacuity_test_are_trained_as_suits_them(tuned)
     light = replace(problem, learner=LinearRidge(1e-4))
     assert found.full_risk == float(light.evaluate(tuned.data.train, episodes))
     (said,) = [note for note in run_stated(tuned, ONE).notes if note.startswith("Vacuity test")]
-    assert f"all data {found.full_risk:.4g}; criterion (1): the learner has no training loss" in said
+    assert f"all data {found.full_risk:.4g}; criterion (1), training loss on all data: " in said
+    assert f" against {found.full_training_loss:.4g}, " in said
+
+
+def test_the_training_loss_of_two_models_is_that_of_the_learner_as_stated_however_each_was_trained(tuned):
+    """By hand, from the heavy model of the set and the light one of all data, under the light penalty; a learner without has none."""
+    whole, light = tuned.data.train, LinearRidge(1e-4)
+    problem = replace(tuned.problem(tuned.data.test), learner=SuitedLearner(tuned, "linear-ridge"))
+    episodes = blocks(tuned.asking(tuned.data.test), 3, TEST)
+    data = steep(whole, 3, 0)
+    found = vacuity(problem, data, whole, episodes, generator=torch.Generator().manual_seed(0), subsets=1)
+    for loss, learner, own in ((found.training_loss, LinearRidge(1.0), data), (found.full_training_loss, light, whole)):
+        weights = light.parameters(learner.fit(own, episodes))
+        assert loss == float(light.training_loss(weights, whole, episodes).mean())
+    assert found.training_loss > found.full_training_loss
+    mine = replace(tuned, learner={"mine": BlackBox(lambda data, episodes: lambda x: x)}, surrogate=light, trainings={})
+    mine = replace(mine, trainings={"a": {}, "b": {"train": lambda data, episodes: lambda x: 2 * x + 1}})
+    (said,) = [note for note in run_stated(mine, ONE).notes if note.startswith("Vacuity test")]
+    assert said.endswith("criterion (1) is not measured, since the learner does not offer training_loss and parameters.")
 
 
 def test_a_size_and_a_first_look_may_have_other_ways(tuned):
