@@ -18,6 +18,9 @@ Episodes = Any
 Fitted = Any
 """A batch of trained models; each learner defines its own, and the task knows how to ask it."""
 
+IGNORES_QUESTIONS = "ignores_questions"
+"""Attribute of a learner, see `Learner`."""
+
 
 def place_in_batch(episodes: Episodes) -> tuple[int, int]:
     """Return the number of the first of some episodes in the batch that was drawn, and how many that has, as their initial weights
@@ -32,6 +35,9 @@ def place_in_batch(episodes: Episodes) -> tuple[int, int]:
 class Learner(Protocol):
     """Training: ``fit`` trains a batch of models, one per episode, from scratch.
 
+    A learner may say by an attribute `IGNORES_QUESTIONS`, which is true, that it looks at number, place and seed of the episodes
+    alone: then whoever asks the same models several things trains them once.
+
     Attributes:
         differentiation: how ``fit`` is differentiated in the data: ``"closed form"``, ``"implicit"``, ``"unrolled"``,
             ``"interpolation"`` or ``"none"``; the estimators in `pinndd.hypergradients` check it.
@@ -41,6 +47,16 @@ class Learner(Protocol):
     def differentiation(self) -> str: ...
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Fitted: ...
+
+
+def drawn_from(learner: Learner, episodes: Episodes) -> tuple[Any, ...] | None:
+    """Return what models depend on that a learner trains on given data, other than these: equal for batches of the same models.
+
+    None where the learner does not say that it ignores questions: then each batch has models of its own.
+    """
+    if not getattr(learner, IGNORES_QUESTIONS, False):
+        return None
+    return len(episodes), *place_in_batch(episodes), getattr(episodes, "seed", None)
 
 
 class Task(Protocol):

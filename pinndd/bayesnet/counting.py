@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,7 @@ class CountingLearner:
 
     structure: Structure
     prior: Prior = field(default_factory=BDeu)
+    ignores_questions: ClassVar[bool] = True
 
     @property
     def differentiation(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ class IncompleteLearner:
     prior: Prior = field(default_factory=BDeu)
     tolerance: float = 1e-5
     most: int = 300
+    ignores_questions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.prior.pseudocount((2,)) > 0:

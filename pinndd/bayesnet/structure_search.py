@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 
@@ -37,6 +38,7 @@ class StructureSearchLearner:
     prior: Prior = field(default_factory=BDeu)
     most_parents: int | None = None
     patience: int = 0
+    ignores_questions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variables", tuple(self.variables))

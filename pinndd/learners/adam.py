@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.learners.compiled import CompiledFunctions
-from pinndd.problem import Episodes
+from pinndd.problem import IGNORES_QUESTIONS, Episodes
 from pinndd.schedules import half_cosine
 
 
@@ -95,6 +95,11 @@ class Adam:
     def differentiation(self) -> str:
         """The steps can be differentiated one by one, unless the data are drawn anew at each."""
         return "none" if self.fresh else "unrolled"
+
+    @property
+    def ignores_questions(self) -> bool:
+        """Whether the training depends on number, place and seed of the episodes alone, which the model says."""
+        return getattr(self.model, IGNORES_QUESTIONS, False)
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Any:
         """Train one network per episode, from its own initial weights."""

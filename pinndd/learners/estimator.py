@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ class ScikitEstimator:
     """
 
     estimator: Any
+    ignores_questions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for method in ("fit", "predict"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -60,6 +61,7 @@ class LinearLearner(ABC):
 
     penalty: float = 1e-3
     features: Features = affine
+    ignores_questions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.penalty <= 0:

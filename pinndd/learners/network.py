@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TypeGuard
+from typing import ClassVar, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,7 @@ class NetworkModel:
     loss_of: Loss = cross_entropy
     decay: float = 0.0
     mixed: bool = False
+    ignores_questions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.decay < 0:

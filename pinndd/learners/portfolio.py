@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.learners.adam import TrainableModel
-from pinndd.problem import Episodes, Fitted
+from pinndd.problem import IGNORES_QUESTIONS, Episodes, Fitted
 
 
 class SizedModel(TrainableModel, Protocol):
@@ -46,6 +46,11 @@ class Portfolio:
 
     def __len__(self) -> int:
         return len(self.models)
+
+    @property
+    def ignores_questions(self) -> bool:
+        """Whether all models say so."""
+        return all(getattr(model, IGNORES_QUESTIONS, False) for model in self.models)
 
     @property
     def size(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ class ScikitClassifier:
     target: str
     encoding: Encoding = "one-hot"
     weights: str = "weights"
+    ignores_questions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for method in ("fit", "predict_proba"):

@@ -13,7 +13,7 @@ import torch
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.solving.telling import Progress, quiet
-from pinndd.problem import Episodes, Learner, Task
+from pinndd.problem import Episodes, Fitted, Learner, Task, drawn_from
 from pinndd.stated.parts import example_count
 from pinndd.stated.task import StatedTask, blocks
 from pinndd.stated.teachers import LABELS, TRIED
@@ -36,7 +36,8 @@ _ONE_TRAINING = ("closed form", "implicit", "none")
 def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, seed: int) -> pd.DataFrame:
     """Train on a set, ask about blocks of the test part and of every shift, and return one row per block.
 
-    The column ``seconds`` is the wall time of training divided by the number of models that it made.
+    Models of a learner that ignores questions are trained once, and asked what every part asks. The column ``seconds`` is the wall
+    time of training divided by the number of models that it made.
 
     Args:
         task: at the size that is studied.
@@ -52,9 +53,14 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
         raise unknown("learner", learner, task.learner_names)
     chosen = fixed_learners(task).get(method) or suited(task, learner, data, seed)
     rows: list[dict[str, Any]] = []
+    trained: dict[Any, tuple[Fitted, float]] = {}
     for shift, part in {NO_SHIFT: task.data.test, **task.shifts}.items():
         asking = task.asking(part)
-        errors, seconds = _asked(task, chosen, data, asking, blocks(asking, task.test_blocks, TEST, seed))
+        episodes = blocks(asking, task.test_blocks, TEST, seed)
+        models = drawn_from(chosen, episodes) or shift
+        if models not in trained:
+            trained[models] = _trained(chosen, data, episodes)
+        fitted, seconds = trained[models]
         rows += [
             {
                 "pde": task.name,
@@ -71,7 +77,7 @@ def judged(task: StatedTask, learner: str, method: str, data: SyntheticData, see
                 "distilled_with": task.learner_names[0] if method == DISTILLED else "",
                 "ceiling": method == DENSE or method in task.on_full_data,
             }
-            for k, error in enumerate(errors)
+            for k, error in enumerate(_errors(task, fitted, asking, episodes))
         ]
     return as_table(rows)
 
@@ -232,21 +238,24 @@ def validation_blocks(task: StatedTask, asking: Task, draw: int) -> Episodes:
 
 def _validated(task: StatedTask, learner: Learner, data: SyntheticData, seed: int) -> float:
     asking = task.asking(task.data.validation)
-    errors, _ = _asked(task, learner, data, asking, validation_blocks(task, asking, seed))
+    episodes = validation_blocks(task, asking, seed)
+    errors = _errors(task, _trained(learner, data, episodes)[0], asking, episodes)
     return sum(errors) / len(errors)
 
 
-def _asked(
-    task: StatedTask, learner: Learner, data: SyntheticData, asking: Task, episodes: Episodes
-) -> tuple[list[float], float]:
-    """Train on a set and ask; return the error of every block in the distance of the tables, and the seconds per model."""
+def _trained(learner: Learner, data: SyntheticData, episodes: Episodes) -> tuple[Fitted, float]:
+    """Train on a set; return the models, and the seconds per model."""
     started = time.perf_counter()
     with torch.no_grad():
         fitted = learner.fit(data, episodes)
     most = getattr(learner, "networks", None) or len(episodes)
     models = 1 if learner.differentiation in _ONE_TRAINING else min(most, len(episodes))
-    seconds = (time.perf_counter() - started) / models
+    return fitted, (time.perf_counter() - started) / models
+
+
+def _errors(task: StatedTask, fitted: Fitted, asking: Task, episodes: Episodes) -> list[float]:
+    """Ask trained models; return the error of every block in the distance of the tables."""
     with torch.no_grad():
         answer = asking.answer(fitted, episodes, task.measure.derivatives)
         errors: list[float] = task.measure(answer, asking.truth(episodes, task.measure.derivatives)).tolist()
-    return errors, seconds
+    return errors
