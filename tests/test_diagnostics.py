@@ -240,8 +240,8 @@ def test_a_learner_without_training_loss_has_no_criterion() -> None:
     found = worth(START, Mute())
     assert found.training_loss is None
     assert found.meets_criterion is None
-    assert "criterion (1) is not measured, since the learner does not offer training_loss and parameters" in str(found)
-    with pytest.raises(TypeError, match="Mute lacks parameters, with_parameters, training_loss, solve_hessian"):
+    assert "criterion (1) is not measured, since the learner does not offer prepare, training_loss, parameters" in str(found)
+    with pytest.raises(TypeError, match="Mute lacks prepare, parameters, with_parameters, training_loss, solve_hessian"):
         optimality(problem(Mute()), START, EPISODES)
     with pytest.raises(TypeError, match="needs a learner that trains by differentiable steps; Mute offers 'none'"):
         unrolled_norms(problem(Mute()), START, EPISODES)

@@ -84,9 +84,10 @@ def optimality(problem: DistillationProblem, data: SyntheticData, episodes: Epis
         risk = problem.risk(problem.distance(asked, truth))
         (answer_multipliers,) = torch.autograd.grad(risk, asked)
         (outer,) = torch.autograd.grad(answer, theta, answer_multipliers)
-        multipliers = -learner.solve_hessian(theta.detach(), data, episodes, outer).detach()
         tracked, fields = leaves(data)
-        loss = learner.training_loss(theta, tracked, episodes).sum()
+        prepared = learner.prepare(tracked, episodes)
+        multipliers = -learner.solve_hessian(theta.detach(), prepared, outer).detach()
+        loss = learner.training_loss(theta, prepared).sum()
         (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
         hessian = _rows_of_hessian(slope, theta)
         _, gradient = differentiate((slope * multipliers).sum(), fields)
@@ -137,7 +138,7 @@ def nearest_probabilities(vectors: Tensor) -> Tensor:
 
 
 def _stationary_learner(problem: DistillationProblem) -> ImplicitLearner:
-    needed = ("parameters", "with_parameters", "training_loss", "solve_hessian")
+    needed = ("prepare", "parameters", "with_parameters", "training_loss", "solve_hessian")
     missing = [name for name in needed if not hasattr(problem.learner, name)]
     if missing:
         raise TypeError(

@@ -70,7 +70,7 @@ class Vacuity:
 
     def __str__(self) -> str:
         worst, best = max(self.subset_risks), min(self.subset_risks)
-        criterion = f"criterion (1) is not measured, since the learner does not offer {' and '.join(self.lacking)}"
+        criterion = f"criterion (1) is not measured, since the learner does not offer {', '.join(self.lacking)}"
         if self.training_loss is not None and self.full_training_loss is not None:
             criterion = (
                 f"criterion (1), training loss on all data: {self.training_loss:.4g} against {self.full_training_loss:.4g}, "
@@ -115,7 +115,7 @@ def vacuity(
     if subsets < 1 or tolerance <= 0:
         raise ValueError(f"vacuity: subsets={subsets} must be at least 1 and tolerance={tolerance} positive")
     size, total = _example_count(data, pool_data)
-    lacking = [name for name in ("training_loss", "parameters") if not hasattr(problem.learner, name)]
+    lacking = [name for name in ("prepare", "training_loss", "parameters") if not hasattr(problem.learner, name)]
     with torch.no_grad():
         fitted, full = problem.learner.fit(data, episodes), (ceiling or problem.learner).fit(pool_data, episodes)
         drawn = [torch.randperm(total, generator=generator)[:size] for _ in range(subsets)]
@@ -154,4 +154,4 @@ def _chosen(pool_data: SyntheticData, index: Tensor) -> SyntheticData:
 
 
 def _training_loss(learner: Any, fitted: Any, pool_data: SyntheticData, episodes: Episodes) -> float:
-    return float(learner.training_loss(learner.parameters(fitted), pool_data, episodes).mean())
+    return float(learner.training_loss(learner.parameters(fitted), learner.prepare(pool_data, episodes)).mean())

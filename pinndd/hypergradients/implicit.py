@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -19,16 +19,22 @@ class ImplicitLearner(Protocol):
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> Fitted: ...
 
+    def prepare(self, data: SyntheticData, episodes: Episodes) -> Any:
+        """Compute once what does not depend on the parameters, differentiably in the data."""
+
+    def fit_prepared(self, prepared: Any, episodes: Episodes) -> Fitted:
+        """Train one model per episode; the result is off the graph."""
+
     def with_parameters(self, fitted: Fitted, parameters: Tensor) -> Fitted:
         """Return the trained models with other parameters ``(E, P)``."""
 
     def parameters(self, fitted: Fitted) -> Tensor:
         """Return the trained parameters ``(E, P)``."""
 
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+    def training_loss(self, parameters: Tensor, prepared: Any) -> Tensor:
         """Return the training loss of every episode, ``(E,)``, differentiable twice in the parameters and once in the data."""
 
-    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
+    def solve_hessian(self, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
         """Solve ``∂²L/∂θ² v = right`` with the exact Hessian, ``(E, P)``."""
 
 
@@ -39,9 +45,7 @@ class HessianSolveError(RuntimeError):
 class HessianSolve(Protocol):
     """A way to solve ``∂²L/∂θ² v = right`` for every episode."""
 
-    def __call__(
-        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
-    ) -> Tensor:
+    def __call__(self, learner: ImplicitLearner, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
         """Return v, ``(E, P)``, for parameters and ``right`` of that shape."""
 
 
@@ -49,10 +53,8 @@ class HessianSolve(Protocol):
 class Direct:
     """Leave the solve to the learner, which knows the structure of its Hessian."""
 
-    def __call__(
-        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
-    ) -> Tensor:
-        return learner.solve_hessian(parameters, data, episodes, right)
+    def __call__(self, learner: ImplicitLearner, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
+        return learner.solve_hessian(parameters, prepared, right)
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,8 @@ class ConjugateGradients:
                 f"ConjugateGradients: iterations={self.iterations} must be at least 1 and tolerance={self.tolerance} in (0, 1)"
             )
 
-    def __call__(
-        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
-    ) -> Tensor:
-        product = _hessian_product(learner, parameters, data, episodes)
+    def __call__(self, learner: ImplicitLearner, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
+        product = _hessian_product(learner, parameters, prepared)
         solution, rest, search = torch.zeros_like(right), right, right
         size = right.square().sum(-1, keepdim=True)
         goal = self.tolerance**2 * size
@@ -142,10 +142,8 @@ class NeumannSeries:
                 f"tolerance={self.tolerance} None or in (0, 1)"
             )
 
-    def __call__(
-        self, learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor
-    ) -> Tensor:
-        product = _hessian_product(learner, parameters, data, episodes)
+    def __call__(self, learner: ImplicitLearner, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
+        product = _hessian_product(learner, parameters, prepared)
         total, term, size, reached = torch.zeros_like(right), right, right.norm(dim=-1), 1.0
         for _ in range(self.terms):
             total = total + self.rate * term
@@ -186,27 +184,25 @@ class Implicit:
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
         require(problem, "implicit", "Implicit")
         learner = cast(ImplicitLearner, problem.learner)
-        with torch.no_grad():
-            fitted = learner.fit(data, episodes)
+        tracked, fields = leaves(data)
         with torch.enable_grad():
+            prepared = learner.prepare(tracked, episodes)
+            fitted = learner.fit_prepared(prepared, episodes)
             theta = learner.parameters(fitted).detach().requires_grad_()
             risk = problem.risk(problem.compare(learner.with_parameters(fitted, theta), episodes))
             (outer,) = torch.autograd.grad(risk, theta)
-            adjoint = self.solve(learner, theta.detach(), data, episodes, outer).detach()
-            tracked, fields = leaves(data)
-            loss = learner.training_loss(theta, tracked, episodes).sum()
+            adjoint = self.solve(learner, theta.detach(), prepared, outer).detach()
+            loss = learner.training_loss(theta, prepared).sum()
             (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
             _, gradient = differentiate(-(slope * adjoint).sum(), fields)
         return risk.detach(), gradient
 
 
-def _hessian_product(
-    learner: ImplicitLearner, parameters: Tensor, data: SyntheticData, episodes: Episodes
-) -> Callable[[Tensor], Tensor]:
+def _hessian_product(learner: ImplicitLearner, parameters: Tensor, prepared: Any) -> Callable[[Tensor], Tensor]:
     """Return the function that multiplies a vector by ``∂²L/∂θ²``, episode by episode, ``(E, P)`` each."""
     with torch.enable_grad():
         theta = parameters.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(learner.training_loss(theta, data, episodes).sum(), theta, create_graph=True)
+        (slope,) = torch.autograd.grad(learner.training_loss(theta, prepared).sum(), theta, create_graph=True)
 
     def product(vector: Tensor) -> Tensor:
         (image,) = torch.autograd.grad(slope, theta, vector, retain_graph=True)

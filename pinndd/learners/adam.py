@@ -127,9 +127,9 @@ class Adam:
         """Draw initial weights ``(E, P)`` (what matching criteria ask for)."""
         return self.start(self.prepare(data, episodes), episodes).parameters
 
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+    def training_loss(self, parameters: Tensor, prepared: dict[str, Tensor]) -> Tensor:
         """Return the training loss of every network, ``(E,)``, at weights ``(E, P)``."""
-        return self.model.loss(self.prepare(data, episodes), parameters)
+        return self.model.loss(prepared, parameters)
 
     def rates(self, t: int, like: Tensor) -> Tensor:
         """Return what changes from step to step: the learning rate, and the bias corrections of the two averages."""

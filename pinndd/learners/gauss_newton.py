@@ -24,11 +24,14 @@ class LeastSquaresModel(Protocol):
     def prepare(self, data: SyntheticData, episodes: Episodes) -> Any:
         """Compute once what does not depend on the weights."""
 
+    def resting(self, prepared: Any) -> Tensor:
+        """Return weights of zero, ``(E, P)``."""
+
     def residuals(self, prepared: Any, weights: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)`` at weights ``(E, P)``, differentiable in both the weights and the data."""
 
     def linearise(self, prepared: Any, weights: Tensor) -> tuple[Tensor, Jacobian]:
-        """Return rows ``(E, R)`` and their Jacobian, off the graph."""
+        """Return rows ``(E, R)`` and their Jacobian, off the graph; best one that costs nothing until it is asked for something."""
 
     def curvature(self, prepared: Any, weights: Tensor) -> Curvature:
         """Return ``Σ_rows row · ∂²row/∂θ²``, off the graph."""
@@ -97,28 +100,30 @@ class GaussNewton:
             start: weights to begin from, ``(E, P)``, such as those of a similar episode (None: zeros).
         """
         with torch.no_grad():
-            prepared = self.model.prepare(data, episodes)
-            count = len(episodes)
-            reference = next(iter(data.fields.values()))
-            zeros = torch.zeros((count, self.model.parameter_count), dtype=reference.dtype, device=reference.device)
-            theta = zeros if start is None else start
-            loss = self._loss(prepared, theta)
+            return self.fit_prepared(self.prepare(data, episodes), episodes, start)
+
+    def prepare(self, data: SyntheticData, episodes: Episodes) -> Any:
+        """Return what training needs of the data, differentiably."""
+        return self.model.prepare(data, episodes)
+
+    def fit_prepared(self, prepared: Any, episodes: Episodes, start: Tensor | None = None) -> Any:
+        """Fit on what `prepare` returned for these episodes. The result is off the graph."""
+        with torch.no_grad():
+            here = self._at(prepared, self.model.resting(prepared) if start is None else start)
             for k in range(self.iterations):
                 if self.progress is not None:
                     self.progress(k, self.iterations)
-                rows, jacobian = self.model.linearise(prepared, theta)
-                target = jacobian.times(theta) - rows
-                proposal = self._minimiser(jacobian, target)
-                before = loss
-                theta, loss, moved = self._backtrack(prepared, theta, loss, proposal)
+                before, target = here, here.jacobian.times(here.theta) - here.rows
+                proposal = self._minimiser(before.jacobian, target)
+                here, moved = self._backtrack(prepared, before, proposal)
                 done = moved < self.tolerance
                 if self.decrease > 0:
-                    promised = self._objective(jacobian.times(proposal) - target, proposal)
-                    flat = (before - loss < self.decrease * before) & (promised >= self.promise * before)
+                    promised = self._objective(before.jacobian.times(proposal) - target, proposal)
+                    flat = (before.loss - here.loss < self.decrease * before.loss) & (promised >= self.promise * before.loss)
                     done = done | flat.all()
                 if bool(done):
                     break
-        return self.model.fitted(theta, episodes)
+        return self.model.fitted(here.theta, episodes)
 
     def parameters(self, fitted: Any) -> Tensor:
         """Return the trained weights ``(E, P)``."""
@@ -128,11 +133,11 @@ class GaussNewton:
         """Return the trained models with other weights ``(E, P)``."""
         return self.model.fitted(parameters, fitted.episodes)
 
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+    def training_loss(self, parameters: Tensor, prepared: Any) -> Tensor:
         """Return ``½ ‖ρ(θ)‖² + ½ penalty ‖θ‖²`` of every episode, ``(E,)``."""
-        return self._loss(self.model.prepare(data, episodes), parameters)
+        return self._objective(self.model.residuals(prepared, parameters), parameters)
 
-    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
+    def solve_hessian(self, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
         """Solve ``(JᵀJ + Σ ρ ∇²ρ + penalty I) v = right`` for every episode, ``(E, P)``.
 
         With fewer rows than weights: by conjugate gradients on exact Hessian-vector products, preconditioned by the Gauss-Newton
@@ -140,7 +145,6 @@ class GaussNewton:
         whose training has not come to a minimum, and all with more rows: densely.
         """
         with torch.no_grad():
-            prepared = self.model.prepare(data, episodes)
             _, jacobian = self.model.linearise(prepared, parameters)
             curvature = self.model.curvature(prepared, parameters)
             if jacobian.rows >= jacobian.columns:
@@ -196,8 +200,9 @@ class GaussNewton:
             search = improved + torch.where(going, size / before, 0) * search
         return solution, (sound & (rest.norm(dim=-1, keepdim=True) <= goal))[:, 0]
 
-    def _loss(self, prepared: Any, theta: Tensor) -> Tensor:
-        return self._objective(self.model.residuals(prepared, theta), theta)
+    def _at(self, prepared: Any, theta: Tensor) -> _Point:
+        rows, jacobian = self.model.linearise(prepared, theta)
+        return _Point(theta, rows, jacobian, self._objective(rows, theta))
 
     def _objective(self, rows: Tensor, theta: Tensor) -> Tensor:
         return 0.5 * rows.square().sum(-1) + 0.5 * self.penalty * theta.square().sum(-1)
@@ -212,21 +217,33 @@ class GaussNewton:
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         return _solve_positive(gram, jacobian.transposed_times(target))
 
-    def _backtrack(self, prepared: Any, theta: Tensor, loss: Tensor, proposal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        direction = proposal - theta
-        size = torch.ones_like(loss)
-        most = loss * (1 + _ROUNDING * torch.finfo(loss.dtype).eps)
+    def _backtrack(self, prepared: Any, here: _Point, proposal: Tensor) -> tuple[_Point, Tensor]:
+        """Return the point after a step that is halved where it does not lower the loss, and the largest relative step."""
+        direction = proposal - here.theta
+        size = torch.ones_like(here.loss)
+        most = here.loss * (1 + _ROUNDING * torch.finfo(here.loss.dtype).eps)
         for _ in range(self.halvings + 1):
-            candidate = theta + size[:, None] * direction
-            new = self._loss(prepared, candidate)
-            worse = ~(new <= most)
+            found = self._at(prepared, here.theta + size[:, None] * direction)
+            worse = ~(found.loss <= most)
             if not bool(worse.any()):
                 break
             size = torch.where(worse, size / 2, size)
-        accept = new <= most
-        moved = (size * accept)[:, None] * direction
-        relative = moved.norm(dim=-1) / (1e-12 + theta.norm(dim=-1))
-        return theta + moved, torch.where(accept, new, loss), relative.max()
+        else:
+            # some stay where they are
+            size = torch.where(worse, 0, size)
+            found = self._at(prepared, torch.where(worse[:, None], here.theta, found.theta))
+        moved = size * direction.norm(dim=-1)
+        return found, (moved / (1e-12 + here.theta.norm(dim=-1))).max()
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Weights ``(E, P)``, the rows ``(E, R)`` there and their Jacobian, and the losses ``(E,)``."""
+
+    theta: Tensor
+    rows: Tensor
+    jacobian: Jacobian
+    loss: Tensor
 
 
 def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:

@@ -28,6 +28,10 @@ def as_matrices(parameters: Tensor, outputs: int) -> Tensor:
     return parameters.reshape(len(parameters), -1, outputs)
 
 
+Examples = tuple[Tensor, Tensor, Tensor]
+"""Features ``(n, F)``, targets ``(n, K)``, and the share of each example in the loss, ``(n,)``."""
+
+
 @dataclass(frozen=True)
 class LinearModels:
     """E fitted models ``φ(x)ᵀ Θ``.
@@ -68,16 +72,16 @@ class LinearLearner(ABC):
             raise ValueError(f"{type(self).__name__}: penalty={self.penalty} must be positive")
 
     @abstractmethod
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+    def training_loss(self, parameters: Tensor, prepared: Examples) -> Tensor:
         """Return the training loss of every model, ``(E,)``, at parameters ``(E, P)``."""
 
     @abstractmethod
-    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
+    def solve_hessian(self, parameters: Tensor, prepared: Examples, right: Tensor) -> Tensor:
         """Solve ``∂²L/∂θ² v = right`` for every model, ``(E, P)``."""
 
     def initial(self, data: SyntheticData, episodes: Episodes) -> Tensor:
         """Draw parameters of standard normal entries, ``(E, P)``, from ``episodes.seed``."""
-        matrix, targets, _ = self.examples(data)
+        matrix, targets, _ = self.prepare(data, episodes)
         generator = torch.Generator().manual_seed(episodes.seed)
         place, drawn = place_in_batch(episodes)
         whole = torch.randn((drawn, matrix.shape[1] * targets.shape[1]), generator=generator, dtype=torch.float64)
@@ -91,7 +95,7 @@ class LinearLearner(ABC):
         """Return the trained models with other parameters ``(E, P)``."""
         return LinearModels(parameters, fitted.features, fitted.outputs, fitted.probabilities)
 
-    def examples(self, data: SyntheticData) -> tuple[Tensor, Tensor, Tensor]:
+    def prepare(self, data: SyntheticData, episodes: Episodes) -> Examples:
         """Return features ``(n, F)``, targets ``(n, K)``, and the share of each example in the loss, ``(n,)``.
 
         Raises:
@@ -134,20 +138,20 @@ class LinearRidge(LinearLearner):
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> LinearModels:
         """Fit once, and return the model once per episode: nothing in the training varies."""
-        matrix, targets, share = self.examples(data)
+        matrix, targets, share = self.prepare(data, episodes)
         root = share.sqrt()[:, None]
         # scaled to rows of a mean square, the penalty is that of `ridge_solve`
         weights = ridge_solve(root * matrix, (root * targets).T, self.penalty).T
         return LinearModels(weights.reshape(1, -1).expand(len(episodes), -1), self.features, targets.shape[1])
 
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
-        matrix, targets, share = self.examples(data)
+    def training_loss(self, parameters: Tensor, prepared: Examples) -> Tensor:
+        matrix, targets, share = prepared
         residual = matrix @ as_matrices(parameters, targets.shape[1]) - targets
         return 0.5 * (share * residual.square().sum(-1)).sum(-1) + 0.5 * self.penalty * parameters.square().sum(-1)
 
-    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
+    def solve_hessian(self, parameters: Tensor, prepared: Examples, right: Tensor) -> Tensor:
         with torch.no_grad():
-            matrix, targets, share = self.examples(data)
+            matrix, targets, share = prepared
             gram = matrix.T @ (share[:, None] * matrix)
             gram.diagonal().add_(self.penalty)
             solved: Tensor = torch.linalg.solve(gram, as_matrices(right, targets.shape[1]))
@@ -186,22 +190,26 @@ class SoftmaxRegression(LinearLearner):
 
     def fit(self, data: SyntheticData, episodes: Episodes) -> LinearModels:
         """Fit once, from zero, and return the model once per episode. The result is off the graph."""
+        return self.fit_prepared(self.prepare(data, episodes), episodes)
+
+    def fit_prepared(self, prepared: Examples, episodes: Episodes) -> LinearModels:
+        """Fit on what `prepare` returned."""
         with torch.no_grad():
-            matrix, targets, _ = self.examples(data)
+            matrix, targets, _ = prepared
             if bool((targets < 0).any()):
                 raise ValueError(f"SoftmaxRegression: a target is {float(targets.min()):.3g}, expected probabilities")
-            theta = self._newton(matrix.new_zeros((1, matrix.shape[1] * targets.shape[1])), data, episodes)
+            theta = self._newton(matrix.new_zeros((1, matrix.shape[1] * targets.shape[1])), prepared)
         return LinearModels(theta.expand(len(episodes), -1), self.features, targets.shape[1], probabilities=True)
 
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
-        matrix, targets, share = self.examples(data)
+    def training_loss(self, parameters: Tensor, prepared: Examples) -> Tensor:
+        matrix, targets, share = prepared
         scores = matrix @ as_matrices(parameters, targets.shape[1])
         entropy = -(targets * scores.log_softmax(-1)).sum(-1)
         return (share * entropy).sum(-1) + 0.5 * self.penalty * parameters.square().sum(-1)
 
-    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Episodes, right: Tensor) -> Tensor:
+    def solve_hessian(self, parameters: Tensor, prepared: Examples, right: Tensor) -> Tensor:
         with torch.no_grad():
-            matrix, targets, share = self.examples(data)
+            matrix, targets, share = prepared
             p = (matrix @ as_matrices(parameters, targets.shape[1])).softmax(-1)
             scaled = ((share * targets.sum(-1))[:, None] * matrix)[:, None]
             # one class at a time: the products of all features of all examples are never in memory together
@@ -215,20 +223,20 @@ class SoftmaxRegression(LinearLearner):
             solved: Tensor = torch.linalg.solve(hessian, right)
         return solved
 
-    def _newton(self, theta: Tensor, data: SyntheticData, episodes: Episodes) -> Tensor:
+    def _newton(self, theta: Tensor, prepared: Examples) -> Tensor:
         for _ in range(self.iterations):
             with torch.enable_grad():
                 leaf = theta.detach().requires_grad_()
-                loss = self.training_loss(leaf, data, episodes).sum()
+                loss = self.training_loss(leaf, prepared).sum()
                 (slope,) = torch.autograd.grad(loss, leaf)
             loss = loss.detach()
-            direction = self.solve_hessian(theta, data, episodes, slope)
+            direction = self.solve_hessian(theta, prepared, slope)
             decrement = (slope * direction).sum()
             # the last step is a full one: near the optimum it squares the error
             if float(decrement) <= torch.finfo(theta.dtype).eps * (1 + float(loss)):
                 return theta - direction
             size = 1.0
-            while self.training_loss(theta - size * direction, data, episodes).sum() > loss - 0.25 * size * decrement:
+            while self.training_loss(theta - size * direction, prepared).sum() > loss - 0.25 * size * decrement:
                 size /= 2
             theta = theta - size * direction
         raise RuntimeError(

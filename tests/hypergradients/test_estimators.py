@@ -100,10 +100,16 @@ class Logistic:
     penalty = 0.5
 
     def fit(self, data: SyntheticData, episodes: Tensor) -> Tensor:
+        return self.fit_prepared(self.prepare(data, episodes), episodes)
+
+    def prepare(self, data: SyntheticData, episodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return polynomials(data["inputs"]), data["labels"], episodes
+
+    def fit_prepared(self, prepared: Any, episodes: Tensor) -> Tensor:
         theta = torch.zeros((len(episodes), 3), dtype=torch.float64)
         for _ in range(6):
-            theta = theta - self.solve_hessian(theta, data, episodes, self._slope(theta, data, episodes))
-        return theta
+            theta = theta - self.solve_hessian(theta, prepared, self._slope(theta, prepared))
+        return theta.detach()
 
     def parameters(self, fitted: Tensor) -> Tensor:
         return fitted
@@ -111,22 +117,23 @@ class Logistic:
     def with_parameters(self, fitted: Tensor, parameters: Tensor) -> Tensor:
         return parameters
 
-    def training_loss(self, parameters: Tensor, data: SyntheticData, episodes: Tensor) -> Tensor:
-        labels, logits = data["labels"], parameters @ polynomials(data["inputs"]).T
+    def training_loss(self, parameters: Tensor, prepared: Any) -> Tensor:
+        features, labels, priors = prepared
+        logits = parameters @ features.T
         fit = labels.sum(-1) * torch.nn.functional.softplus(logits) - labels[:, 1] * logits
-        return fit.sum(-1) + self.penalty / 2 * (parameters - episodes[:, None]).square().sum(-1)
+        return fit.sum(-1) + self.penalty / 2 * (parameters - priors[:, None]).square().sum(-1)
 
-    def solve_hessian(self, parameters: Tensor, data: SyntheticData, episodes: Tensor, right: Tensor) -> Tensor:
-        features = polynomials(data["inputs"])
+    def solve_hessian(self, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
+        features, labels, _ = prepared
         share = torch.sigmoid(parameters @ features.T)
-        curvature = data["labels"].sum(-1) * share * (1 - share)
+        curvature = labels.sum(-1) * share * (1 - share)
         hessian = features.T @ (curvature[..., None] * features) + self.penalty * torch.eye(3, dtype=torch.float64)
         return torch.linalg.solve(hessian, right)
 
-    def _slope(self, theta: Tensor, data: SyntheticData, episodes: Tensor) -> Tensor:
+    def _slope(self, theta: Tensor, prepared: Any) -> Tensor:
         with torch.enable_grad():
             leaf = theta.detach().requires_grad_()
-            return torch.autograd.grad(self.training_loss(leaf, data, episodes).sum(), leaf)[0]
+            return torch.autograd.grad(self.training_loss(leaf, prepared).sum(), leaf)[0]
 
 
 class Moving(NamedTuple):
@@ -503,9 +510,9 @@ def test_a_solve_that_does_not_converge_is_an_error(solve: Any, message: str) ->
 
 
 def test_conjugate_gradients_refuse_an_indefinite_hessian_and_accept_a_zero_right_hand_side() -> None:
-    learner: Any = SimpleNamespace(training_loss=lambda theta, data, episodes: (theta**2 * doubles(1, -1)).sum(-1))
+    learner: Any = SimpleNamespace(training_loss=lambda theta, prepared: (theta**2 * doubles(1, -1)).sum(-1))
     solve = ConjugateGradients()
     with pytest.raises(HessianSolveError, match="not positive definite: raise the penalty"):
-        solve(learner, torch.zeros((2, 2)).double(), POINTS, EPISODES, doubles([1, 0], [0, 1]))
+        solve(learner, torch.zeros((2, 2)).double(), None, doubles([1, 0], [0, 1]))
     right = doubles([1, 0], [0, 0])
-    torch.testing.assert_close(solve(learner, torch.zeros((2, 2)).double(), POINTS, EPISODES, right), right / 2)
+    torch.testing.assert_close(solve(learner, torch.zeros((2, 2)).double(), None, right), right / 2)

@@ -40,7 +40,7 @@ def examples(**fields: Tensor) -> SyntheticData:
 def test_training_ends_where_the_gradient_of_its_loss_vanishes(learner: Any) -> None:
     theta = learner.parameters(learner.fit(examples(), QUERIES)).clone().requires_grad_()
     assert theta.shape == (2, 3 * (3 if learner.features is affine else 2))
-    (slope,) = torch.autograd.grad(learner.training_loss(theta, examples(), QUERIES).sum(), theta)
+    (slope,) = torch.autograd.grad(learner.training_loss(theta, learner.prepare(examples(), QUERIES)).sum(), theta)
     assert float(slope.abs().max()) < 1e-14
 
 
@@ -48,10 +48,10 @@ def test_training_ends_where_the_gradient_of_its_loss_vanishes(learner: Any) -> 
 def test_the_hessian_is_that_of_the_training_loss(learner: Any) -> None:
     theta = learner.initial(examples(), QUERIES)
     right = torch.linspace(-1, 1, theta.numel(), dtype=torch.float64).view_as(theta)
-    solved = learner.solve_hessian(theta, examples(), QUERIES, right)
+    solved = learner.solve_hessian(theta, learner.prepare(examples(), QUERIES), right)
     for k in range(2):
         hessian = torch.autograd.functional.hessian(
-            lambda row: learner.training_loss(row[None], examples(), QUERIES).sum(), theta[k]
+            lambda row: learner.training_loss(row[None], learner.prepare(examples(), QUERIES)).sum(), theta[k]
         )
         torch.testing.assert_close(hessian @ solved[k], right[k], rtol=0, atol=1e-12)
 

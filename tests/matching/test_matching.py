@@ -145,7 +145,7 @@ class Silent:
 
 @pytest.mark.parametrize("name", ["gradient", "trajectory"])
 def test_a_learner_without_training_loss_is_refused(name: str) -> None:
-    with pytest.raises(TypeError, match="needs a learner with initial and training_loss; Silent has none: use Distribution"):
+    with pytest.raises(TypeError, match="needs a learner with initial, prepare, training_loss; Silent has none: use Distribution"):
         CRITERIA[name](problem(Silent()), START, EPISODES)
 
 

@@ -106,7 +106,7 @@ def test_layers_are_compared_output_by_output() -> None:
     theta = LEARNER.initial(START, EPISODES).requires_grad_()
     expected = torch.zeros((), dtype=torch.float64)
     mine, wanted = (
-        torch.autograd.grad(LEARNER.training_loss(theta, side, EPISODES).sum(), theta)[0] for side in (START, FULL)
+        torch.autograd.grad(LEARNER.training_loss(theta, LEARNER.prepare(side, EPISODES)).sum(), theta)[0] for side in (START, FULL)
     )
     # convolution (3, 1, 3, 3) and its bias, linear layer (3, 48) and its bias
     for first, outputs, inputs in ((0, 3, 9), (27 + 3, 3, 48)):

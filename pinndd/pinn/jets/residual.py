@@ -9,7 +9,7 @@ expression, such as ``dde.grad.jacobian(k * u_x, x)``, follow from the chain rul
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,20 +96,36 @@ class PointwiseResidual:
         Returns:
             Residuals ``(..., N, equations)``.
         """
-        shape = jets.shape[:-1]
-        flat = jets.reshape(-1, len(self.terms))
+        return self._at(points, list(torch.split(jets.reshape(-1, len(self.terms)), 1, -1)), jets.shape[:-1])
+
+    def _at(self, points: Tensor, columns: Sequence[Tensor], shape: torch.Size) -> Tensor:
+        """Evaluate the residual on one column ``(n, 1)`` for each of `terms`."""
         x = points.expand(*shape, self.dimension).reshape(-1, self.dimension)
-        known = dict(zip(self.terms, torch.split(flat, 1, -1), strict=True))
-        values, _ = self._run(x, known, self._missing)
+        values, _ = self._run(x, dict(zip(self.terms, columns, strict=True)), self._missing)
         return values.reshape(*shape, self.equations)
 
     def linearise(self, points: Tensor, jets: Tensor, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
         """Return the residual ``(..., N, equations)`` and its derivative in the jet ``(..., N, equations, K)``."""
+        values, slopes = self.trace(points, jets, create_graph=create_graph)
+        return values, slopes()
+
+    def trace(self, points: Tensor, jets: Tensor, *, create_graph: bool = False) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Return what `linearise` does, the derivative as a function that computes it, once, when it is called."""
+        shape = jets.shape[:-1]
         with torch.enable_grad():
-            leaf = jets if jets.requires_grad else jets.detach().requires_grad_()
-            values = self(points, leaf)
-            rows = [self._slope(values[..., e], leaf, create_graph) for e in range(self.equations)]
-        return values, torch.stack(rows, -2)
+            columns = [column.reshape(-1, 1) for column in jets.unbind(-1)]
+            if not jets.requires_grad:
+                columns = [column.detach().requires_grad_() for column in columns]
+            values = self._at(points, columns, shape)
+
+        def slopes() -> Tensor:
+            with torch.enable_grad():
+                found = [self._slopes(part, columns, create_graph) for part in values.flatten(0, -2).unbind(-1)]
+            # one column after the other in memory, as products with them are made
+            return torch.stack([torch.stack(each) for each in found]).view(*found_shape).movedim((0, 1), (-2, -1))
+
+        found_shape = (self.equations, len(columns), *shape)
+        return values, slopes
 
     def curvature(self, points: Tensor, jets: Tensor) -> Tensor:
         """Return the second derivative of the residual in the jet, ``(..., N, equations, K, K)``."""
@@ -117,7 +133,7 @@ class PointwiseResidual:
             leaf = jets.detach().requires_grad_()
             _, slopes = self.linearise(points, leaf, create_graph=True)
             rows = [
-                torch.stack([self._slope(slopes[..., e, k], leaf, True) for k in range(len(self.terms))], -2)
+                torch.stack([self._slopes(slopes[..., e, k], [leaf], True)[0] for k in range(len(self.terms))], -2)
                 for e in range(self.equations)
             ]
         return torch.stack(rows, -3).detach()
@@ -138,11 +154,12 @@ class PointwiseResidual:
         return bool((change <= _ROUNDING * felt[0].abs().amax(-1, keepdim=True)).all())
 
     @staticmethod
-    def _slope(values: Tensor, jets: Tensor, create_graph: bool) -> Tensor:
+    def _slopes(values: Tensor, columns: Sequence[Tensor], create_graph: bool) -> list[Tensor]:
+        """Return the derivatives of one equation in every column."""
         if not values.requires_grad:
-            return torch.zeros_like(jets)
-        (slope,) = torch.autograd.grad(values.sum(), jets, create_graph=create_graph, retain_graph=True, allow_unused=True)
-        return torch.zeros_like(jets) if slope is None else slope
+            return [torch.zeros_like(column) for column in columns]
+        found = torch.autograd.grad(values.sum(), columns, create_graph=create_graph, retain_graph=True, allow_unused=True)
+        return [torch.zeros_like(column) if slope is None else slope for column, slope in zip(columns, found, strict=True)]
 
     def _missing(self, term: Term) -> Tensor:
         raise ResidualError(

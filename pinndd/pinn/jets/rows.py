@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, product
@@ -52,16 +53,16 @@ class Rows:
 
     def residuals(self, weights: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""
-        interior = self.residual(self.points, self.jet_values(weights))
-        interior = (self.interior_scale * interior).flatten(1)
-        return torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
+        return self._joined(self.residual(self.points, self.jet_values(weights)), weights)
 
     def linearise(self, weights: Tensor) -> tuple[Tensor, RowsJacobian]:
-        """Return the rows ``(E, R)`` and their Jacobian in the weights ``(E, outputs · P)``."""
-        values, slopes = self.residual.linearise(self.points, self.jet_values(weights))
-        interior = (self.interior_scale * values.detach()).flatten(1)
-        rows = torch.cat((interior, weights @ self.boundary.T - self.targets), -1)
-        return rows, RowsJacobian(self, slopes)
+        """Return the rows ``(E, R)`` and their Jacobian in the weights ``(E, outputs · P)``, which is computed once it is needed."""
+        values, slopes = self.residual.trace(self.points.detach(), self.jet_values(weights))
+        return self._joined(values.detach(), weights), RowsJacobian(self, slopes, len(weights))
+
+    def _joined(self, interior: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted rows ``(E, R)`` from the residuals ``(E, N, equations)``."""
+        return torch.cat(((self.interior_scale * interior).flatten(1), weights @ self.boundary.T - self.targets), -1)
 
     def curvature(self, weights: Tensor) -> RowsCurvature:
         """Return ``Σ_rows row · ∂²row/∂θ²``."""
@@ -76,16 +77,21 @@ class Rows:
 
     def changes(self, weights: Tensor) -> Tensor:
         """Return what the weights add to u and its derivatives at the interior points, ``(E, N, K)``."""
-        blocks = weights.reshape(weights.shape[0], self.outputs, -1) * self.sizes[:, None]
-        needed = torch.einsum("anp,ecp->eanc", self.jets, blocks)
-        return needed.permute(0, 2, 1, 3)[..., *self._places]
+        count, outputs = len(weights), self.outputs
+        blocks = weights.reshape(count, outputs, -1) * self.sizes[:, None]
+        added = (blocks.flatten(0, 1) @ self.jets.flatten(0, 1).T).view(count, outputs, len(self.jets), -1)
+        # the terms of one component are the axes themselves
+        return (added[:, 0] if outputs == 1 else added[:, self._places[1], self._places[0]]).mT
 
     def transposed_changes(self, values: Tensor) -> Tensor:
         """Return the transpose of `changes` times one value per entry of the jet, ``(E, N, K)``: ``(E, outputs · P)``."""
-        axes, count, _ = self.jets.shape
-        seen = values.new_zeros((values.shape[0], count, axes, self.outputs))
-        seen[..., *self._places] = values
-        blocks = torch.einsum("anp,enac->ecp", self.jets, seen) * self.sizes[:, None]
+        count, outputs = len(values), self.outputs
+        if outputs == 1:
+            felt = values.mT
+        else:
+            felt = values.new_zeros((count, outputs, len(self.jets), values.shape[1]))
+            felt[:, self._places[1], self._places[0]] = values.mT
+        blocks = (felt.reshape(count * outputs, -1) @ self.jets.flatten(0, 1)).view(count, outputs, -1) * self.sizes[:, None]
         return blocks.flatten(1)
 
     @cached_property
@@ -153,16 +159,23 @@ class RowsJacobian:
 
     Attributes:
         of: the rows.
-        slopes: derivative of the residual in the jet, ``(E, N, equations, K)``.
+        linearised: returns the derivative of the residual in the jet, ``(E, N, equations, K)``.
+        count: number E of models.
     """
 
     of: Rows
-    slopes: Tensor
+    linearised: Callable[[], Tensor]
+    count: int
+
+    @cached_property
+    def slopes(self) -> Tensor:
+        """The derivative of the residual in the jet, ``(E, N, equations, K)``."""
+        return self.linearised()
 
     @property
     def rows(self) -> int:
         """Number R of rows."""
-        return self.slopes.shape[1] * self.slopes.shape[2] + self.of.boundary.shape[0]
+        return len(self.of.points) * self.of.residual.equations + len(self.of.boundary)
 
     @property
     def columns(self) -> int:
@@ -194,14 +207,14 @@ class RowsJacobian:
 
     def select(self, index: Tensor) -> RowsJacobian:
         """Return that of some models."""
-        return RowsJacobian(self.of, self.slopes[index])
+        return RowsJacobian(self.of, lambda: self.slopes[index], len(index))
 
     def gram(self) -> Tensor:
         """Return ``J Jᵀ``, ``(E, R, R)``."""
-        if _ASKED * len(self.slopes) < len(self.of.jets) ** 2:  # the products of features cost more than those of the models
+        if _ASKED * self.count < len(self.of.jets) ** 2:  # the products of features cost more than those of the models
             matrix = self.dense()
             return matrix @ matrix.mT
-        gram = self.slopes.new_zeros((len(self.slopes), self.rows, self.rows))
+        gram = self.of.boundary.new_zeros((self.count, self.rows, self.rows))
         together = max(1, _CACHED // gram[0].nbytes) if gram.device.type == "cpu" else len(gram)
         for some, scaled in zip(torch.split(gram, together), torch.split(self._scaled, together), strict=True):
             self._fill(some, scaled)
@@ -304,6 +317,10 @@ _CACHED = 3_000_000
 
 class RowsModel:
     """What all models have in common whose training problem is `Rows`: they ask the rows."""
+
+    def resting(self, prepared: Rows) -> Tensor:
+        """Return weights of zero, ``(E, outputs · P)``."""
+        return prepared.targets.new_zeros((len(prepared.targets), prepared.boundary.shape[1]))
 
     def residuals(self, prepared: Rows, weights: Tensor) -> Tensor:
         """Return the weighted rows ``(E, R)`` at weights ``(E, outputs · P)``."""

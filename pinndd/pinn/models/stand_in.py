@@ -116,9 +116,10 @@ class FeatureStandIn:
             return found
         episodes = Trainings(values, _SEED)
         theta = self.learner.parameters(fitted).detach().requires_grad_()
-        loss = self.learner.training_loss(theta, self.data, episodes).sum()
+        prepared = self.learner.prepare(self.data, episodes)
+        loss = self.learner.training_loss(theta, prepared).sum()
         (slope,) = torch.autograd.grad(loss, theta, create_graph=True)
-        step = _NewtonStep.apply(slope, self.learner, theta.detach(), self.data, episodes)  # type: ignore[no-untyped-call]
+        step = _NewtonStep.apply(slope, self.learner, theta.detach(), prepared)  # type: ignore[no-untyped-call]
         moved: Tensor = self.learner.with_parameters(fitted, theta.detach() - step)(points)
         return moved
 
@@ -127,11 +128,11 @@ class _NewtonStep(torch.autograd.Function):
     """``H⁻¹ g`` with a fixed symmetric H: the backward pass is one more solve."""
 
     @staticmethod
-    def forward(ctx: Any, slope: Tensor, learner: Any, theta: Tensor, data: Any, episodes: Any) -> Tensor:
-        ctx.learner, ctx.theta, ctx.data, ctx.episodes = learner, theta, data, episodes
-        solved: Tensor = learner.solve_hessian(theta, data, episodes, slope)
+    def forward(ctx: Any, slope: Tensor, learner: Any, theta: Tensor, prepared: Any) -> Tensor:
+        ctx.learner, ctx.theta, ctx.prepared = learner, theta, prepared
+        solved: Tensor = learner.solve_hessian(theta, prepared, slope)
         return solved
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None, None]:
-        return ctx.learner.solve_hessian(ctx.theta, ctx.data, ctx.episodes, upstream[0]), None, None, None, None
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.learner.solve_hessian(ctx.theta, ctx.prepared, upstream[0]), None, None, None

@@ -162,6 +162,15 @@ class SuitedLearner:
         return suited(self.task, self.learner, data, self.seed).fit(data, episodes)
 
     @property
+    def prepare(self) -> Any:
+        """What the learner makes of data for its training loss.
+
+        Raises:
+            AttributeError: it makes nothing of them.
+        """
+        return self._stated.prepare
+
+    @property
     def training_loss(self) -> Any:
         """That of the learner.
 

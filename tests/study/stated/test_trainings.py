@@ -201,12 +201,12 @@ def test_the_training_loss_of_two_models_is_that_of_the_learner_as_stated_howeve
     found = vacuity(problem, data, whole, episodes, generator=torch.Generator().manual_seed(0), subsets=1)
     for loss, learner, own in ((found.training_loss, LinearRidge(1.0), data), (found.full_training_loss, light, whole)):
         weights = light.parameters(learner.fit(own, episodes))
-        assert loss == float(light.training_loss(weights, whole, episodes).mean())
+        assert loss == float(light.training_loss(weights, light.prepare(whole, episodes)).mean())
     assert found.training_loss > found.full_training_loss
     mine = replace(tuned, learner={"mine": BlackBox(lambda data, episodes: lambda x: x)}, surrogate=light, trainings={})
     mine = replace(mine, trainings={"a": {}, "b": {"train": lambda data, episodes: lambda x: 2 * x + 1}})
     (said,) = [note for note in run_stated(mine, ONE).notes if note.startswith("Vacuity test")]
-    assert said.endswith("criterion (1) is not measured, since the learner does not offer training_loss and parameters.")
+    assert said.endswith("criterion (1) is not measured, since the learner does not offer prepare, training_loss, parameters.")
 
 
 def test_a_size_and_a_first_look_may_have_other_ways(tuned):
