@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, require
+from pinndd.learners.jacobian import solve_factored
 from pinndd.problem import DistillationProblem, Episodes, Fitted
 
 
@@ -150,13 +151,14 @@ class MinimumNorm:
             gram = jacobian.gram()
             diagonal = gram.diagonal(dim1=-2, dim2=-1)
             diagonal += self.damping * diagonal.mean(-1, keepdim=True)
-            right = jacobian.times(outer)[..., None]
+            right = jacobian.times(outer)
             factor, info = torch.linalg.cholesky_ex(gram)
-            solved = torch.cholesky_solve(right, factor)
+            solved = solve_factored(factor, right)
             if bool((info > 0).any()):  # rounding has made a matrix indefinite
-                least = torch.linalg.lstsq(gram, right, driver="gelsd" if gram.device.type == "cpu" else None).solution
-                solved = torch.where((info > 0)[:, None, None], least, solved)
-            return solved[..., 0]
+                driver = "gelsd" if gram.device.type == "cpu" else None
+                least = torch.linalg.lstsq(gram, right[..., None], driver=driver).solution[..., 0]
+                solved = torch.where((info > 0)[:, None], least, solved)
+            return solved
 
     def _revived(self, learner: InterpolatingLearner, data: SyntheticData, episodes: Any) -> tuple[Any, Tensor]:
         """Return the episodes and the weights of the networks that live in this step, the youngest first."""
