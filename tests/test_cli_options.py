@@ -219,6 +219,14 @@ def test_a_device_that_one_of_several_protocols_leaves_unused_is_told():
     assert solved.open(pde, settings=StudySettings(device="cpu")).settings == study.settings  # without a word
 
 
+def test_studies_side_by_side_begin_with_those_that_take_longest(call, monkeypatch):
+    begun = []
+    monkeypatch.setattr(studying_many, "run_on_workers", lambda cells, *rest: begun.append([cell.pde for cell in cells]))
+    for jobs in ("1", "2"):
+        assert call("study", f"heat heat_2d cavity burgers --protocol retrain --quick --jobs {jobs}")[0] == 0
+    assert begun == [["heat", "heat_2d", "cavity", "burgers"], ["cavity", "burgers", "heat_2d", "heat"]]
+
+
 def test_options_go_to_every_study_of_several(call, monkeypatch):
     begun = []
     monkeypatch.setattr(studying_many, "run_on_workers", lambda cells, *rest: begun.extend(cells))

@@ -17,6 +17,7 @@ import msgspec
 import typer
 
 from pinndd.pinn.declare.loading import checkout_of, find_pde, list_pdes, load_pde
+from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.solving.parts import PROCESSES, process_count
 from pinndd.storage.locks import writing_alone
 from pinndd.study.results import words
@@ -55,6 +56,11 @@ class Place:
     scheduler: str | None = None
     cell: int | None = None
     of: int | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether cells may run at the same time."""
+        return self.scheduler is not None or (self.jobs or 1) > 1
 
     def require_sense(self) -> None:
         """Make sure that the options go together.
@@ -120,6 +126,9 @@ def study_many(
         require_folder("--out", out)
         share = place.share(modules or [name for name, _ in list_pdes()])
         plan = _plan(share, protocol, out, options, resume, overwrite, here=place.scheduler is None)
+    if place.several:
+        # so that none of those that take longest is left alone at the end
+        plan.cells.sort(key=lambda cell: plan.hardness[cell.pde], reverse=True)
     for line in plan.skipped:
         typer.echo(line)
     for line in plan.failed:
@@ -145,9 +154,14 @@ def results_file(folder: Path | None, out: Path, options: Options) -> Path:
 
 @dataclass
 class _Plan:
-    """What is to be run, what makes no sense, and what cannot be run."""
+    """What is to be run, what makes no sense, and what cannot be run.
+
+    Attributes:
+        hardness: what grows with the time that a study takes, by the name of its PDE.
+    """
 
     cells: list[StudyCell] = field(default_factory=list)
+    hardness: dict[str, tuple[bool, int, int]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
@@ -182,6 +196,7 @@ def _plan(
         named = ["--protocol", protocol] if protocol else []
         source = pde.source
         assert source is not None  # it was loaded from a module
+        plan.hardness[pde.name] = _hardness(pde)
         plan.cells.append(
             StudyCell(
                 pde=pde.name,
@@ -200,6 +215,11 @@ def _plan(
     if not plan.cells:
         raise ValueError("; ".join([*plan.failed, *plan.skipped]))
     return plan
+
+
+def _hardness(pde: PDE) -> tuple[bool, int, int]:
+    """Rank a PDE by what a study of it takes: fits of nonlinear equations, of several components, in many dimensions take longest."""
+    return not pointwise_residual(pde).is_linear(), pde.output_count, pde.box.dimension
 
 
 def _run(plan: _Plan, place: Place, options: Options, out: Path, file: Path) -> list[str]:
