@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -440,6 +440,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     arguments = sys.argv[1:] or ["--help"]
     try:
+        _require_each_once(arguments)
         code = app(arguments, prog_name="pinndd", standalone_mode=False)
     except typer.Abort:
         report("stopped")
@@ -450,6 +451,19 @@ def main() -> None:
     except Exception as error:
         code = unexpected(error)
     sys.exit(code or 0)
+
+
+def _require_each_once(arguments: list[str]) -> None:
+    """Refuse an option that is given twice, of which the last would count without a word, unless it is there to be repeated."""
+    command: Any = typer.main.get_command(app)
+    for word in _command(arguments):
+        command = command.commands[word]
+    once = {name for each in command.params if not getattr(each, "multiple", False) for name in each.opts}
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    given = [word.partition("=")[0] for word in options if word.startswith("--")]
+    for name in given:
+        if name in once and given.count(name) > 1:
+            raise _USAGE_ERROR(f"{name} is given more than once, and one value counts: give it once")
 
 
 def _text(error: Exception) -> str:

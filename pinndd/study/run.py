@@ -12,12 +12,13 @@ from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.solving.telling import Progress, quiet, telling
+from pinndd.pinn.solving.truth import seconds_per_condition
 from pinndd.stated.task import StatedTask
 from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.engine import run
-from pinndd.study.protocols.parts import unknown
+from pinndd.study.protocols.parts import require_each_once, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.work import counts_asked
 from pinndd.study.report.page import write_report
@@ -30,6 +31,9 @@ Runner = Callable[[PDE, Any, StudySettings, Progress, Allowance], Outcome]
 
 ENOUGH = 0.5
 """Part of the time of a first look after which no other protocol begins."""
+
+FURTHER_SOLVES = 200
+"""Conditions that each protocol but the first solves, about: none begins whose solutions would take what is left of a first look."""
 
 
 def usual_protocols() -> list[str]:
@@ -55,9 +59,10 @@ def choose_protocols(
     Raises:
         UnknownNameError: there is no such protocol.
         UnknownNameError: a learner that none of them has.
-        ValueError: a judge that none of the protocols has.
+        ValueError: a judge that none of the protocols has, or a protocol is named twice.
     """
     asked, settings = usual_protocols() if asked is None else asked, settings or StudySettings()
+    require_each_once(f"protocols {', '.join(asked)}", asked)
     _require_learners(asked, settings)
     skipped: dict[str, str] = {}
     for name in asked:
@@ -195,8 +200,8 @@ def _run_all(
     skipped, chosen = dict(config.skipped), list(config.protocols)
     for k, name in enumerate(chosen):
         if not folder.finished(name):
-            if k and not allowance.affords(f"the protocol {name}", ENOUGH):
-                skipped[name] = "the time of a first look was spent: go on with --resume, or study without --quick"
+            if k and (why := _beyond(pde, name, allowance)):
+                skipped[name] = why
                 remaining = [p for p in folder.config.protocols if p != name]
                 replace(config, protocols=remaining, skipped=skipped).save(folder.config_file)
                 publish(pde, folder, drawn, progress)  # the report says what was left out
@@ -211,6 +216,15 @@ def _run_all(
                 raise kept(error, folder, name) from error
             folder.add(outcome)
         publish(pde, folder, drawn, progress)
+
+
+def _beyond(pde: PDE, name: str, allowance: Allowance) -> str:
+    """Return why a further protocol does not fit into the time of a first look, or an empty text."""
+    if not allowance.affords(f"the protocol {name}", ENOUGH):
+        return "the time of a first look was spent: go on with --resume, or study without --quick"
+    if allowance.seconds is not None and FURTHER_SOLVES * (each := seconds_per_condition(pde)) > allowance.left:
+        return f"a true solution takes {each:.2g} s, too long for a first look at it: go on with --resume, or study without --quick"
+    return ""
 
 
 def kept(error: DivergedError, folder: RunFolder, name: str) -> DivergedError:

@@ -14,7 +14,7 @@ from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.engine import measured_in_words
 from pinndd.study.protocols.learners import recipe_of
-from pinndd.study.protocols.parts import distance_name
+from pinndd.study.protocols.parts import distance_name, require_each_once
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import NO_SHIFT, RELATIVE_L2
 from pinndd.study.results.writing import write_csv
@@ -46,6 +46,7 @@ def evaluate(
         evaluate_set(path, module, learner, shifts, solutions, out, options)
         return
     with checking_input():
+        require_each_once(f"--shift {' --shift '.join(shifts)}", shifts)
         file = open_data(path, module)
         protocol = protocol_named(file.protocol)
         settings = study_settings(file.pde, options)

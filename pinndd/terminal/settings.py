@@ -11,6 +11,7 @@ from pinndd.devices import AUTO, PROCESSOR, require_device
 from pinndd.pinn.declare.pde import PDE
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.learners import drawn_learner
+from pinndd.study.protocols.parts import require_each_once
 from pinndd.study.protocols.settings import StudySettings
 
 QUICK = StudySettings(seeds=1, test_conditions=12, effort=0.2, judges=(), judge_conditions=2, seconds=100.0)
@@ -60,12 +61,14 @@ def numbers(text: str) -> tuple[int, ...]:
     """Read numbers of sensors such as ``9,12,18``.
 
     Raises:
-        ValueError: something else was given.
+        ValueError: something else was given, or a number twice.
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise ValueError(f"--sensors {text}: expected a number of sensors, or several with commas, such as 9,12,18")
-    return tuple(sorted({int(part) for part in parts}))
+    found = sorted(map(int, parts))
+    require_each_once(f"--sensors {text}", found)
+    return tuple(found)
 
 
 def named_protocols(asked: str | None, options: Options, otherwise: Sequence[str]) -> list[str]:
@@ -161,7 +164,8 @@ def study_settings(pde: PDE, options: Options, *, here: bool = True) -> StudySet
     said: Mapping[str, Any] = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     settings = replace(settings, curve=options.curve, **said)
     if options.judges or options.no_judges:
-        settings = replace(settings, judges=tuple(dict.fromkeys(options.judges)))
+        require_each_once(f"--judge {' --judge '.join(options.judges)}", options.judges)
+        settings = replace(settings, judges=tuple(options.judges))
     settings.measure, settings.risk_or(settings.measure)  # type: ignore[arg-type]
     if here:
         require_device(settings.device, called="--device")

@@ -159,6 +159,9 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], path: Path) -> No
             console.print(components)
     for protocol, why in skipped.items():
         console.print(f"{protocol} is left out: {why}", soft_wrap=True)
+    # the time of a first look is one for all protocols
+    for note in (note for outcome in outcomes[-1:] for note in outcome.notes if note.startswith(words.LEFT_OUT)):
+        console.print(note, soft_wrap=True, markup=False)
     for outcome in outcomes:
         if outcome.body_seconds:
             count, total = len(outcome.body_seconds), sum(outcome.body_seconds)

@@ -20,6 +20,7 @@ from pinndd.pinn.declare.loading import checkout_of, find_pde, list_pdes, load_p
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.solving.parts import PROCESSES, process_count
 from pinndd.storage.locks import writing_alone
+from pinndd.study.protocols.parts import require_each_once
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, load_benchmark, mean_ratio, record
 from pinndd.study.results.run_folder import RunFolder
@@ -119,6 +120,7 @@ def study_many(
     out = (out or Path("runs/all")).absolute() if place.scheduler else out or Path("runs/all")
     with checking_input():
         place.require_sense()
+        require_each_once(f"studies of {', '.join(modules)}", modules)
         # of one PDE nothing goes into the file of the repository unasked
         file = results_file(out if results is None and len(modules) == 1 else results, out, options)
         load_benchmark(file)

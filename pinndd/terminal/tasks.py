@@ -20,7 +20,7 @@ from pinndd.stated.export import write_examples
 from pinndd.stated.parts import TARGETS, example_count, require_alike, require_same_meaning
 from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import LABELS, OWN, TRIED
-from pinndd.study.protocols.parts import distance_name, unknown
+from pinndd.study.protocols.parts import distance_name, require_each_once, unknown
 from pinndd.study.results import words
 from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
 from pinndd.study.results.summary import summarise
@@ -268,6 +268,7 @@ def evaluate_set(
     with checking_input():
         if solutions is not None:
             raise ValueError(f"--solutions: {path} is the set of a stated task; only sets of the protocol solved take solutions back")
+        require_each_once(f"--shift {' --shift '.join(shifts)}", shifts)
         data, task = open_set(path, module)
         settings = task_settings(task, options)
         task = settings.applied_to(task)

@@ -42,6 +42,9 @@ SHOWN = 1.0
 _IDLE = 60
 """Seconds after which a process without work ends."""
 
+_elsewhere_seconds = [0.0]
+"""Processor seconds that other processes have spent on solutions for this one."""
+
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Array = np.ndarray[Any, Any]
@@ -66,6 +69,11 @@ def process_count() -> int:
     if not said.isascii() or not said.isdigit() or int(said) < 1:
         raise ValueError(f"{PROCESSES}={said}: expected a whole number from 1 on; 1 computes true solutions in this process alone")
     return int(said)
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of those that computed true solutions for it, in seconds."""
+    return time.process_time() + _elsewhere_seconds[0]
 
 
 def processors() -> int:
@@ -148,7 +156,8 @@ def _elsewhere(pde: PDE, solve: Solve, values: BoundaryValues, first: int, proce
         executor = get_reusable_executor(
             min(processes, len(sent)), timeout=_IDLE, env=dict.fromkeys(_THREADS, "1"), kill_workers=True
         )
-        futures: list[Future[Array | None]] = [executor.submit(_solve_here, pde.source, os.getcwd(), each) for each in sent]
+        here = os.getcwd()
+        futures: list[Future[tuple[Array, float] | None]] = [executor.submit(_solve_here, pde.source, here, each) for each in sent]
     found: list[Tensor] = []
     done = False
     when_stopped(lambda: _kill(executor))
@@ -157,7 +166,8 @@ def _elsewhere(pde: PDE, solve: Solve, values: BoundaryValues, first: int, proce
             answer = future.result()
             if answer is None:
                 break
-            found.append(torch.from_numpy(np.array(answer)))
+            found.append(torch.from_numpy(np.array(answer[0])))
+            _elsewhere_seconds[0] += answer[1]
             tell(_what(pde), first + len(found), count)
         done = True
     except BrokenProcessPool as error:
@@ -177,10 +187,11 @@ def _kill(executor: Any) -> None:
         process.kill()
 
 
-def _solve_here(source: ModuleSource, folder: str, sent: bytes) -> Array | None:
-    """Solve one condition in a process that was started for it; None if the module is not there as it was."""
+def _solve_here(source: ModuleSource, folder: str, sent: bytes) -> tuple[Array, float] | None:
+    """Solve one condition in a process that was started for it, and count its seconds; None if the module is not as it was."""
     import cloudpickle
 
+    started = time.process_time()
     os.chdir(folder)
     pde = _loaded(source)
     if pde is None:
@@ -188,7 +199,7 @@ def _solve_here(source: ModuleSource, folder: str, sent: bytes) -> Array | None:
     solve, values = cloudpickle.loads(sent)
     with one_thread():
         answer: Tensor = solve(pde, values)
-    return answer.detach().numpy()
+    return answer.detach().numpy(), time.process_time() - started
 
 
 @lru_cache(maxsize=4)

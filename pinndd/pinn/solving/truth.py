@@ -18,8 +18,8 @@ from pinndd.pinn.models.features import FittedFeatures
 from pinndd.pinn.solving.cache import remembered
 from pinndd.pinn.solving.dense import DenseSettings, solve_densely, typical_size, weight_count, with_weights
 from pinndd.pinn.solving.keys import fingerprint, key_of
-from pinndd.pinn.solving.parts import SHOWN, WORTH, one_thread, solved_one_by_one
-from pinndd.pinn.solving.solver import WIDTHS, at_least_missed, missed_values, probes, solve_with_estimate
+from pinndd.pinn.solving.parts import SHOWN, WORTH, Solve, one_thread, processor_seconds, solved_one_by_one
+from pinndd.pinn.solving.solver import GOAL, WIDTHS, at_least_missed, missed_values, probes, solve_with_estimate
 from pinndd.pinn.solving.telling import tell
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes, Trainings
 from pinndd.pinn.tasks.scales import AnswerScale
@@ -39,6 +39,12 @@ _FEW = 4
 
 _BRIEF = 1.0
 """Seconds for one condition that may well be those of imports."""
+
+_FEWEST_WEIGHTS = 600
+"""Output weights from which on a nonlinear equation is tried with half the features first, which take an eighth of the time."""
+
+_TIMED = 3
+"""Conditions that are solved to see how long a further one takes."""
 
 _TWICE = 1.5
 """A reference that takes so many times longer for two conditions than for one solves one after the other."""
@@ -121,23 +127,62 @@ def own_errors(pde: PDE, values: BoundaryValues) -> Tensor:
 
 @lru_cache(maxsize=32)
 def own_settings(pde: PDE) -> DenseSettings:
-    """Return how densely the fast solver solves where it is the reference, the same for all conditions of a PDE."""
+    """Return how densely the fast solver solves where it is the reference, the same for all conditions of a PDE.
+
+    A fit of a nonlinear equation takes the cube of its weights: where there are many, half the features or fewer are taken if they
+    meet the goal of the solver.
+    """
     ensemble = pde.ensemble()
     linear = pointwise_residual(pde).is_linear()
     count = _PROBED if linear else _PROBED // 4
     drawn = BoundaryValues(ensemble, ensemble.sample(count, torch.Generator().manual_seed(_SEED)))
-    width = WIDTHS[pde.box.dimension][1 if linear and pde.output_count == 1 else 0]
+    most = WIDTHS[pde.box.dimension][1 if linear and pde.output_count == 1 else 0]
+    widths = [most]
+    while not linear and widths[0] * pde.output_count > _FEWEST_WEIGHTS:
+        widths.insert(0, widths[0] // 2)
 
     def chosen() -> Tensor:
         what = f"{pde.name}: choosing how densely true solutions are computed"
         tell(what, 0, 1)
-        found = solve_with_estimate(pde, drawn, width).settings
-        tell(what, 1, 1)
-        return torch.tensor(astuple(found), dtype=torch.float64)
+        for k, width in enumerate(widths):
+            found = solve_with_estimate(pde, drawn, width)
+            tell(what, k + 1, len(widths))
+            if float(found.error.median()) <= GOAL:
+                break
+        return torch.tensor(astuple(found.settings), dtype=torch.float64)
 
     kept = _kept(key_of(pde, "settings of our own", drawn), chosen, (7,)).tolist()
     features, seed, weight, scale, penalty, iterations, windows = kept
     return DenseSettings(int(features), int(seed), weight, scale, penalty, int(iterations), int(windows))
+
+
+@lru_cache(maxsize=32)
+def seconds_per_condition(pde: PDE) -> float:
+    """Return the processor seconds that the true solution of one more condition takes; 0 for a linear PDE, solved for all at once.
+
+    They are measured where no solution is kept, and remembered where measuring takes long, so that solutions at hand count as well.
+    """
+    if pointwise_residual(pde).is_linear():
+        return 0.0
+    ensemble = pde.ensemble()
+    drawn = BoundaryValues(ensemble, ensemble.sample(_TIMED, torch.Generator().manual_seed(_SEED)))
+    solve: Solve = _Answer(probes(pde)) if _declares_solver(pde) else _OwnSolve(own_settings(pde), typical_size(pde, drawn))
+
+    def spent(count: int) -> float:
+        before = processor_seconds()
+        with one_thread():
+            solve(pde, BoundaryValues(ensemble, drawn.coefficients[:count]))
+        return processor_seconds() - before
+
+    def measured() -> Tensor:
+        seconds = spent(1)
+        if _declares_solver(pde):  # many solve all conditions together
+            seconds = (spent(_TIMED) - spent(1)) / (_TIMED - 1)
+        elif seconds < _BRIEF:
+            seconds = spent(1)
+        return torch.tensor([max(0.0, seconds)], dtype=torch.float64)
+
+    return float(_kept(key_of(pde, "seconds per condition", drawn), measured, (1,)))
 
 
 @dataclass(frozen=True)

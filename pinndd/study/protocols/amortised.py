@@ -198,7 +198,7 @@ class AmortisedStudy(Study[AmortisedSettings]):
 
     @cached_property
     def tests(self) -> HeldOutConditions:
-        return asked_tests(self.pde, self.settings)
+        return asked_tests(self.pde, self.settings, self.allowance)
 
     def benches(self, seed: int) -> Sequence[AmortisedBench]:
         recipe = self.recipe
@@ -212,7 +212,8 @@ class AmortisedStudy(Study[AmortisedSettings]):
         return self._bench(chosen, chosen.build(self.pde, stored), int(data.header.get("seed", self.settings.seed)))
 
     def _bench(self, recipe: Recipe, learner: Learner, seed: int) -> AmortisedBench:
-        return AmortisedBench(self, recipe, learner, seed, BroadenedConditions(self.pde, seed, self.settings.device))
+        conditions = BroadenedConditions(self.pde, seed, self.settings.device, allowance=self.allowance)
+        return AmortisedBench(self, recipe, learner, seed, conditions)
 
     def judge(self, bench: Bench[Any], recipe: Recipe, part: float = 1.0) -> Bench[Any]:
         return bench.with_recipe(recipe, recipe.build(self.pde, {"part": part * self.settings.effort}))

@@ -5,16 +5,15 @@ Everything is solved when it is first asked for, so judging a finished set solve
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble, pointwise_residual
+from pinndd.pinn.declare.pde import PDE, BoundaryValues, Ensemble
 from pinndd.pinn.sets.broadened import broadened_sample
 from pinndd.pinn.sets.condition_code import encode
 from pinndd.pinn.sets.roughened import Roughening, roughened, roughened_sample
@@ -29,8 +28,11 @@ from pinndd.study.results.table import NO_SHIFT
 _TRAIN, _VALIDATION, _TEST = 11, 22, 33
 """Offsets that keep the draws of training, validation and test conditions apart."""
 
-_PROBE, _SOLVING = 8, 0.15
-"""Conditions that are solved to see how long one takes, and the part of a first look's time that solving may take."""
+_TRAINING_SHARE, _VALIDATION_SHARE, _TEST_SHARE = 0.15, 0.1, 0.15
+"""Parts of the time of a first look that the true solutions of each may take, where there are as many as the fewest below."""
+
+_FEWEST_TRAINING, _FEWEST_VALIDATION, _FEWEST_TESTS = 16, 8, 2
+"""Conditions that there are at least in a first look, of tests in every family."""
 
 _FIELD_TEST, _FIELD_VALIDATION = 910_000, 920_000
 """Seeds of the solved protocol's test and validation conditions."""
@@ -54,14 +56,22 @@ class HeldOutConditions:
         return replace(self, episodes=chosen)
 
 
-def fresh_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
+def _test_count(pde: PDE, settings: StudySettings, allowance: Allowance) -> int:
+    """Return how many test conditions of every family there are, each of which our own solver solves twice."""
+    families = len(settings.tested(pde.shifts))
+    solved = families * (2 if pde.reference is None else 1)
+    return allowance.solves(pde, settings.test_conditions, _FEWEST_TESTS, _TEST_SHARE, "test", solved)
+
+
+def fresh_tests(pde: PDE, settings: StudySettings, allowance: Allowance | None = None) -> HeldOutConditions:
     """Return the test conditions of protocols that train afresh for each."""
     points = pde.box.scale(sobol(1024, pde.box.dimension, _TEST))
     episodes = {}
+    count = _test_count(pde, settings, allowance or Allowance())
     for shift in settings.tested(pde.shifts):
         ensemble = pde.ensemble(shift)
         generator = torch.Generator().manual_seed(10_000 + _TEST * 100 + _number(pde, shift))
-        drawn = _recorded_or(pde, shift, ensemble.sample(settings.test_conditions, generator))
+        drawn = _recorded_or(pde, shift, ensemble.sample(count, generator))
         solved = boundary_episodes(
             pde, ensemble, drawn, points, seed=settings.seed, derivatives=settings.measure.derivatives
         )
@@ -70,10 +80,10 @@ def fresh_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
     return HeldOutConditions(episodes)
 
 
-def asked_tests(pde: PDE, settings: StudySettings) -> HeldOutConditions:
+def asked_tests(pde: PDE, settings: StudySettings, allowance: Allowance | None = None) -> HeldOutConditions:
     """Return the test conditions of a conditioned network; shifts outside the span of the training family are left out."""
     points = pde.box.scale(sobol(512, pde.box.dimension, _TEST))
-    return _in_span(pde, settings, points, 13_300, settings.test_conditions)
+    return _in_span(pde, settings, points, 13_300, _test_count(pde, settings, allowance or Allowance()))
 
 
 def field_tests(pde: PDE, settings: StudySettings, points: Tensor) -> HeldOutConditions:
@@ -132,7 +142,7 @@ class FreshConditions:
         roughening: what is added to a part of them (None: nothing; whoever pays for sensors says what may come).
         points: how many, where the outer loop compares the solutions.
         derivatives: orders of derivatives that the distance needs.
-        allowance: in a first look, fewer training conditions are solved where each takes long.
+        allowance: in a first look, fewer conditions are solved where each takes long.
         draw: of the network that validation trains (None: ``seed``).
     """
 
@@ -150,30 +160,21 @@ class FreshConditions:
     @cached_property
     def training(self) -> BoundaryEpisodes:
         """What the outer loop draws from."""
-        return self._drawn(self._affordable(self.training_count), _TRAIN)
+        count = self.allowance.solves(self.pde, self.training_count, _FEWEST_TRAINING, _TRAINING_SHARE, "training")
+        return self._drawn(count, _TRAIN)
 
     @cached_property
     def validation(self) -> BoundaryEpisodes:
         """Conditions that choose the best iterate."""
-        return self._drawn(self.validation_count, _VALIDATION)
+        count = self.allowance.solves(self.pde, self.validation_count, _FEWEST_VALIDATION, _VALIDATION_SHARE, "validation")
+        return self._drawn(count, _VALIDATION)
 
     @property
     def plain(self) -> BoundaryEpisodes:
         """Those of the validation conditions to which nothing is added: baselines are tuned on them."""
         share = 0.0 if self.roughening is None else self.roughening.share
-        return self.validation[: self.validation_count - round(share * self.validation_count)]
-
-    def _affordable(self, count: int) -> int:
-        """Return how many conditions a first look may solve; a linear equation is solved once per coefficient anyway."""
-        if self.allowance.seconds is None or pointwise_residual(self.pde).is_linear():
-            return count
-        before = self.allowance.spent
-        self._drawn(_PROBE, _TRAIN)
-        each = max(1e-9, self.allowance.spent - before) / _PROBE
-        most = max(2 * _PROBE, math.floor(_SOLVING * self.allowance.seconds / each))
-        if most < count:
-            self.allowance.dropped.append(f"{count - most} of {count} training conditions")
-        return min(count, most)
+        count = len(self.validation)
+        return self.validation[: count - round(share * count)]
 
     def _drawn(self, count: int, offset: int) -> BoundaryEpisodes:
         generator = torch.Generator().manual_seed(self.seed * 100 + offset)
@@ -198,6 +199,7 @@ class BroadenedConditions:
         device: of the computation.
         training_count, validation_count: how many conditions.
         points: where the solutions are compared.
+        allowance: in a first look, fewer conditions are solved where each takes long.
     """
 
     pde: PDE
@@ -206,12 +208,16 @@ class BroadenedConditions:
     training_count: int = 300
     validation_count: int = 40
     points: int = 256
+    allowance: Allowance = field(default_factory=Allowance)
 
     @cached_property
     def _codes(self) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(100 * self.seed + 5)
         training = self.pde.ensemble()
-        counts = (self.training_count, self.validation_count)
+        wanted = (self.training_count, self.validation_count)
+        least, shares = (_FEWEST_TRAINING, _FEWEST_VALIDATION), (_TRAINING_SHARE, _VALIDATION_SHARE)
+        solves = partial(self.allowance.solves, self.pde)
+        counts = map(solves, wanted, least, shares, ("training", "validation"))
         first, second = (broadened_sample(training, n, generator) for n in counts)
         return first, second
 

@@ -20,6 +20,7 @@ from pinndd.study.protocols.bench import Bench, Method, Study
 from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
+from pinndd.study.results import words
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
@@ -437,7 +438,7 @@ def _dropped(study: Study[S]) -> list[str]:
     if not names:
         return []
     return [
-        f"Left out, since a first look takes at most {study.allowance.seconds:g} seconds of processor time: {', '.join(names)}. "
-        "A study without --quick has them."
+        f"{words.LEFT_OUT}, since a first look takes at most {study.allowance.seconds:g} seconds of processor time: "
+        f"{', '.join(names)}. A study without --quick has them."
     ]
 

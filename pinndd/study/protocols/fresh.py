@@ -27,7 +27,7 @@ class FreshStudy(Study[Any]):
 
     @cached_property
     def tests(self) -> HeldOutConditions:
-        return fresh_tests(self.pde, self.settings)
+        return fresh_tests(self.pde, self.settings, self.allowance)
 
     @property
     def judge_tests(self) -> HeldOutConditions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 from pinndd.distances import Distance, RelativeH1, RelativeL2, RelativeMaximum
@@ -34,6 +34,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=len(names), cutoff=0.0)
     return UnknownNameError(f"{kind} {name!r}: there is none of that name; expected {', '.join(near)}")
+
+
+def require_each_once(what: str, given: Sequence[object]) -> None:
+    """Refuse a list in which something stands twice: it would count once, or be computed twice.
+
+    Args:
+        what: the list is, as it was given, for people.
+        given: what it holds.
+
+    Raises:
+        ValueError: something stands twice; it is named.
+    """
+    twice = [each for k, each in enumerate(given) if each in given[:k]]
+    if twice:
+        raise ValueError(f"{what}: {', '.join(map(str, dict.fromkeys(twice)))} stands there more than once; name each once")
 
 
 def named_distance(name: str) -> Distance:

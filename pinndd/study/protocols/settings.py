@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pinndd.devices import AUTO
 from pinndd.distances import Distance
 from pinndd.risks import Risk
-from pinndd.study.protocols.parts import named_distance, named_risk, unknown
+from pinndd.study.protocols.parts import named_distance, named_risk, require_each_once, unknown
 from pinndd.study.results.table import NO_SHIFT
 
 
@@ -30,6 +30,9 @@ class StudySettings:
         distance: between answers and truth, in the outer loop and in every table: a name or an object.
         risk: over the episodes of the outer loop: a name or an object (None: that of the protocol).
         seconds: processor time that a first look may take; what does not fit is dropped, and said (None: no limit).
+
+    Raises:
+        ValueError: a judge or a shift is named twice.
     """
 
     seeds: int = 2
@@ -45,6 +48,10 @@ class StudySettings:
     distance: str | Distance = "relative-l2"
     risk: str | Risk | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        require_each_once(f"judges {', '.join(self.judges or ())}", self.judges or ())
+        require_each_once(f"shifts {', '.join(self.shifts)}", self.shifts)
 
     @property
     def quick(self) -> bool:

@@ -18,6 +18,9 @@ _NATS = {"cross-entropy": "cross-entropy, nats", "kl": "Kullback-Leibler diverge
 
 _SCORES = {"brier": "Brier score", "total-variation": "total variation", "hellinger": "Hellinger distance"}
 
+LEFT_OUT = "Left out"
+"""Begins the note on what did not fit into the time of a first look."""
+
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 _SOFT_RANKS = "kendall-temperature-"

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pytest
 
+from pinndd import load_pde
 from pinndd.distances import RelativeH1, RelativeL2, RelativeMaximum, TotalVariation
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -20,7 +21,10 @@ from pinndd.study.protocols.parts import (
     named_risk,
     unknown,
 )
+from pinndd.study.protocols.sensors.settings import SensorSettings
+from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.writing import write_csv
+from pinndd.study.run import choose_protocols
 
 
 @pytest.mark.parametrize(
@@ -147,3 +151,17 @@ def test_unknown_names_are_refused(look, name, said):
 def test_a_wrong_number_of_a_risk_is_refused(name, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         named_risk(name)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: StudySettings(judges=("ridge", "mlp-lm", "ridge")), "judges ridge, mlp-lm, ridge: ridge stands there more than once"),
+        (lambda: StudySettings(shifts=("steps", "steps")), "shifts steps, steps: steps stands"),
+        (lambda: SensorSettings((9, 18, 9)), "sensors 9, 18, 9: 9 stands"),
+        (lambda: choose_protocols(load_pde("heat"), ["retrain", "retrain"]), "protocols retrain, retrain: retrain stands"),
+    ],
+)
+def test_what_stands_twice_in_a_list_is_refused(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()

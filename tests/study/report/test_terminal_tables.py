@@ -96,6 +96,16 @@ def test_a_dash_stands_where_there_is_no_dense_set(outcome):
     assert all(row.split()[-1] == "–" for row in rows)
 
 
+def test_a_first_look_says_what_is_left_out_once(outcome, capsys, tmp_path):
+    first, second = (replace(outcome, notes=[*outcome.notes, f"Left out, since {why}"]) for why in ("of this.", "of this and that."))
+    studying.show([first, second], {}, tmp_path)
+    said = capsys.readouterr().out
+    assert "Left out, since of this and that." in said
+    assert said.count("Left out") == 1
+    studying.show([outcome], {}, tmp_path)
+    assert "Left out" not in capsys.readouterr().out
+
+
 def test_a_study_says_what_is_kept_and_what_bodies_took(outcome, capsys, tmp_path):
     studying.show([replace(outcome, body_seconds=[20.0, 22.0])], {}, tmp_path)
     said = capsys.readouterr().out

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.families import Tied
+from pinndd.study.protocols.parts import require_each_once
 from pinndd.study.results.table import NO_SHIFT
 
 
@@ -19,7 +20,7 @@ class SensorSettings:
         points: interior points, which carry no label (None: plenty).
 
     Raises:
-        ValueError: a number is not positive, or there is none.
+        ValueError: a number is not positive or stands twice, or there is none.
     """
 
     sensors: Sequence[int] = (18,)
@@ -28,6 +29,7 @@ class SensorSettings:
     def __post_init__(self) -> None:
         if not self.sensors or min(self.sensors) < 1:
             raise ValueError(f"sensors {list(self.sensors)}: expected numbers from 1 on, such as 18 or 9,12,18")
+        require_each_once(f"sensors {', '.join(map(str, self.sensors))}", self.sensors)
         if self.points is not None and self.points < 1:
             raise ValueError(f"points {self.points}: expected a whole number from 1 on")
 

@@ -1,0 +1,162 @@
+"""A first look solves no more conditions than its time allows, in training, validation and test, and says so."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pinndd import load_pde
+from pinndd.pinn.declare.pde import BoundaryValues
+from pinndd.pinn.solving import parts, truth
+from pinndd.pinn.solving.solver import DenseSolution
+from pinndd.pinn.solving.truth import own_settings, seconds_per_condition
+from pinndd.study import run
+from pinndd.study.protocols import allowance as allowances
+from pinndd.study.protocols import conditions
+from pinndd.study.protocols.allowance import Allowance
+from pinndd.study.protocols.conditions import BroadenedConditions, FreshConditions, asked_tests, fresh_tests
+from pinndd.study.protocols.settings import StudySettings
+
+
+@pytest.fixture(scope="module")
+def burgers():
+    return replace(load_pde("burgers"), reference=None)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Let every solution take so many seconds, and take none."""
+
+    def say(seconds):
+        monkeypatch.setattr(allowances, "seconds_per_condition", lambda pde: seconds)
+        monkeypatch.setattr(run, "seconds_per_condition", lambda pde: seconds)
+
+    monkeypatch.setattr(conditions, "boundary_episodes", lambda pde, ensemble, drawn, *_, **__: Solved(drawn))
+    monkeypatch.setattr(conditions, "truth_errors", lambda *_: None)
+    monkeypatch.setattr(conditions, "ask", lambda pde, ensemble, codes, *_: Solved(codes))
+    monkeypatch.setattr(conditions, "replace", lambda solved, **_: solved)
+    return say
+
+
+class Solved(list):
+    """Conditions that nobody solved."""
+
+    values = None
+
+    def __init__(self, drawn):
+        super().__init__(range(len(drawn)))
+
+    def to(self, device):
+        return self
+
+
+def counts_of(pde, allowance):
+    fresh = FreshConditions(pde, 0, "cpu", 256, 32, None, allowance=allowance)
+    settings = StudySettings(test_conditions=12, shifts=("none",), device="cpu")
+    tests = fresh_tests(pde, settings, allowance).episodes["none"]
+    return len(fresh.training), len(fresh.validation), len(fresh.plain), len(tests)
+
+
+def test_without_a_limit_and_where_solutions_take_no_time_all_conditions_are_solved(burgers, slow):
+    slow(1000.0)
+    assert counts_of(burgers, Allowance()) == (256, 32, 32, 12)
+    slow(0.0)
+    assert counts_of(burgers, unlimited := Allowance(100.0)) == (256, 32, 32, 12)
+    assert unlimited.dropped == []
+
+
+def test_solutions_that_take_long_leave_fewer_conditions_of_every_kind(burgers, slow):
+    slow(0.7)
+    limited = Allowance(100.0)
+    # our own solution of a test condition takes two fits: 15 s / (2 x 0.7 s)
+    assert counts_of(burgers, limited) == (21, 14, 14, 10)
+    training, validation = "235 of 256 training conditions", "18 of 32 validation conditions"
+    assert limited.dropped == ["2 of 12 test conditions of every family", training, validation]
+
+
+def test_the_fewest_conditions_are_solved_however_long_they_take(burgers, slow):
+    slow(1000.0)
+    assert counts_of(burgers, Allowance(100.0)) == (16, 8, 8, 2)
+
+
+def test_conditions_of_a_conditioned_network_are_limited_too(slow):
+    slow(0.7)
+    pde, limited = load_pde("burgers"), Allowance(100.0)
+    settings = StudySettings(test_conditions=40, shifts=("none",), device="cpu")
+    found = BroadenedConditions(pde, 0, "cpu", allowance=limited)
+    assert (len(found.training), len(found.validation)) == (21, 14)
+    assert len(asked_tests(pde, settings, limited).episodes["none"]) == 21  # a reference solves once
+    assert limited.dropped[-1] == "19 of 40 test conditions"
+
+
+def test_no_protocol_begins_whose_solutions_would_take_all_time(burgers, slow):
+    slow(0.7)
+    assert run._beyond(burgers, "solved", Allowance()) == ""
+    assert "a true solution takes 0.7 s, too long for a first look at it" in run._beyond(burgers, "solved", Allowance(100.0))
+    slow(0.1)
+    assert run._beyond(burgers, "solved", Allowance(100.0)) == ""
+    assert "time of a first look was spent" in run._beyond(burgers, "solved", Allowance(100.0, started=-1e6))
+
+
+def test_how_long_a_solution_takes_is_measured_where_none_is_kept(burgers, monkeypatch):
+    assert seconds_per_condition(load_pde("heat")) == 0.0  # linear
+    monkeypatch.setattr(truth, "own_settings", lambda pde: truth.DenseSettings(40, 0))
+    clock = iter(range(100))
+    monkeypatch.setattr(truth, "processor_seconds", lambda: float(next(clock)))
+    solved = []
+    monkeypatch.setattr(truth, "solve_densely", lambda pde, values, *_, **__: solved.append(len(values)) or Weights())
+    assert seconds_per_condition(replace(burgers)) == 1.0
+    assert solved == [1]  # one second is no import
+    monkeypatch.setattr(truth, "_BRIEF", 5.0)
+    assert seconds_per_condition(replace(burgers)) == 1.0
+    assert solved == [1, 1, 1]
+
+
+class Weights:
+    weights = torch.zeros(1)
+
+
+def test_what_a_reference_takes_for_all_conditions_together_does_not_count(monkeypatch):
+    spent = [0.0]
+    monkeypatch.setattr(truth, "processor_seconds", lambda: spent[0])
+
+    def reference(values, points):
+        spent[0] += 10.0 + 0.5 * len(values)
+        return points.new_zeros((len(values), len(points)))
+
+    assert seconds_per_condition(replace(load_pde("burgers"), reference=reference)) == pytest.approx(0.5)
+
+
+def test_the_clock_counts_what_other_processes_solved(monkeypatch):
+    before = parts.processor_seconds()
+    monkeypatch.setattr(parts, "_elsewhere_seconds", [7.0])
+    assert parts.processor_seconds() - before == pytest.approx(7.0, abs=0.5)
+
+
+def test_a_nonlinear_equation_with_many_weights_takes_the_fewest_features_that_meet_the_goal(monkeypatch):
+    tried = []
+
+    def widths_tried(name, enough):
+        def solve(pde, drawn, width):
+            tried.append(width)
+            error = torch.full((2,), 0.5 * truth.GOAL if width >= enough else 2 * truth.GOAL)
+            return DenseSolution(None, truth.DenseSettings(width, 0), error)
+
+        tried.clear()
+        monkeypatch.setattr(truth, "solve_with_estimate", solve)
+        assert own_settings(replace(load_pde(name), reference=None)).width == tried[-1]
+        return list(tried)
+
+    assert widths_tried("schrodinger", 250) == [250]
+    assert widths_tried("schrodinger", 500) == [250, 500]
+    assert widths_tried("schrodinger", 1e9) == [250, 500]
+    assert widths_tried("burgers", 1e9) == [500]  # one component
+
+
+def test_two_species_are_solved_with_few_features_to_the_goal():
+    pde = load_pde("examples/pdes/fitzhugh_nagumo.py")
+    settings = own_settings(pde)
+    assert settings.width == 250
+    ensemble = pde.ensemble()
+    values = BoundaryValues(ensemble, ensemble.sample(1, torch.Generator().manual_seed(2)))
+    assert float(truth.own_errors(pde, values)[0]) < truth.GOAL
