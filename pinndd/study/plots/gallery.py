@@ -278,9 +278,11 @@ def _placements(pde: PDE, outcome: Outcome, own: DataFrame) -> Iterator[Drawing]
 
 def _curve(outcome: Outcome, learner: str) -> Iterator[Drawing]:
     results = pandas.concat([outcome.results, outcome.curve]) if len(outcome.curve) else outcome.results
-    summary = one_set_each(summarise(results[results["learner"] == learner], outcome.distance))
-    said = words_of(outcome.protocol)
-    if len(sizes_studied(summary)) > 1 and shifts_with_sizes(summary, said.size_column):
+    own, said = results[results["learner"] == learner], words_of(outcome.protocol)
+    if len(sizes_studied(own)) < 2:
+        return
+    summary = one_set_each(summarise(own, outcome.distance))
+    if shifts_with_sizes(summary, said.size_column):
         caption = (
             f"Mean error against size, trained by {learner}; bands are 95 % intervals. Dotted lines see more data and stand "
             "outside the comparison."

@@ -163,7 +163,8 @@ class RunFolder:
         curves = [o.curve for o in outcomes if len(o.curve)]
         if curves:
             write_csv(pandas.concat(curves), self.path / "curve.csv", distance)
-        write_json(self.path / "summary.json", summary_to_json(summarise(results)), allow_nan=False)
+        summary = pandas.concat([o.summary for o in outcomes]) if outcomes else summarise(results)
+        write_json(self.path / "summary.json", summary_to_json(summary), allow_nan=False)
         lines = [f"{_sha256(path)}  {path.name}\n" for path in self._tables()]
         with write_atomically(self.path / SUMS) as file:
             file.write("".join(lines).encode())

@@ -30,9 +30,9 @@ def one_set_each(summary: DataFrame) -> DataFrame:
     return summary[~distilled | summary.index.isin(kept.index)]
 
 
-def sizes_studied(summary: DataFrame) -> list[tuple[int, int]]:
-    """Return the sizes of the distilled sets, interior and boundary points each, in the order in which they appear."""
-    sizes = summary.loc[summary["method"] == DISTILLED, SIZE].drop_duplicates()
+def sizes_studied(rows: DataFrame) -> list[tuple[int, int]]:
+    """Return the sizes of the distilled sets of results or a summary, interior and boundary points each, in their order."""
+    sizes = rows.loc[rows["method"] == DISTILLED, SIZE].drop_duplicates()
     return list(zip(sizes["points"].tolist(), sizes["boundary_points"].tolist(), strict=True))
 
 
