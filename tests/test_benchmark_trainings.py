@@ -19,9 +19,16 @@ def test_a_row_per_way_and_a_column_per_set(monkeypatch, capsys, tmp_path):
     random_rows(task.data.train, 4, 0).with_header(task="shapes", seed=0).save(tmp_path / "shapes.npz")
     main = runpy.run_path(str(BENCHMARK))["main"]
     monkeypatch.setitem(main.__globals__, "load_subject", {"shapes": task}.__getitem__)
-    monkeypatch.setattr(sys, "argv", ["trainings.py", str(tmp_path / "shapes.npz"), "--steps", "2", "3", "--baselines", "random"])
+    asked = ["trainings.py", str(tmp_path / "shapes.npz"), "--steps", "2", "3", "--baselines", "random"]
+    monkeypatch.setattr(sys, "argv", [*asked, "--network", "convnet-1x3"])
     main()
-    head, _, *rows = capsys.readouterr().out.strip().splitlines()
+    other = capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", asked)
+    main()
+    own = capsys.readouterr().out
+    assert other != own
+    head, _, *rows = own.strip().splitlines()
+    assert other.startswith(head)
     assert head == "| training | distilled | random |"
     assert [row.split(" | ")[0] for row in rows] == [f"| {n} steps at 0.003, {way}" for way in ("augmented", "plain") for n in (2, 3)]
     # the same set under both names

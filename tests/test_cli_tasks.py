@@ -101,6 +101,33 @@ def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
     assert (tmp_path / "run" / "report.html").read_text() == page
 
 
+def test_a_judge_trains_where_it_is_asked_for_alone(call, tmp_path):
+    """Its rows are those of a learner with its arguments; a study knows nothing of it."""
+    stated = 'judges={"stiff": LinearRidge(1.0)},\n    trainings={"usual": {}, "heavy": {"penalty": 9.0}},'
+    (tmp_path / "judged.py").write_text(MODULE.replace("size=3,", f"size=3,\n    {stated}"))
+    (tmp_path / "stiff.py").write_text(MODULE.replace("LinearRidge(1e-3)", "LinearRidge(1.0)"))
+    assert "judge stiff, by pinndd evaluate --judge stiff" in call("list", "./judged.py").out
+    assert "learner stiff" in call("check", "judged.py").out
+    code, _, err = call("study", "judged.py", "--seeds", "1", "--out", "run")
+    assert code == 0, err
+    assert set(pandas.read_csv("run/results.csv")["learner"]) == {"linear-ridge"}
+    code, out, err = call("evaluate", "run/data.npz", "--judge", "stiff", "--out", "stiff.csv")
+    assert code == 0, err
+    assert "with stiff: distilled: usual (" in out
+    assert call("evaluate", "run/data.npz", "--pde", "stiff.py", "--out", "alone.csv").code == 0
+    mine, alone = (pandas.read_csv(f"{name}.csv") for name in ("stiff", "alone"))
+    assert set(mine["learner"]) == {"stiff"}
+    assert mine["relative_l2"].tolist() == alone["relative_l2"].tolist()
+    refused(call("evaluate", "run/data.npz", "--judge", "stif"), "learner 'stif'", "expected stiff, linear-ridge")
+    (tmp_path / "twice.py").write_text(MODULE.replace("size=3,", 'size=3,\n    judges={"linear-ridge": LinearRidge()},'))
+    refused(call("check", "twice.py"), "task 'line': 'linear-ridge' names a learner and a judge: give the judge another name")
+    (tmp_path / "none.py").write_text(MODULE.replace("size=3,", 'size=3,\n    judges={"mine": 3},'))
+    refused(call("check", "none.py"), "judge 'mine' is of type int: expected an object with fit(data, episodes)")
+    odd = stated.replace("LinearRidge(1.0)", "pinndd.learners.BlackBox(print)")
+    (tmp_path / "odd.py").write_text(MODULE.replace("size=3,", f"size=3,\n    {odd}"))
+    refused(call("check", "odd.py"), "trainings 'heavy' names 'penalty', and learner 'stiff' is of type BlackBox, it has train")
+
+
 def test_a_set_is_trained_as_its_file_says_wherever_it_is_used(call, tmp_path, monkeypatch):
     """`evaluate` does not look at the validation part of a set that says how it is trained."""
     two = MODULE.replace("size=3,", 'size=3,\n    trainings={"usual": {}, "heavy": {"penalty": 1.0}},')

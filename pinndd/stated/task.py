@@ -94,6 +94,8 @@ class StatedTask:
         tasks, distances, risks: alternatives by name, for ``--sensitivity``.
         on_full_data: further learners by name that train on all data, such as the usual methods of a field; they stand in the tables
             beside the ceiling, outside the comparison at equal size.
+        judges: further learners by name that no study trains, since they cost too much, such as wider networks; they train on a
+            finished set where one of them is asked for, see `with_judge`.
         search: finds the set in place of the outer loop, such as one of whole states (None: the outer loop). Its header may say under
             ``optimality`` how the search ended.
         keep: writes a set as CSV, and what belongs beside it (None: one column per entry of an example).
@@ -145,6 +147,7 @@ class StatedTask:
     distances: Mapping[str, Distance] = field(default_factory=dict)
     risks: Mapping[str, Risk] = field(default_factory=dict)
     on_full_data: Mapping[str, Learner] = field(default_factory=dict)
+    judges: Mapping[str, Learner] = field(default_factory=dict)
     search: Search | None = None
     keep: Keeping | None = None
     remarks: Sequence[str] = ()
@@ -178,6 +181,9 @@ class StatedTask:
             self._refuse("learner is an empty mapping: expected a learner, or several by name")
         known = {"surrogate": self.surrogate, "ceiling": self.ceiling, "teachers: learner": getattr(self.teachers, "learner", None)}
         whole = {f"on_full_data {name!r}": each for name, each in self.on_full_data.items()}
+        whole |= {f"judge {name!r}": each for name, each in self.judges.items()}
+        if twice := sorted(set(self.judges) & set(self.learners)):
+            raise ValueError(f"task {self.name!r}: {twice[0]!r} names a learner and a judge: give the judge another name")
         for role, each in (*((f"learner {n!r}", v) for n, v in self.learners.items()), *known.items(), *whole.items()):
             if each is not None and not (callable(getattr(each, "fit", None)) and hasattr(each, "differentiation")):
                 self._refuse(
@@ -267,6 +273,13 @@ class StatedTask:
     def at_first_look(self) -> StatedTask:
         """Return the task with what it states for a first look, see `quick`."""
         return self.restated(**self.quick)
+
+    def with_judge(self, name: str) -> StatedTask:
+        """Return the task with one of its judges among its learners, as the last; as it is where no judge has the name."""
+        if name not in self.judges:
+            return self
+        others = {other: each for other, each in self.judges.items() if other != name}
+        return self.restated(learner={**self.learners, name: self.judges[name]}, judges=others)
 
     def restated(self, **otherwise: Any) -> StatedTask:
         """Return the task with other arguments, from the same module.
@@ -374,9 +387,9 @@ class StatedTask:
         if len(self.trainings) == 1:
             (only,) = self.trainings
             raise ValueError(f"task {self.name!r}: trainings names {only!r} alone: name two ways or more, or state the learner so")
-        for name in self.learners:
+        for name, each in {**self.learners, **self.judges}.items():
             try:
-                self.ways(name)
+                ways_of(f"learner {name!r}", each, self.trainings)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"task {self.name!r}: {error}") from error
 

@@ -56,6 +56,7 @@ def list_task(name: str, task: StatedTask) -> None:
     shapes = ", ".join(f"{field} {tuple(value.shape[1:])}" for field, value in task.data.train.fields.items())
     lines = [f"examples: {parts}; each has {shapes}", f"distilled set: {task.size} examples"]
     lines += [f"learner {learner}: {each.differentiation}" for learner, each in task.learners.items()]
+    lines += [f"judge {judge}, by pinndd evaluate --judge {judge}" for judge in task.judges]
     lines += [f"distance: {type(task.distance).__name__}; tables: {type(task.measure).__name__}; risk: {type(task.risk).__name__}"]
     lines += [f"baselines: {', '.join(task.baselines)}"]
     lines += [f"a set is trained in the way that suits it: {'; '.join(task.trainings)}"] if task.trainings else []
@@ -279,8 +280,9 @@ def evaluate_set(
         if out is not None:
             require_writable("--out", out, overwrite=None)
         name = learner or task.learner_names[0]
-        if name not in task.learners:
-            raise unknown("learner", name, task.learner_names)
+        if name not in (known_learners := {**task.learners, **task.judges}):
+            raise unknown("learner", name, known_learners)
+        task = task.with_judge(name)
         if why := chosen_again(task, name, data):
             then = "it is chosen again" if task.trainings else f"{name} trains as it is stated"
             warn(f"{path}: {why}: {then}; for the errors of then, name by --pde a module that states its training as it was")

@@ -55,10 +55,13 @@ What augmentation suits is not hurt by many steps; centres of k-means, which it 
 """
 
 WAYS: Trainings = {
-    f"{STEPS} steps with augmentation": {},
+    "with augmentation": {},
     f"{PLAIN_STEPS} steps without augmentation": {"steps": PLAIN_STEPS, "augmentation": None},
 }
 """In which a ConvNet is tried on every set of images."""
+
+WIDE_STEPS, WIDE_RATE = 300, 0.001
+"""Of training the network of the field, with augmentation, on few images per class: it errs less so than as narrow ones train."""
 
 
 def network_of(name: str, shape: tuple[int, ...], classes: int) -> Callable[[], nn.Module]:
@@ -103,8 +106,9 @@ def image_task(
 
     A ConvNet's set is distilled by matching gradients (fewer than five images per class) or mean features (from there on), both
     with differentiable augmentation and a narrow ConvNet, and labelled in the end by such a network that is trained on all images,
-    where that helps; every set is trained with augmentation or without, whichever suits it (`WAYS`). An MLP's is distilled by
-    back-propagation through its whole training, with soft labels.
+    where that helps; every set is trained with augmentation or without, whichever suits it (`WAYS`). The network of the field, of
+    width 128, judges a finished set where it is asked for. An MLP's is distilled by back-propagation through its whole training, with
+    soft labels.
 
     Args:
         dataset: standardised images.
@@ -135,6 +139,7 @@ def image_task(
         if "learner" in stated:
             # another learner has other arguments, or none
             usual.pop("trainings", None)
+            usual.pop("judges", None)
         # what is stated stays in a first look too
         usual["quick"] = {name: value for name, value in usual.get("quick", {}).items() if name not in stated}
         return {name: stated.get(name, value) for name, value in usual.items()}
@@ -230,7 +235,10 @@ def _convolutional(
     few = per_class < FEW
     shape = tuple(parts.train["inputs"].shape[1:])
     depth = network.removeprefix("convnet-").partition("x")[0]
-    narrow = NetworkModel(network_of(f"convnet-{depth}x{NARROW}", shape, parts.train[TARGETS].shape[-1]))
+    classes = parts.train[TARGETS].shape[-1]
+    narrow = NetworkModel(network_of(f"convnet-{depth}x{NARROW}", shape, classes))
+    field = f"convnet-{depth}"
+    others = {} if network in (field, f"{field}x{WIDTH}") else {field: NetworkModel(network_of(field, shape, classes))}
     criterion: Hypergradient
     if few:
         criterion = GradientMatching(parts.train, layerwise=True, by_class=True, batch=32, augmentation=augmentation)
@@ -243,6 +251,10 @@ def _convolutional(
     teacher = MinibatchAdam(narrow, FULL_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)
     return {
         "learner": {network: trained},
+        "judges": {
+            name: replace(trained, model=other, steps=WIDE_STEPS if few else STEPS, learning_rate=WIDE_RATE)
+            for name, other in others.items()
+        },
         "trainings": WAYS,
         "ceiling": MinibatchAdam(model, full_steps(parts), 0.001, batch=FULL_BATCH, augmentation=augmentation.each, networks=1),
         "surrogate": choosing,

@@ -98,11 +98,29 @@ def test_convnets_are_trained_with_augmentation_or_without():
     assert augmented is task.own_learner
     assert augmented.steps == 1000
     assert (plain.steps, plain.augmentation) == (100, None)
-    assert list(task.ways("convnet-2x4")) == ["1000 steps with augmentation", "100 steps without augmentation"]
+    assert list(task.ways("convnet-2x4")) == ["with augmentation", "100 steps without augmentation"]
     assert not image_task(images((20, 20)), "shapes", network="mlp-4").trainings
     # another learner has no such arguments, or others
     own = image_task(images((20, 20)), "shapes", network="convnet-2x4", learner=SoftmaxRegression(), surrogate=augmented)
     assert (own.trainings, own.of_size(10).trainings) == ({}, {})
+
+
+def test_the_network_of_the_field_judges_a_narrow_one():
+    """It trains on the same images of a step, as long as suits its width."""
+    task = image_task(images((20, 20)), "shapes", network="convnet-2x4")
+    assert [task.of_size(size).judges["convnet-2"].steps for size in (2, 10)] == [300, 1000]
+    task = task.of_size(10)
+    (judge,) = task.judges.values()
+    assert replace(judge, model=task.own_learner.model, learning_rate=0.003) == task.own_learner
+    assert judge.model.size == image_task(images((20, 20)), "shapes", network="convnet-2").own_learner.model.size
+    asked = task.with_judge("convnet-2")
+    assert (list(asked.learners), asked.judges) == (["convnet-2x4", "convnet-2"], {})
+    assert asked.with_judge("convnet-2x4") is asked
+    assert list(asked.ways("convnet-2")) == list(task.trainings)
+    for network in ("convnet-2", "convnet-2x128"):
+        assert not image_task(images((20, 20)), "shapes", network=network).judges
+    own = image_task(images((20, 20)), "shapes", network="convnet-2x4", learner=SoftmaxRegression(), surrogate=judge)
+    assert not own.judges
 
 
 def test_a_criterion_looks_at_the_training_part_of_the_device():

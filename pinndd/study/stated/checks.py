@@ -65,7 +65,7 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
         column_names(task, small)
     except ValueError as error:
         yield Finding("error", "columns", str(error))
-    learners = dict(task.learners) | ({} if task.surrogate is None else {"surrogate": task.surrogate})
+    learners = {**task.learners, **task.judges} | ({} if task.surrogate is None else {"surrogate": task.surrogate})
     if task.trainings:
         learners |= {f"{name}, {way}": each for name in task.learners for way, each in task.ways(name).items()}
     failed = False
