@@ -159,24 +159,28 @@ def slope(rows: list[dict[str, float]], axis: str, what: str) -> float:
 def steps(small: bool) -> dict[str, Any]:
     """Outer steps per second of one process, of two that share them, and of two that do not, whose sum is what the machine can do.
 
-    Medians over rounds, of the rates and of their ratios within a round.
+    That of one with half of the episodes says what two could reach that never wait for each other. Medians over rounds, of the rates
+    and of their ratios within a round.
     """
 
-    def rates(count: int, of: int) -> list[float]:
+    def rates(count: int, of: int, batch: int = BATCH) -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
-            words = [sys.executable, str(HERE), "one", "--of", str(of), "--store", f"{folder}/store", *["--small"] * small]
+            words = [sys.executable, str(HERE), "one", "--of", str(of), "--store", f"{folder}/store", "--batch", str(batch)]
+            words += ["--small"] * small
             ranks = [str(k if of > 1 else 0) for k in range(count)]
             each = [subprocess.Popen([*words, "--rank", rank], stdout=subprocess.PIPE, text=True) for rank in ranks]
             return [float(said) for process in each if (said := process.communicate()[0])]
 
     # in turns, since what else a machine does changes from minute to minute
-    rounds = [(rates(1, 1)[0], rates(2, 2)[0], sum(rates(2, 1))) for _ in range(1 if small else ROUNDS)]
-    found = dict(zip(("1", "2", "2 apart"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
-    gain, most = (statistics.median(each[k] / each[0] for each in rounds) for k in (1, 2))
-    return {"steps per second": found, "gain": gain, "most": most}
+    rounds = [
+        (rates(1, 1)[0], rates(2, 2)[0], sum(rates(2, 1)), rates(1, 1, BATCH // 2)[0]) for _ in range(1 if small else ROUNDS)
+    ]
+    found = dict(zip(("1", "2", "2 apart", "half the episodes"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
+    gain, most, half = (statistics.median(each[k] / each[0] for each in rounds) for k in (1, 2, 3))
+    return {"steps per second": found, "gain": gain, "most": most, "half": half}
 
 
-def one(rank: int, count: int, store: str, small: bool) -> None:
+def one(rank: int, count: int, store: str, batch: int, small: bool) -> None:
     """Be one of so many processes, and let the first print its outer steps per second."""
     torch.set_num_threads(1)
     problem, data, episodes = problem_of("gauss-newton", 64, 64, 256)
@@ -186,7 +190,7 @@ def one(rank: int, count: int, store: str, small: bool) -> None:
     looks: list[tuple[int, float]] = []
     distill(
         problem, data, hypergradient=fitting(problem.learner), validation=[episodes[:2]],
-        settings=OuterSettings(steps=4 if small else 80, batch=BATCH, validate_every=2 if small else 20),  # as in a study
+        settings=OuterSettings(steps=4 if small else 80, batch=batch, validate_every=2 if small else 20),  # as in a study
         progress=lambda step, risk: looks.append((step, time.perf_counter())),
     )  # fmt: skip
     (first, begun), (last, ended) = looks[1], looks[-1]
@@ -196,15 +200,17 @@ def one(rank: int, count: int, store: str, small: bool) -> None:
 
 
 def studies(small: bool) -> dict[str, Any]:
-    """Seconds of quick studies with one worker and with two."""
-    found = {}
+    """Seconds of quick studies with one worker and with two, and how many processors were busy meanwhile."""
+    found, busy = {}, {}
     for jobs in ("1", "2"):
         with tempfile.TemporaryDirectory() as folder:
             words = ["study", *SUBSET[: 2 if small else None], "--quick", "--protocol", "retrain", "--jobs", jobs, "--out", folder]
-            since = time.perf_counter()
+            since, before = time.perf_counter(), os.times()
             subprocess.run([sys.executable, "-m", "pinndd", *words], check=True, stdout=subprocess.DEVNULL)
-            found[jobs] = time.perf_counter() - since
-    return {"seconds": found, "gain": found["1"] / found["2"]}
+            found[jobs], after = time.perf_counter() - since, os.times()
+            spent = after.children_user - before.children_user + after.children_system - before.children_system
+            busy[jobs] = spent / found[jobs]
+    return {"seconds": found, "gain": found["1"] / found["2"], "busy": busy}
 
 
 def cells(small: bool) -> dict[str, Any]:
@@ -303,10 +309,21 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
     lines += [
         "Outer steps per second on Burgers (Gauss-Newton, batches of 32) with two processes against one: "
         + (f"{shared['gain']:.2f} times as many." if shared else "not measured.")
-        + (f" Two that share nothing make {shared['most']:.2f} times as many on this machine." if shared and "most" in shared else ""),
+        + (f" Two that share nothing make {shared['most']:.2f} times as many on this machine." if shared and "most" in shared else "")
+        + (
+            f" One with half of the episodes takes {shared['half']:.2f} times as many, which two could reach that never wait for each "
+            "other: what a step costs whatever its episodes, calls of small operations, every process pays."
+            if shared and "half" in shared
+            else ""
+        ),
         "",
         f"Quick studies of {', '.join(SUBSET)} with two workers against one: "
-        + (f"{quick['gain']:.2f} times faster." if quick else "not measured."),
+        + (f"{quick['gain']:.2f} times faster." if quick else "not measured.")
+        + (
+            f" {quick['busy']['1']:.2f} processors were busy with one worker, {quick['busy']['2']:.2f} with two."
+            if quick and "busy" in quick
+            else ""
+        ),
         "",
         "What a cell of many takes beside its study: "
         + (f"{alone['each']:.2g} s, and once {alone['start and end']:.2g} s for its worker." if alone else "not measured."),
@@ -326,9 +343,10 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--of", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--store", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--batch", type=int, default=BATCH, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.what == "one":
-        one(asked.rank, asked.of, asked.store, asked.small)
+        one(asked.rank, asked.of, asked.store, asked.batch, asked.small)
         return
     results, gpu = stored()
     if asked.what == "page":
