@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import pinndd
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import find_pde, load_pde, remembered
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -46,6 +46,25 @@ def refused(call, monkeypatch):
 def saved(name, **header):
     pde = load_pde(header.get("pde", "heat"))
     collocation_data(pde, *sample_points(pde, "sobol", 16, 9, 0)).with_header(**header).save(name)
+
+
+def test_what_is_read_is_never_written_over(refused, tmp_path):
+    (tmp_path / "mine.csv").write_text("start[0],start[1],start[2]\n1,0,0\n")
+    said = refused("heat", *ZERO[:4], "--values", "mine.csv", "--out", tmp_path / "mine.csv", "--overwrite")
+    assert said.endswith("mine.csv: the command reads this file; write to another one")
+    assert (tmp_path / "mine.csv").read_text().startswith("start[0]")
+
+
+def test_the_module_of_a_set_is_never_written_over(call, tmp_path):
+    text = find_pde("heat").read_text()
+    (tmp_path / "mine.py").write_text(text)
+    pde = load_pde(tmp_path / "mine.py")
+    data = collocation_data(pde, *sample_points(pde, "sobol", 16, 9, 0))
+    data.with_header(pde="heat", protocol="retrain", learner="ridge", **remembered(pde)).save(tmp_path / "set.npz")
+    code, _, err = call("export", "set.npz", "--to", "deepxde", "--out", "mine.py", "--overwrite")
+    assert code == 2
+    assert "--out mine.py: the command reads this file; write to another one" in err
+    assert (tmp_path / "mine.py").read_text() == text
 
 
 def test_a_solution_is_printed_drawn_and_written(call, tmp_path):

@@ -10,7 +10,7 @@ from pinndd.pinn.files.scripts import FRAMEWORKS, require_script, write_script
 from pinndd.study.protocols import protocol_named
 from pinndd.terminal.datafile import is_of_task, open_data
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_writable, writing_to
+from pinndd.terminal.output import require_not_read, require_writable, writing_to
 
 CSV = "csv"
 """What a set is exported to unless something else is said."""
@@ -35,6 +35,7 @@ def export(path: Path, module: str | None, to: str, out: Path | None, overwrite:
         readings = [target.with_name(f"{target.stem}-readings.csv")] if file.protocol == "sensors" else []
         files = (target, *readings) if to == CSV else (target, target.with_suffix(".csv"))
         for known in files:
+            require_not_read("--out", known, path, None if file.pde.source is None else file.pde.source.module)
             require_writable("--out", known, overwrite=overwrite)
         if to != CSV:
             require_script(file.pde, file.data, to)

@@ -36,6 +36,22 @@ def require_writable(option: str, path: Path, *, overwrite: bool | None) -> None
     require_folder(option, path.parent)
 
 
+def require_not_read(option: str, path: Path, *read: object) -> None:
+    """Make sure that a file which is written is none of those that the command reads, which ``--overwrite`` is not meant for.
+
+    Args:
+        option: that names the file, for the message.
+        path: of the file.
+        read: paths of what is read; what is no file, such as a name or None, is left out.
+
+    Raises:
+        ValueError: it is one of them.
+    """
+    for source in read:
+        if source is not None and path.is_file() and Path(str(source)).is_file() and path.samefile(str(source)):
+            raise ValueError(f"{option} {path}: the command reads this file; write to another one")
+
+
 def require_folder(option: str, path: Path) -> None:
     """Make sure that files may be written into a folder, or that it may be made.
 

@@ -14,7 +14,7 @@ from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_writable, writing_to
+from pinndd.terminal.output import require_not_read, require_writable, writing_to
 from pinndd.terminal.progress import ProgressBars
 
 
@@ -40,6 +40,7 @@ def solve(
         for option, path in (("--plot", plot), ("--out", out)):
             if path is not None:
                 for file in (path,) if option == "--plot" else files_of(pde, path):
+                    require_not_read(option, file, name, *values, data)
                     require_writable(option, file, overwrite=overwrite)
     if problem.why:
         typer.echo(problem.why)

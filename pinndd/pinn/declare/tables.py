@@ -63,8 +63,9 @@ def read_csv(path: Path, expected: str, kind: type[ValueError]) -> pd.DataFrame:
         raise kind(f"{path} is no CSV ({error}): {expected}") from error
     table = table.fillna("").apply(lambda column: column.str.strip())
     table.columns, table.index = table.columns.str.strip(), table.index + 2
-    if len(table.columns) == 1 and ";" in table.columns[0]:
-        raise kind(f"{path} has semicolons between its entries: write commas, and points in numbers")
+    for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(table.columns) == 1 and mark in table.columns[0]:
+            raise kind(f"{path} has {called} between its entries: write commas, and points in numbers")
     filled: pd.DataFrame = table.loc[(table != "").any(axis=1)]
     return filled
 

@@ -19,6 +19,9 @@ from pinndd.pinn.geometry.patches import Patch
 MOST = 5000
 """Samples of one condition above which the fit would take minutes."""
 
+LARGEST = 1e100
+"""Size of a value from which on squares and their sums are not finite in double precision, or soon."""
+
 TOLERANCE = 1e-6
 """Distance from the patch, relative to the size of the domain, at which a sample still lies on it."""
 
@@ -118,7 +121,8 @@ def checked(name: str, samples: Samples, patch: Patch) -> tuple[Tensor, Any, Any
     """Return places ``(n, d)``, values ``(n,)`` and noise ``(n,)`` or None, after checks of every sample.
 
     Raises:
-        SamplesError: arrays of other shapes, a place off the patch, a value that is not finite, or noise that is not positive.
+        SamplesError: arrays of other shapes, a place off the patch, a value that is not finite or too large, or noise that is not
+            positive.
     """
     prefix, d = f"samples of {name!r}", patch.domain.dimension
     places, values = (np.asarray(a, dtype=np.float64) for a in (samples.places, samples.values))
@@ -131,6 +135,12 @@ def checked(name: str, samples: Samples, patch: Patch) -> tuple[Tensor, Any, Any
         bad = ~np.isfinite(array).all(-1)
         if bad.any():
             raise SamplesError(f"{prefix}: a {what} of sample {int(np.flatnonzero(bad)[0]) + 1} is not finite; leave it out")
+    large = np.abs(values) > LARGEST
+    if large.any():
+        raise SamplesError(
+            f"{prefix}: the value of sample {int(np.flatnonzero(large)[0]) + 1} is {values[large][0]:g}, too large to compute with; "
+            "correct it, or take another unit"
+        )
     where = torch.from_numpy(places.copy())
     off = ~(patch.contains(where, TOLERANCE) & patch.domain.inside(where, -TOLERANCE))
     if bool(off.any()):

@@ -29,6 +29,7 @@ def test_a_byte_order_mark_spaces_and_empty_lines_do_not_matter(tmp_path):
         ("", r"mine.csv is no CSV \(.*\): expected x, u"),
         (b"\xff\xfe\x00\x80", r"mine.csv is no CSV \(.*\): expected x, u"),
         ("x;u\n1;2\n", "mine.csv has semicolons between its entries"),
+        ("x\tu\n1\t2\n", "mine.csv has tabs between its entries: write commas"),
         ("x,u\n1,5,2,5\n", "mine.csv: lines have more entries than there are columns"),
     ],
 )

@@ -127,6 +127,7 @@ def test_samples_at_a_single_point_are_averaged():
         (on_start(np.linspace(0, 1, MOST + 1), np.ones(MOST + 1)), f"there are {MOST + 1}; give at most {MOST}: thin them out"),
         (on_start([0.1, 0.5, np.nan], [1, 2, 3]), "a coordinate of sample 3 is not finite"),
         (on_start([0.1, 0.5, 0.7], [1, np.inf, 3]), "a value of sample 2 is not finite"),
+        (on_start([0.1, 0.5, 0.7], [1, 3, -1e308]), r"the value of sample 3 is -1e\+308, too large to compute with; correct it, or"),
         (on_start([0.1, 1.5, 0.7], [1, 2, 3]), r"the place \(1.5, 0\) does not lie on it; correct"),
         (on_start([0.1, 0.5, 0.7], [1, 2, 3], np.array([1, 0, 1])), "a noise of 0; it is a standard deviation"),
         (on_start([0.1, 0.5, 0.7], [1, 2, 3], -2.0), "a noise of -2; it is"),
