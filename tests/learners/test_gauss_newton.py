@@ -1,7 +1,7 @@
 """Gauss-Newton: convergence on Burgers, agreement with ridge on a linear PDE, the implicit gradient."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from pinndd.distances import RelativeL2
 from pinndd.hypergradients import Implicit
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.ridge import Ridge
+from pinndd.pinn.jets.rows import RowsJacobian
 from pinndd.pinn.models.features import FeatureModel
 from pinndd.pinn.tasks.boundary import BoundaryGeneralisation
 from pinndd.problem import DistillationProblem
@@ -113,6 +114,32 @@ def test_the_implicit_gradient_of_the_risk(
             lambda v, name=name: problem.evaluate(data.with_fields({name: v}), episodes), data[name]
         )
         assert float((slope - expected).norm()) < 1e-4 * float(expected.norm()) + 1e-9, name
+
+
+def test_a_hypergradient_prepares_once_and_differentiates_only_where_a_step_was_taken(
+    setting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pde, data, episodes = setting("burgers", 16, 20, 12)
+    seen = dict.fromkeys(("prepare", "linearise", "slopes"), 0)
+
+    def counted(owner: type, name: str, as_what: str) -> None:
+        usual = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, **more: (seen.update({as_what: seen[as_what] + 1}), usual(*given, **more))[1])
+
+    counted(FeatureModel, "prepare", "prepare")
+    counted(FeatureModel, "linearise", "linearise")
+    usual = RowsJacobian.slopes.func  # type: ignore[attr-defined]
+    slopes = cached_property(lambda self: (seen.update(slopes=seen["slopes"] + 1), usual(self))[1])
+    slopes.__set_name__(RowsJacobian, "slopes")
+    monkeypatch.setattr(RowsJacobian, "slopes", slopes)
+    steps: list[int] = []
+    learner = GaussNewton(FeatureModel(pde, width=48, scale=1.0), 1e-6, 8, progress=lambda done, most: steps.append(done))
+    problem = DistillationProblem(learner, BoundaryGeneralisation(episodes, [0]), RelativeL2(), Mean())
+    Implicit()(problem, data, episodes)
+    # at the weights before every step, and at the last ones for the adjoint; more points are looked at, since steps are halved
+    assert seen["prepare"] == 1
+    assert seen["slopes"] == len(steps) + 1
+    assert seen["linearise"] > len(steps) + 2
 
 
 def hessians(learner: GaussNewton, parameters: Tensor, data: Any, episodes: Any) -> list[Tensor]:
