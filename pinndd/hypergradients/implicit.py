@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, require
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, methods_of, require
 from pinndd.problem import DistillationProblem, Episodes, Fitted
 
 
@@ -175,14 +175,15 @@ class Implicit:
         solve: `Direct`, `ConjugateGradients` or `NeumannSeries`.
 
     Raises:
-        TypeError: the learner offers no optimality condition.
+        TypeError: the learner offers no optimality condition, or lacks a method of `ImplicitLearner`.
         HessianSolveError: the solve has not converged.
     """
 
     solve: HessianSolve = field(default_factory=Direct)
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        require(problem, "implicit", "Implicit")
+        needed = [name for name in methods_of(ImplicitLearner) if name != "solve_hessian" or isinstance(self.solve, Direct)]
+        require(problem, "implicit", "Implicit", needed)
         learner = cast(ImplicitLearner, problem.learner)
         tracked, fields = leaves(data)
         with torch.enable_grad():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, require
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, methods_of, require
 from pinndd.learners.jacobian import solve_factored
 from pinndd.problem import DistillationProblem, Episodes, Fitted
 
@@ -102,7 +102,7 @@ class MinimumNorm:
             )
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        require(problem, "interpolation", "MinimumNorm")
+        require(problem, "interpolation", "MinimumNorm", methods_of(InterpolatingLearner))
         learner = cast(InterpolatingLearner, problem.learner)
         if self.alive == 1:
             with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -37,11 +38,24 @@ class Hypergradient(Protocol):
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]: ...
 
 
-def require(problem: DistillationProblem, wanted: str | tuple[str, ...], estimator: str) -> None:
+def methods_of(kind: type) -> tuple[str, ...]:
+    """Return what a protocol asks for by name."""
+    return tuple(name for name in vars(kind) if not name.startswith("_"))
+
+
+def require(
+    problem: DistillationProblem, wanted: str | tuple[str, ...], estimator: str, methods: Sequence[str] = ()
+) -> None:
     """Make sure that the learner can be differentiated in the way, or one of the ways, that the estimator needs.
 
+    Args:
+        problem: with the learner.
+        wanted: the way, or several.
+        estimator: its name.
+        methods: that it calls, which learners of that way have.
+
     Raises:
-        TypeError: it cannot; the message names all estimators that fit.
+        TypeError: it cannot, and the message names all estimators that fit; or it lacks a method.
     """
     ways = (wanted,) if isinstance(wanted, str) else wanted
     offered = problem.learner.differentiation
@@ -56,6 +70,11 @@ def require(problem: DistillationProblem, wanted: str | tuple[str, ...], estimat
         raise TypeError(
             f"{estimator} needs a learner with a {' or '.join(ways)} gradient; "
             f"{type(problem.learner).__name__} offers {offered!r}: {remedy}"
+        )
+    if missing := [name for name in methods if not hasattr(problem.learner, name)]:
+        raise TypeError(
+            f"{estimator} needs a learner with {', '.join(missing)}; {type(problem.learner).__name__}, whose differentiation is "
+            f"{offered!r}, has none: write what is missing, or use {' or '.join(ZEROTH_ORDER)}, which need no derivative"
         )
 
 

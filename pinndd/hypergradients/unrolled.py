@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, require
+from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, methods_of, require
 from pinndd.hypergradients.trajectory import Trajectory, UnrolledLearner, train
 from pinndd.learners.compiled import CompiledFunctions
 from pinndd.problem import DistillationProblem, Episodes
@@ -62,9 +62,9 @@ def unrolled_learner(problem: DistillationProblem, estimator: str) -> UnrolledLe
     """Return the learner of ``problem``, which trains by differentiable steps.
 
     Raises:
-        TypeError: it does not.
+        TypeError: it does not, or lacks a method of `UnrolledLearner`.
     """
-    require(problem, "unrolled", estimator)
+    require(problem, "unrolled", estimator, methods_of(UnrolledLearner))
     return cast(UnrolledLearner, problem.learner)
 
 

@@ -3,7 +3,7 @@
 import itertools
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from pinndd.hypergradients import (
     Hypergradient,
     Implicit,
     LeaveOneOut,
+    MinimumNorm,
     NeumannSeries,
     OneStep,
     RandomlyTruncated,
@@ -492,6 +493,23 @@ def test_the_outer_loop_resumes_stochastic_estimators_bit_for_bit(tmp_path: Path
 def test_settings_out_of_range_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "way", "lacking"),
+    [
+        (Implicit(), "implicit", "prepare, fit_prepared, with_parameters, parameters, training_loss, solve_hessian"),
+        (Implicit(ConjugateGradients()), "implicit", "prepare, fit_prepared, with_parameters, parameters, training_loss"),
+        (MinimumNorm(), "interpolation", "model, prepare, initial, train, batch"),
+        (UnrolledAdjoint(), "unrolled", "steps, prepare, start, rates, step, advance, fitted"),
+    ],
+)
+def test_a_learner_that_lacks_what_an_estimator_calls_is_told_so(estimator: Any, way: str, lacking: str) -> None:
+    setting, data = PROBLEMS["implicit"]
+    bare: Any = SimpleNamespace(differentiation=way, fit=setting.learner.fit)
+    said = f"needs a learner with {lacking}; SimpleNamespace, whose differentiation is '{way}', has none"
+    with pytest.raises(TypeError, match=said):
+        estimator(replace(setting, learner=bare), data, EPISODES)
 
 
 @pytest.mark.parametrize(
