@@ -13,7 +13,7 @@ from rich.console import Console
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.engine import measured_in_words
-from pinndd.study.protocols.learners import recipe_of
+from pinndd.study.protocols.learners import recipe_of, require_fit
 from pinndd.study.protocols.parts import distance_name, require_each_once
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import NO_SHIFT, RELATIVE_L2
@@ -56,7 +56,7 @@ def evaluate(
             file.pde.ensemble(shift)
         settings = replace(settings, shifts=tuple(wanted))
         if learner is not None:
-            recipe_of(learner, protocol.recipes)
+            require_fit(file.pde, recipe_of(learner, protocol.recipes))
         if learner == "deepxde" and options.test_conditions is None:
             settings = replace(settings, test_conditions=DEEPXDE_CONDITIONS)
         if solutions is not None and not protocol.labelled:

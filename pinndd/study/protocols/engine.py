@@ -17,7 +17,7 @@ from pinndd.outer_loop import Distillation, DivergedError, OuterSettings, distil
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
 from pinndd.processes import processes, require_enough
 from pinndd.study.protocols.bench import Bench, Method, Study
-from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of
+from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of, require_fit
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
@@ -254,9 +254,12 @@ def evaluate(study: Study[S], protocol: Protocol[S], data: SyntheticData, learne
 
     Raises:
         UnknownNameError: the protocol has no such learner.
+        ValueError: it does not fit the equation.
     """
     made_with = str(data.header.get("learner", ""))
     recipe = None if learner in (None, made_with) else recipe_of(str(learner), protocol.recipes)
+    if recipe is not None:
+        require_fit(study.pde, recipe)
     data = data.to(study.settings.device)
     bench = study.bench_for(data, recipe)
     method = Method(DISTILLED, data)

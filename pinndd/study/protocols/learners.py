@@ -60,6 +60,7 @@ class Recipe:
         fitted_to: further ones that depend on the numbers of interior and boundary points.
         draws: which draws of the network the outer loop sees, of a study with a seed; the network is judged as that of the seed.
         linear_only: whether it needs a linear equation.
+        nonlinear_only: whether it is given the solution of the linearised equation, so that of a linear one says nothing of a set.
         ceiling: interior and boundary points of the set that stands for "full data", as multiples of those of the study.
         lifts: factors on the tuned weights of the starts: better points may bear less smoothing, or data that are met more closely.
         judges: whether it also trains on sets that were distilled with another learner, their weights tuned anew.
@@ -83,6 +84,7 @@ class Recipe:
     fitted_to: Callable[[PDE, int, int], Settings] = lambda pde, points, boundary_points: {}
     draws: Callable[[Learner, int], Sequence[int]] = lambda learner, seed: (seed,)
     linear_only: bool = False
+    nonlinear_only: bool = False
     ceiling: tuple[float, float] = (5.0625, 2.2)
     lifts: Sequence[tuple[float, float]] = ((1.0, 1.0),)
     judges: bool = False
@@ -156,7 +158,7 @@ def distilling_recipe(pde: PDE, name: str | None, recipes: Recipes) -> Recipe:
 
     Raises:
         UnknownNameError: the protocol has no such learner.
-        ValueError: its training is not differentiated, or it needs a linear equation.
+        ValueError: its training is not differentiated, or it does not fit the equation, see `require_fit`.
     """
     recipe = recipe_of(name or drawn_learner(pde), recipes)
     if recipe.outer is None:
@@ -165,9 +167,24 @@ def distilling_recipe(pde: PDE, name: str | None, recipes: Recipes) -> Recipe:
             f"learner {recipe.name!r}: its training is not differentiated, so nothing is distilled with it; expected "
             f"{', '.join(able)} (--judge {recipe.name} trains it on the distilled set)"
         )
-    if recipe.linear_only and not pointwise_residual(pde).is_linear():
-        raise ValueError(f"learner {recipe.name!r}: PDE {pde.name!r} is nonlinear; use gauss-newton")
+    require_fit(pde, recipe)
     return recipe
+
+
+def require_fit(pde: PDE, recipe: Recipe) -> None:
+    """Refuse a learner with which the equation cannot be solved, or says nothing of a set.
+
+    Raises:
+        ValueError: the equation is nonlinear, and the learner needs a linear one; or the other way round.
+    """
+    linear = pointwise_residual(pde).is_linear()
+    if recipe.linear_only and not linear:
+        raise ValueError(f"learner {recipe.name!r}: PDE {pde.name!r} is nonlinear; use gauss-newton")
+    if recipe.nonlinear_only and linear:
+        raise ValueError(
+            f"learner {recipe.name!r}: PDE {pde.name!r} is linear, and this network begins with the solution of the linearised "
+            "equation, which here is the solution itself, whatever the tuples; use ridge"
+        )
 
 
 def _known(kind: type, values: Settings) -> dict[str, Any]:
@@ -358,7 +375,7 @@ ON_TUPLES: Recipes = {
     r.name: r
     for r in (
         Recipe("ridge", _tuple_ridge, _describe_conditioned, Outer(800, 48, 0.02), linear_only=True),
-        Recipe("gauss-newton", _tuple_gauss_newton, _describe_conditioned, Outer(90, 48, 0.01)),
+        Recipe("gauss-newton", _tuple_gauss_newton, _describe_conditioned, Outer(90, 48, 0.01), nonlinear_only=True),
         Recipe("mlp-adam", _tuple_adam, judges=True, rehearsal=0.1, fresh=partial(_tuple_adam, fresh=True)),
         Recipe("deepxde", _tuple_deepxde, judges=True, rehearsal=0.1),
     )

@@ -16,7 +16,7 @@ from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.risks import Mean
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study
-from pinndd.study.protocols.learners import Recipes, distilling_recipe, drawn_learner, recipe_of
+from pinndd.study.protocols.learners import Recipes, distilling_recipe, drawn_learner, recipe_of, require_fit
 from pinndd.study.protocols.memory import beyond_memory, fit_bytes
 from pinndd.study.protocols.parts import distance_name, unknown
 from pinndd.study.protocols.settings import StudySettings
@@ -187,7 +187,7 @@ class Protocol(Generic[S]):
         if settings.learner is not None:
             distilling_recipe(pde, settings.learner, self.recipes)
         for name in settings.judges or ():
-            recipe_of(name, self.recipes)
+            require_fit(pde, recipe_of(name, self.recipes))
         settings.risk_or(Mean())
         settings.tested(pde.shifts)
         _ = settings.measure, distance_name(settings.distance)

@@ -133,6 +133,9 @@ def test_unknown_names_are_refused_with_those_that_there_are(settings, said):
     ("name", "pde", "settings", "said"),
     [
         ("retrain", "burgers", {"learner": "ridge"}, "PDE 'burgers' is nonlinear; use gauss-newton"),
+        ("retrain", "burgers", {"judges": ("ridge",)}, "learner 'ridge': PDE 'burgers' is nonlinear; use gauss-newton"),
+        ("amortised", "heat", {"learner": "gauss-newton"}, "PDE 'heat' is linear, and this network begins with the solution of"),
+        ("amortised", "heat", {"judges": ("gauss-newton",)}, "which here is the solution itself, whatever the tuples; use ridge"),
         ("retrain", "heat", {"learner": "deepxde"}, "expected ridge, gauss-newton, body, mlp-adam, mlp-lm"),
         ("sensors", "heat", {"learner": "mlp-adam"}, "nothing is distilled with it; expected ridge, gauss-newton"),
         ("sensors", "heat", {"learner": "mlp-lm"}, "nothing is distilled with it; expected ridge, gauss-newton"),
