@@ -13,7 +13,7 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.draws import generator_of
 from pinndd.hypergradients.perturbations import normal, units
-from pinndd.hypergradients.protocol import Gradient, leaves, require
+from pinndd.hypergradients.protocol import Gradient, leaves, methods_of, require
 from pinndd.hypergradients.trajectory import UnrolledLearner
 from pinndd.problem import DistillationProblem, Episodes
 
@@ -46,7 +46,8 @@ class ForwardGradient:
             raise ValueError(f"ForwardGradient: draws={self.draws} must be at least 1")
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        require(problem, ("closed form", "unrolled"), "ForwardGradient")
+        steps = methods_of(UnrolledLearner) if problem.learner.differentiation == "unrolled" else ()
+        require(problem, ("closed form", "unrolled"), "ForwardGradient", steps)
         differentiate = _through_closed_form if problem.learner.differentiation == "closed form" else _through_steps
         generator, scales = generator_of(data, self.seed), units(data)
         gradient = {name: torch.zeros_like(scale) for name, scale in scales.items()}

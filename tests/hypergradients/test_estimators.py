@@ -502,6 +502,7 @@ def test_settings_out_of_range_are_refused(make: Callable[[], object], message: 
         (Implicit(ConjugateGradients()), "implicit", "prepare, fit_prepared, with_parameters, parameters, training_loss"),
         (MinimumNorm(), "interpolation", "model, prepare, initial, train, batch"),
         (UnrolledAdjoint(), "unrolled", "steps, prepare, start, rates, step, advance, fitted"),
+        (ForwardGradient(1), "unrolled", "steps, prepare, start, rates, step, advance, fitted"),
     ],
 )
 def test_a_learner_that_lacks_what_an_estimator_calls_is_told_so(estimator: Any, way: str, lacking: str) -> None:
