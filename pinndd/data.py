@@ -126,6 +126,9 @@ class SyntheticData:
         path = Path(path)
         if not path.exists():
             raise FileNotFoundError(f"no data file {path}: distill one with 'pinndd distill', or check the path")
+        if path.is_dir():
+            sets = [str(each) for each in sorted(path.glob("*.npz"))]
+            raise DataFileError(f"{path} is a folder, and a set is a file: {f'name {sets[0]}' if sets else 'name the .npz file'}")
         reading = Reading(path, "distill it again", DataFileError)
         arrays = reading.arrays()
         if "__header__" not in arrays or arrays["__header__"].dtype != np.uint8:

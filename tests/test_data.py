@@ -217,3 +217,11 @@ def test_whatever_stands_in_the_header_there_is_one_kind_of_error(data: Syntheti
     with warnings.catch_warnings(), contextlib.suppress(DataFileError):
         warnings.simplefilter("ignore")
         SyntheticData.load(path)
+
+
+def test_a_folder_is_no_set_and_the_set_in_it_is_named(data: SyntheticData, tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=r"is a folder, and a set is a file: name the \.npz file"):
+        SyntheticData.load(tmp_path)
+    data.save(tmp_path / "data.npz")
+    with pytest.raises(DataFileError, match=r"is a folder, and a set is a file: name .*data\.npz"):
+        SyntheticData.load(tmp_path)

@@ -134,7 +134,7 @@ def plot(path: Path, module: str | None = None) -> None:
         if said := difference(pde, stored, folder.config_file, given=module is not None):
             warn(said)
         if not folder.outcomes():
-            raise ValueError(f"run {path} has no finished protocol yet: go on with 'pinndd study {config.module} --resume'")
+            raise ValueError(f"run {path} has no finished protocol yet: go on with: {config.going_on(path)}")
     with working(f"draw again with: pinndd plot {path}"), folder.locked(), ProgressBars() as bars:
         publish(pde, folder, {}, bars)
     Console(soft_wrap=True, highlight=False).print(f"pictures: {folder.figures}\nreport:   {folder.path / 'report.html'}")

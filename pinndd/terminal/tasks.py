@@ -323,7 +323,7 @@ def plot_run(folder: RunFolder, module: str | None) -> None:
         stored = {"task": config.pde, MODULE: config.module, SOURCE: config.source}
         task = task_of(f"run {folder.path} is about", stored, folder.config_file, module)
         if not folder.outcomes():
-            raise ValueError(f"run {folder.path} is not finished yet: go on with 'pinndd study {config.module} --resume'")
+            raise ValueError(f"run {folder.path} is not finished yet: go on with: {config.going_on(folder.path)}")
     with working(f"draw again with: pinndd plot {folder.path}"), folder.locked(), ProgressBars() as bars:
         publish_task(task, folder, bars)
     console = Console(soft_wrap=True, highlight=False)

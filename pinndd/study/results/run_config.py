@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -79,6 +80,14 @@ class RunConfig:
     def identity(self) -> str:
         """Hash of all that results depend on: the PDE with the checksum of its module, and the settings."""
         return digest_of([self.pde, self.source, dict(self.settings)])
+
+    def going_on(self, folder: Path) -> str:
+        """Return the command line that goes on with the run where it lies now."""
+        words = shlex.split(self.command) or ["pinndd", "study", self.module or self.pde]
+        if "--out" in words:
+            place = words.index("--out")
+            del words[place : place + 2]
+        return shlex.join([*(word for word in words if not word.startswith("--out=")), "--out", str(folder), "--resume"])
 
     @classmethod
     def of(

@@ -173,3 +173,10 @@ def test_files_name_the_error_after_its_distance(outcome, config, tmp_path):
 def test_the_seconds_of_bodies_are_kept(outcome, tmp_path):
     save_outcome(replace(outcome, body_seconds=[12.5, 13.0]), tmp_path)
     assert load_outcome(tmp_path).body_seconds == [12.5, 13.0]
+
+
+def test_a_run_that_was_moved_goes_on_where_it_lies():
+    typed = RunConfig("heat", ["retrain"], {}, command="pinndd study heat --out runs/a --seeds 2", module="heat")
+    assert typed.going_on(Path("b c")) == "pinndd study heat --seeds 2 --out 'b c' --resume"
+    assert replace(typed, command="pinndd study heat --out=a").going_on(Path("b")) == "pinndd study heat --out b --resume"
+    assert replace(typed, command="", module="my.py").going_on(Path("b")) == "pinndd study my.py --out b --resume"
