@@ -328,7 +328,8 @@ def test_a_module_that_does_not_load_is_reported(call, in_process, tmp_path):
     assert done.code == 1
     assert "nothing_of_this_name" in done.err
     assert [cell.pde for cell in in_process["cells"]] == ["heat"]
-    refused(call("study", "./broken.py", "./broken.py"), "nothing_of_this_name")
+    (tmp_path / "too.py").write_text("import nothing_of_this_name_either\n")
+    refused(call("study", "./broken.py", "./too.py"), "broken.py, line 1", "nothing_of_this_name_either")
 
 
 def test_all_means_every_packaged_module(call, in_process, tmp_path, monkeypatch):
@@ -351,11 +352,17 @@ def test_all_means_every_packaged_module(call, in_process, tmp_path, monkeypatch
         (["heat", "poisson", "--cell", "1", "--of", "2", "--jobs", "2"], ["--cell", "excludes --jobs"]),
         (["heat", "--scheduler", "tcp://127.0.0.1:1", "--jobs", "2"], ["--jobs 2", "excludes --scheduler"]),
         (["heat", "burger"], ["'burger'", "did you mean burgers"]),
-        (["heat", "heat"], ["named 'heat'"]),
+        (["heat", "heat"], ["heat stands there more than once", "name each once"]),
     ],
 )
 def test_bad_lists_are_refused_before_any_work(call, in_process, arguments, parts):
     refused(call("study", *arguments), *parts)
+    assert not in_process["cells"]
+
+
+def test_two_modules_of_one_name_are_refused_before_any_work(call, in_process, tmp_path):
+    (tmp_path / "twin.py").write_text(module_text("heat"))
+    refused(call("study", "heat", "./twin.py"), "two of the modules define a PDE named 'heat'", "different names")
     assert not in_process["cells"]
 
 
