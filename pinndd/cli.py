@@ -440,8 +440,10 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     arguments = sys.argv[1:] or ["--help"]
     try:
-        _require_each_once(arguments)
-        code = app(arguments, prog_name="pinndd", standalone_mode=False)
+        # made once: it takes 30 ms
+        command = typer.main.get_command(app)
+        _require_each_once(command, arguments)
+        code = command(arguments, prog_name="pinndd", standalone_mode=False)
     except typer.Abort:
         report("stopped")
         code = INTERRUPTED
@@ -453,9 +455,8 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _require_each_once(arguments: list[str]) -> None:
+def _require_each_once(command: Any, arguments: list[str]) -> None:
     """Refuse an option that is given twice, of which the last would count without a word, unless it is there to be repeated."""
-    command: Any = typer.main.get_command(app)
     for word in _command(arguments):
         command = command.commands[word]
     once = {name for each in command.params if not getattr(each, "multiple", False) for name in each.opts}

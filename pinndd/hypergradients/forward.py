@@ -46,9 +46,9 @@ class ForwardGradient:
             raise ValueError(f"ForwardGradient: draws={self.draws} must be at least 1")
 
     def __call__(self, problem: DistillationProblem, data: SyntheticData, episodes: Episodes) -> tuple[Tensor, Gradient]:
-        steps = methods_of(UnrolledLearner) if problem.learner.differentiation == "unrolled" else ()
-        require(problem, ("closed form", "unrolled"), "ForwardGradient", steps)
-        differentiate = _through_closed_form if problem.learner.differentiation == "closed form" else _through_steps
+        by_steps = problem.learner.differentiation == "unrolled"
+        require(problem, ("closed form", "unrolled"), "ForwardGradient", methods_of(UnrolledLearner) if by_steps else ())
+        differentiate = _through_steps if by_steps else _through_closed_form
         generator, scales = generator_of(data, self.seed), units(data)
         gradient = {name: torch.zeros_like(scale) for name, scale in scales.items()}
         for _ in range(self.draws):
