@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, methods_of, require
+from pinndd.learners.conjugate_gradients import conjugate_gradients
 from pinndd.problem import DistillationProblem, Episodes, Fitted
 
 
@@ -84,32 +85,18 @@ class ConjugateGradients:
 
     def __call__(self, learner: ImplicitLearner, parameters: Tensor, prepared: Any, right: Tensor) -> Tensor:
         product = _hessian_product(learner, parameters, prepared)
-        solution, rest, search = torch.zeros_like(right), right, right
-        size = right.square().sum(-1, keepdim=True)
-        goal = self.tolerance**2 * size
-        for _ in range(self.iterations):
-            active = size > goal
-            if not bool(active.any()):
-                return solution
-            image = product(search)
-            curvature = (search * image).sum(-1, keepdim=True)
-            if not bool((curvature > 0)[active].all()):
-                raise HessianSolveError(
-                    "ConjugateGradients: the Hessian of the training loss is not positive definite: raise the penalty of the "
-                    "learner, train it closer to a minimum, or use Implicit(solve=Direct())"
-                )
-            # an episode that is done stays as it is
-            step = torch.where(active, size / curvature, 0)
-            solution, rest = solution + step * search, rest - step * image
-            size, before = torch.where(active, rest.square().sum(-1, keepdim=True), size), size
-            search = rest + torch.where(active, size / before, 0) * search
-        if bool((size <= goal).all()):
-            return solution
-        reached = float((size / right.square().sum(-1, keepdim=True)).max() ** 0.5)
-        raise HessianSolveError(
-            f"ConjugateGradients: relative residual {reached:.1e} after {self.iterations} iterations, expected "
-            f"{self.tolerance:.1e}: raise iterations or tolerance, or use Implicit(solve=Direct())"
-        )
+        found = conjugate_gradients(product, right, iterations=self.iterations, tolerance=self.tolerance)
+        if not bool(found.definite.all()):
+            raise HessianSolveError(
+                "ConjugateGradients: the Hessian of the training loss is not positive definite: raise the penalty of the "
+                "learner, train it closer to a minimum, or use Implicit(solve=Direct())"
+            )
+        if not bool(found.converged.all()):
+            raise HessianSolveError(
+                f"ConjugateGradients: relative residual {float(found.rest.max()):.1e} after {self.iterations} iterations, expected "
+                f"{self.tolerance:.1e}: raise iterations or tolerance, or use Implicit(solve=Direct())"
+            )
+        return found.solution
 
 
 @dataclass(frozen=True)

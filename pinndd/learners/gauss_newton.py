@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
+from pinndd.learners.conjugate_gradients import Solved, conjugate_gradients
 from pinndd.learners.jacobian import Curvature, Jacobian, solve_factored
 from pinndd.problem import Episodes
 
@@ -149,8 +150,9 @@ class GaussNewton:
             curvature = self.model.curvature(prepared, parameters)
             if jacobian.rows >= jacobian.columns:
                 return self._solve_densely(jacobian, curvature, right)
-            solution, converged = self._conjugate_gradients(jacobian, curvature, right)
-            (others,) = (~converged).nonzero(as_tuple=True)
+            found = self._solve_iteratively(jacobian, curvature, right)
+            solution = found.solution
+            (others,) = (~found.converged).nonzero(as_tuple=True)
             if len(others):
                 dense = self._solve_densely(jacobian.select(others), curvature.select(others), right[others])
                 solution = solution.index_copy(0, others, dense)
@@ -162,8 +164,8 @@ class GaussNewton:
         solution: Tensor = torch.linalg.solve(hessian, right)
         return solution
 
-    def _conjugate_gradients(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> tuple[Tensor, Tensor]:
-        """Solve with the exact Hessian, ``(E, P)``, and say for which episodes that has converged, ``(E,)``."""
+    def _solve_iteratively(self, jacobian: Jacobian, curvature: Curvature, right: Tensor) -> Solved:
+        """Solve with the exact Hessian, preconditioned by its Gauss-Newton part."""
         gram = jacobian.gram()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
         factor, info = torch.linalg.cholesky_ex(gram)
@@ -175,30 +177,14 @@ class GaussNewton:
             # (JᵀJ + penalty I)⁻¹ by the Woodbury identity
             return (vector - jacobian.transposed_times(solve_factored(factor, jacobian.times(vector)))) / self.penalty
 
-        def dot(one: Tensor, other: Tensor) -> Tensor:
-            return (one * other).sum(-1, keepdim=True)
-
-        solution = precondition(right)
-        rest = right - product(solution)
-        search = improved = precondition(rest)
-        size = dot(rest, improved)
-        goal = _PRECISION * right.norm(dim=-1, keepdim=True)
-        sound = (info == 0)[:, None]
-        for _ in range(_MOST_PRODUCTS):
-            going = sound & ~(rest.norm(dim=-1, keepdim=True) <= goal)
-            if not bool(going.any()):
-                break
-            image = product(search)
-            along = dot(search, image)
-            sound = sound & ~(going & ~(along > 0))
-            # an episode that is done stays as it is
-            going = going & sound
-            step = torch.where(going, size / along, 0)
-            solution, rest = solution + step * search, rest - step * image
-            improved = precondition(rest)
-            size, before = dot(rest, improved), size
-            search = improved + torch.where(going, size / before, 0) * search
-        return solution, (sound & (rest.norm(dim=-1, keepdim=True) <= goal))[:, 0]
+        return conjugate_gradients(
+            product,
+            right,
+            iterations=_MOST_PRODUCTS,
+            tolerance=_PRECISION,
+            precondition=precondition,
+            sound=info == 0,
+        )
 
     def _at(self, prepared: Any, theta: Tensor) -> _Point:
         rows, jacobian = self.model.linearise(prepared, theta)
