@@ -3,10 +3,11 @@
     python benchmarks/gpu.py                 # needs a CUDA device; without one it says so, writes nothing and ends with 1
     python benchmarks/gpu.py --data FOLDER   # with MNIST from a folder; otherwise images of its shape are drawn
 
-Measured are steps of Adam and networks by Levenberg-Marquardt, ridge and Gauss-Newton fits, outer steps on heat and Burgers, and
-outer steps on one image per class of MNIST. Each runs for some seconds on either device after one run that is not counted; the
-processor gets smaller batches where a large one would take minutes, and rates are per network or per step. The result, with the name
-of the card, goes to benchmarks/results/gpu.json, from which `python benchmarks/scaling.py page` prints it in docs/scaling.md.
+Measured are steps of Adam and networks by Levenberg-Marquardt, ridge and Gauss-Newton fits, those by Levenberg-Marquardt and Gauss-
+Newton with and without CUDA graphs, outer steps on heat and Burgers, and outer steps on one image per class of MNIST. Each runs for
+some seconds on either device after one run that is not counted; the processor gets smaller batches where a large one would take
+minutes, and rates are per network or per step. The result, with the name of the card, goes to benchmarks/results/gpu.json, from
+which `python benchmarks/scaling.py page` prints it in docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -61,13 +62,16 @@ class Measurement:
     prepared: Callable[[str, int], tuple[Callable[[], object], float]]
 
 
-def fits(name: str) -> Callable[[str, int], tuple[Callable[[], object], float]]:
-    """Return what fits models on random features for a batch of conditions."""
+def fits(name: str, *, graphs: bool = False) -> Callable[[str, int], tuple[Callable[[], object], float]]:
+    """Return what fits models on random features for a batch of conditions; on a GPU perhaps by CUDA graphs."""
 
     def prepared(device: str, batch: int) -> tuple[Callable[[], object], float]:
         problem, data, episodes = scaling.problem_of(name, POINTS, batch, 256)
         far, far_episodes = data.to(device), episodes.to(device)
-        return lambda: problem.learner.fit(far, far_episodes), batch
+        learner: Any = problem.learner
+        if graphs and on_gpu(device):
+            learner = replace(learner, cuda_graphs=True)
+        return lambda: learner.fit(far, far_episodes), batch
 
     return prepared
 
@@ -85,13 +89,13 @@ def outer_steps(name: str) -> Callable[[str, int], tuple[Callable[[], object], f
     return prepared
 
 
-def networks(steps: int) -> Callable[[str, int], tuple[Callable[[], object], float]]:
-    """Return what trains networks on Burgers: so many steps of Adam, or until they are done where that is 0."""
+def networks(steps: int, *, graphs: bool = False) -> Callable[[str, int], tuple[Callable[[], object], float]]:
+    """Return what trains networks on Burgers: so many steps of Adam, or until they are done where that is 0; perhaps by graphs."""
 
     def prepared(device: str, batch: int) -> tuple[Callable[[], object], float]:
         problem, data, episodes = scaling.problem_of("gauss-newton", POINTS, batch, 8)
         model = MLPModel(problem.learner.model.pde)
-        learner: Any = Adam(model, steps=steps) if steps else LevenbergMarquardt(model)
+        learner: Any = Adam(model, steps=steps) if steps else LevenbergMarquardt(model, cuda_graphs=graphs and on_gpu(device))
         far, pool = data.to(device), episodes.to(device)
 
         def run() -> object:
@@ -134,8 +138,10 @@ def measurements(folder: Path | None) -> Mapping[str, Measurement]:
     return {
         "MLP, Adam": Measurement("steps of a network", 512, 64, networks(ADAM_STEPS)),
         "mlp-lm": Measurement("networks", 512, 16, networks(0)),
+        "mlp-lm, CUDA graphs": Measurement("networks", 512, 16, networks(0, graphs=True)),
         "ridge": Measurement("conditions", 4096, 4096, fits("ridge")),
         "Gauss-Newton": Measurement("conditions", 512, 64, fits("gauss-newton")),
+        "Gauss-Newton, CUDA graphs": Measurement("conditions", 512, 64, fits("gauss-newton", graphs=True)),
         "distilling heat": Measurement("outer steps", 64, 64, outer_steps("ridge")),
         "distilling Burgers": Measurement("outer steps", 64, 64, outer_steps("gauss-newton")),
         pictures: Measurement("outer steps", 40, 5, images(folder)),
@@ -157,8 +163,13 @@ def rate(measurement: Measurement, device: str, batch: int, seconds: float) -> f
 
 def wait(device: str) -> None:
     """Wait until the device has done all that it was asked for."""
-    if device.startswith("cuda"):
+    if on_gpu(device):
         torch.cuda.synchronize()
+
+
+def on_gpu(device: str) -> bool:
+    """Whether a device is one that CUDA graphs run on."""
+    return device.startswith("cuda")
 
 
 def measured(devices: tuple[str, str], folder: Path | None = None, seconds: float = SECONDS, most: int = 10**6) -> dict[str, Any]:

@@ -259,8 +259,8 @@ def gpu_lines(results: Mapping[str, Any]) -> list[str]:
         return [
             *lines,
             "Not measured on a GPU. Whoever has one with CUDA runs `make gpu`, whose measurements are made to take less than eight",
-            "minutes, and commits `benchmarks/results/gpu.json`; `python benchmarks/scaling.py page` prints it here. No CUDA graphs",
-            "are captured: steps of Levenberg-Marquardt and Gauss-Newton look at numbers, and nobody could check captured ones.",
+            "minutes, and commits `benchmarks/results/gpu.json`; `python benchmarks/scaling.py page` prints it here. CUDA graphs",
+            "of whole steps of Levenberg-Marquardt and Gauss-Newton (`cuda_graphs=True`) have never run either.",
         ]
     machine = results["hardware"]
     lines += [

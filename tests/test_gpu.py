@@ -10,6 +10,7 @@ import torch
 from pinndd.distances import RelativeL2
 from pinndd.hypergradients import fitting
 from pinndd.learners.adam import Adam
+from pinndd.learners.cuda_graphs import CaptureError, capture_function
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt
 from pinndd.learners.ridge import Ridge
@@ -132,6 +133,31 @@ def test_training_waits_for_the_gpu_as_often_as_it_must(kind, setting):
 
     more = waits(6) - waits(2)
     assert more == 0 if kind == "Adam" else more <= 3 * 4
+
+
+@pytest.mark.parametrize("kind", ["Gauss-Newton", "Levenberg-Marquardt"])
+def test_cuda_graphs_train_as_steps_do_and_wait_no_oftener(kind, setting):
+    pde, data, episodes = setting("burgers", 6, 16, 8)
+    data, episodes = data.to("cuda"), episodes.to("cuda")
+
+    def trained(graphs):
+        if kind == "Gauss-Newton":
+            learner = GaussNewton(FeatureModel(pde, width=60, scale=1.0), 1e-4, iterations=40, cuda_graphs=graphs)
+        else:
+            learner = LevenbergMarquardt(MLPModel(pde, hidden=(8, 8)), cuda_graphs=graphs)
+        learner.fit(data, episodes)  # what is recorded once is at hand
+        with waiting() as heard:
+            fitted = learner.fit(data, episodes)
+        return fitted.weights if kind == "Gauss-Newton" else fitted.parameters, len(heard)
+
+    (expected, most), (found, waits) = trained(False), trained(True)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+    assert waits <= most
+
+
+def test_a_step_that_asks_for_a_value_is_no_cuda_graph():
+    with pytest.raises(CaptureError, match="a step of training cannot be captured"):
+        capture_function(lambda x: (x * float(x.sum()),), (torch.ones(3, device="cuda"),))
 
 
 @pytest.mark.parametrize("name", ["heat", "burgers"])

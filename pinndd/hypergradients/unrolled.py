@@ -12,7 +12,8 @@ from torch import Tensor
 from pinndd.data import SyntheticData
 from pinndd.hypergradients.protocol import Gradient, differentiate, leaves, methods_of, require
 from pinndd.hypergradients.trajectory import Trajectory, UnrolledLearner, train
-from pinndd.learners.compiled import CompiledFunctions
+from pinndd.learners.compiled import compiled_functions
+from pinndd.learners.recorded import RecordedFunctions
 from pinndd.problem import DistillationProblem, Episodes
 
 
@@ -39,7 +40,7 @@ class UnrolledAdjoint:
     compile: bool = False
     keep_every: int = 1
     keep_graph: bool = False
-    _compiled: CompiledFunctions = field(default_factory=CompiledFunctions, init=False, repr=False, compare=False)
+    _compiled: RecordedFunctions = field(default_factory=compiled_functions, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.keep_every < 1:
@@ -73,7 +74,7 @@ def unrolled_gradient(
     data: SyntheticData,
     episodes: Episodes,
     weights: Sequence[float],
-    compiled: CompiledFunctions | None = None,
+    compiled: RecordedFunctions | None = None,
     keep_every: int = 1,
 ) -> tuple[Tensor, Gradient]:
     """Train, then differentiate the risk back through the last steps of training.
@@ -124,7 +125,7 @@ def _at_once(
 
 
 def _walk_back(
-    trajectory: Trajectory, outer: Tensor, weights: Sequence[float], compiled: CompiledFunctions | None
+    trajectory: Trajectory, outer: Tensor, weights: Sequence[float], compiled: RecordedFunctions | None
 ) -> dict[str, Tensor]:
     """Return the derivative of the risk in the prepared data, from that in the trained parameters."""
     learner, prepared, final = trajectory.learner, trajectory.prepared, trajectory.final

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.learners.compiled import CompiledFunctions
+from pinndd.learners.compiled import compiled_functions
+from pinndd.learners.recorded import RecordedFunctions
 from pinndd.problem import IGNORES_QUESTIONS, Episodes
 from pinndd.schedules import half_cosine
 
@@ -82,7 +83,7 @@ class Adam:
     dtype: torch.dtype = torch.float32
     fresh: bool = False
     compile: bool = False
-    _compiled: CompiledFunctions = field(default_factory=CompiledFunctions, init=False, repr=False, compare=False)
+    _compiled: RecordedFunctions = field(default_factory=compiled_functions, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0 or not 0 < self.final <= 1 or self.tiny <= 0:

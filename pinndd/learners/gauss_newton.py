@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.learners.conjugate_gradients import Solved, conjugate_gradients
+from pinndd.learners.cuda_graphs import graphed_functions
 from pinndd.learners.jacobian import Curvature, Jacobian, solve_factored
+from pinndd.learners.recorded import RecordedFunctions
 from pinndd.problem import Episodes
 
 
@@ -44,6 +46,16 @@ class LeastSquaresModel(Protocol):
         """Return the weights ``(E, P)`` of trained models."""
 
 
+class RecordableModel(LeastSquaresModel, Protocol):
+    """A model whose training step can be recorded: all that changes from one data set to the next is tensors."""
+
+    def tensors(self, prepared: Any) -> tuple[Tensor, ...]:
+        """Return the tensors of what training needs."""
+
+    def with_tensors(self, prepared: Any, tensors: Sequence[Tensor]) -> Any:
+        """Return the same with other tensors of these shapes."""
+
+
 _PRECISION = 1e-7
 """Relative size of the remainder at which conjugate gradients stop."""
 
@@ -67,9 +79,12 @@ class GaussNewton:
         decrease: relative decrease of the loss of every episode, from step to step, below which training stops as well.
         promise: part of the loss that the linearised problem must leave for that, or the step was only cut too short.
         progress: called before every step with the number of steps done and ``iterations`` (None: nobody waits for a single fit).
+        cuda_graphs: take whole steps as CUDA graphs, one for every shape of the data; the data are on a CUDA device, and the model is
+            a `RecordableModel`. A step that has to be halved is taken as without.
 
     Raises:
         ValueError: the penalty is not positive, or there are no iterations.
+        TypeError: the steps of the model cannot be recorded.
     """
 
     model: LeastSquaresModel
@@ -80,11 +95,18 @@ class GaussNewton:
     decrease: float = 0.0
     promise: float = 0.0
     progress: Callable[[int, int], None] | None = field(default=None, repr=False, compare=False)
+    cuda_graphs: bool = False
+    _recorded: RecordedFunctions = field(default_factory=graphed_functions, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.penalty <= 0 or self.iterations < 1:
             raise ValueError(
                 f"GaussNewton: penalty={self.penalty} must be positive and iterations={self.iterations} at least 1"
+            )
+        if self.cuda_graphs and (missing := [name for name in ("tensors", "with_tensors") if not hasattr(self.model, name)]):
+            raise TypeError(
+                f"GaussNewton: cuda_graphs=True needs a model with {' and '.join(missing)}, and {type(self.model).__name__} has none: "
+                "write what is missing, or leave cuda_graphs out"
             )
 
     @property
@@ -114,13 +136,12 @@ class GaussNewton:
             for k in range(self.iterations):
                 if self.progress is not None:
                     self.progress(k, self.iterations)
-                before, target = here, here.jacobian.times(here.theta) - here.rows
-                proposal = self._minimiser(before.jacobian, target)
-                here, moved = self._backtrack(prepared, before, proposal)
+                before = here
+                replayed = self._replayed(prepared, before) if self.cuda_graphs else None
+                here, moved, promised = replayed or self._step(prepared, before)
                 done = moved < self.tolerance
                 if self.decrease > 0:
-                    promised = self._objective(before.jacobian.times(proposal) - target, proposal)
-                    flat = (before.loss - here.loss < self.decrease * before.loss) & (promised >= self.promise * before.loss)
+                    flat = (before.loss - here.loss < self.decrease * before.loss) & (promised() >= self.promise * before.loss)
                     done = done | flat.all()
                 if bool(done):
                     break
@@ -187,30 +208,60 @@ class GaussNewton:
         )
 
     def _at(self, prepared: Any, theta: Tensor) -> _Point:
-        rows, jacobian = self.model.linearise(prepared, theta)
-        return _Point(theta, rows, jacobian, self._objective(rows, theta))
+        found = self.model.linearise(prepared, theta)
+        return _Point(theta, self._objective(found[0], theta), lambda: found)
 
     def _objective(self, rows: Tensor, theta: Tensor) -> Tensor:
         return 0.5 * rows.square().sum(-1) + 0.5 * self.penalty * theta.square().sum(-1)
 
-    def _minimiser(self, jacobian: Jacobian, target: Tensor) -> Tensor:
-        """Minimise ``‖J θ - target‖² + penalty ‖θ‖²`` through the smaller of the two Gram matrices, ``(E, P)``."""
-        if jacobian.rows < jacobian.columns:
-            gram = jacobian.gram()
-            gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
-            return jacobian.transposed_times(_solve_positive(gram, target))
-        gram = jacobian.normal()
+    def _step(self, prepared: Any, here: _Point) -> tuple[_Point, Tensor, Callable[[], Tensor]]:
+        """Take a step, halved where it does not lower the loss; return what `_backtrack` does, and what `_proposal` promised."""
+        proposal, promised = self._proposal(*here.linearised(), here.theta, _solve_positive)
+        return *self._backtrack(prepared, here, proposal), promised
+
+    def _replayed(self, prepared: Any, here: _Point) -> tuple[_Point, Tensor, Callable[[], Tensor]] | None:
+        """Return what `_step` does, from a CUDA graph of a whole step, or None where that is not the step to take."""
+        model = cast(RecordableModel, self.model)
+
+        def whole(theta: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+            of = model.with_tensors(prepared, tensors)
+            sound = []
+
+            def solve(matrix: Tensor, right: Tensor) -> Tensor:
+                factor, info = torch.linalg.cholesky_ex(matrix)
+                sound.append(info == 0)
+                return solve_factored(factor, right)
+
+            proposal, promised = self._proposal(*model.linearise(of, theta), theta, solve)
+            return proposal, self._objective(model.residuals(of, proposal), proposal), promised(), *sound
+
+        proposal, loss, promised, sound = self._recorded(model, whole, (here.theta, *model.tensors(prepared)))
+        if not bool((sound & (loss <= here.most)).all()):
+            return None
+        moved = _moved((proposal - here.theta).norm(dim=-1), here.theta)
+        return _Point(proposal, loss, lambda: model.linearise(prepared, proposal)), moved, lambda: promised
+
+    def _proposal(
+        self, rows: Tensor, jacobian: Jacobian, theta: Tensor, solve: Callable[[Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Return what minimises the linearised problem at ``theta``, ``(E, P)``, and what computes the loss left there, ``(E,)``.
+
+        That is ``‖J (θ' - θ) + ρ‖² + penalty ‖θ'‖²``, through the smaller of the two Gram matrices.
+        """
+        target = jacobian.times(theta) - rows
+        dual = jacobian.rows < jacobian.columns
+        gram = jacobian.gram() if dual else jacobian.normal()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.penalty)
-        return _solve_positive(gram, jacobian.transposed_times(target))
+        proposal = jacobian.transposed_times(solve(gram, target)) if dual else solve(gram, jacobian.transposed_times(target))
+        return proposal, lambda: self._objective(jacobian.times(proposal) - target, proposal)
 
     def _backtrack(self, prepared: Any, here: _Point, proposal: Tensor) -> tuple[_Point, Tensor]:
         """Return the point after a step that is halved where it does not lower the loss, and the largest relative step."""
         direction = proposal - here.theta
         size = torch.ones_like(here.loss)
-        most = here.loss * (1 + _ROUNDING * torch.finfo(here.loss.dtype).eps)
         for _ in range(self.halvings + 1):
             found = self._at(prepared, here.theta + size[:, None] * direction)
-            worse = ~(found.loss <= most)
+            worse = ~(found.loss <= here.most)
             if not bool(worse.any()):
                 break
             size = torch.where(worse, size / 2, size)
@@ -218,18 +269,27 @@ class GaussNewton:
             # some stay where they are
             size = torch.where(worse, 0, size)
             found = self._at(prepared, torch.where(worse[:, None], here.theta, found.theta))
-        moved = size * direction.norm(dim=-1)
-        return found, (moved / (1e-12 + here.theta.norm(dim=-1))).max()
+        return found, _moved(size * direction.norm(dim=-1), here.theta)
 
 
 @dataclass(frozen=True)
 class _Point:
-    """Weights ``(E, P)``, the rows ``(E, R)`` there and their Jacobian, and the losses ``(E,)``."""
+    """Weights ``(E, P)``, the losses ``(E,)`` there, and what returns the rows ``(E, R)`` and their Jacobian."""
 
     theta: Tensor
-    rows: Tensor
-    jacobian: Jacobian
     loss: Tensor
+    linearised: Callable[[], tuple[Tensor, Jacobian]]
+
+    @property
+    def most(self) -> Tensor:
+        """The losses, and what rounding may add to them."""
+        return self.loss * (1 + _ROUNDING * torch.finfo(self.loss.dtype).eps)
+
+
+def _moved(lengths: Tensor, theta: Tensor) -> Tensor:
+    """Return the largest of the lengths of steps ``(E,)`` relative to the weights that they were taken from."""
+    relative: Tensor = lengths / (1e-12 + theta.norm(dim=-1))
+    return relative.max()
 
 
 def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:

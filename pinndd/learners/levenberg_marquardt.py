@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from pinndd.data import SyntheticData
 from pinndd.free_memory import available_memory
+from pinndd.learners.cuda_graphs import graphed_functions
 from pinndd.learners.jacobian import Jacobian, solve_factored
+from pinndd.learners.recorded import RecordedFunctions
 from pinndd.problem import Episodes
 
 
@@ -81,9 +83,11 @@ class LevenbergMarquardt:
         memory: size in bytes of what is held for the networks that are trained at a time, on a GPU half of what is free if that is
             more; more networks are trained in several batches.
         fresh: the ceiling "fresh samples": draw all points anew at every step, as many as the set has; all iterations are taken.
+        cuda_graphs: take whole trials as CUDA graphs, one for every shape of the data; the data are on a CUDA device, and the model
+            prepares a mapping of tensors. Networks that are done leave the batch once half of it is.
 
     Raises:
-        ValueError: a setting is out of its range.
+        ValueError: a setting is out of its range, or ``fresh`` and ``cuda_graphs`` are both asked for.
     """
 
     model: LeastSquaresNetworks
@@ -96,6 +100,8 @@ class LevenbergMarquardt:
     acceleration: float = 1.5
     memory: int = 2**27
     fresh: bool = False
+    cuda_graphs: bool = False
+    _recorded: RecordedFunctions = field(default_factory=graphed_functions, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.iterations < 1 or self.attempts < 1 or self.damping <= 0 or not 0 < self.shrink < 1 < self.grow:
@@ -107,6 +113,11 @@ class LevenbergMarquardt:
             raise ValueError(
                 f"LevenbergMarquardt: acceleration={self.acceleration} and tolerance={self.tolerance} must not be negative, and "
                 f"memory={self.memory} must be at least 1"
+            )
+        if self.fresh and self.cuda_graphs:
+            raise ValueError(
+                "LevenbergMarquardt: with fresh=True every step has points of its own, and cuda_graphs=True would have no effect: "
+                "leave one of them out"
             )
 
     @property
@@ -148,11 +159,11 @@ class LevenbergMarquardt:
             MemoryError: there is not memory enough for one network.
         """
         index = torch.arange(theta.shape[0], device=theta.device)
-        parts = [
-            _Batch(self, self.model.select(prepared, part), theta[part], part).train(iterations or self.iterations)
-            for part in torch.split(index, self.batch(prepared, theta.device))
-        ]
-        return torch.cat(parts)
+        results = []
+        for part in torch.split(index, self.batch(prepared, theta.device)):
+            batch = _Batch(self, self.model.select(prepared, part), theta[part], part)
+            results.append((batch.train_by_graphs if self.cuda_graphs else batch.train)(iterations or self.iterations))
+        return torch.cat(results)
 
     def batch(self, prepared: Any, device: torch.device | str = "cpu") -> int:
         """Return how many networks are trained at a time.
@@ -180,7 +191,9 @@ class LevenbergMarquardt:
         for step in range(self.iterations):
             prepared = self.prepare(self.model.redraw(data, generator), episodes)
             for k, part in enumerate(parts):
-                batch = _Batch(self, self.model.select(prepared, part), theta[part], part, damping[k], step)
+                steps = torch.full_like(part, step)
+                batch = _Batch(self, self.model.select(prepared, part), theta[part], part, damping[k], steps=steps)
+                batch.check()
                 batch.attempt()
                 theta[part], damping[k] = batch.theta, batch.damping
         return theta
@@ -196,7 +209,8 @@ class _Batch:
         theta: Tensor,
         names: Tensor,
         damping: Tensor | None = None,
-        step: int = 0,
+        refusals: Tensor | None = None,
+        steps: Tensor | None = None,
     ) -> None:
         self.learner, self.prepared, self.names = learner, prepared, names
         self.theta = theta.clone()
@@ -204,14 +218,14 @@ class _Batch:
         self.dual = self.jacobian.rows <= self.jacobian.columns
         self.gram = self._gram(self.jacobian)
         self.loss = self.rows.square().sum(-1)
-        self.steps = torch.full_like(names, step)
-        self._check(torch.arange(len(names), device=names.device))
         diagonal = self.gram.diagonal(dim1=-2, dim2=-1).mean(-1)
         self.damping = learner.damping * diagonal if damping is None else damping
-        self.refusals = torch.zeros_like(names)
+        self.refusals = torch.zeros_like(names) if refusals is None else refusals
+        self.steps = torch.zeros_like(names) if steps is None else steps
 
     def train(self, iterations: int) -> Tensor:
         """Return the weights of all networks when each is done."""
+        self.check()
         results, place = self.theta.clone(), torch.arange(len(self.names), device=self.names.device)
         goal = self.learner.tolerance * self.loss
         going = self.loss > goal
@@ -226,6 +240,45 @@ class _Batch:
             again = (better & going).nonzero()[:, 0]
             if again.numel():
                 self._linearise(again)
+        return results
+
+    def train_by_graphs(self, iterations: int) -> Tensor:
+        """Return the same from CUDA graphs of whole trials, each of which computes all Jacobians anew.
+
+        Raises:
+            TypeError: what the model prepares is no mapping of tensors.
+        """
+        learner, prepared, names = self.learner, self.prepared, self.names
+        if not isinstance(prepared, dict):
+            raise TypeError(
+                "LevenbergMarquardt: cuda_graphs=True needs a model that prepares a mapping of tensors; "
+                f"{type(learner.model).__name__} prepares {type(prepared).__name__}: leave cuda_graphs out"
+            )
+        fields = tuple(prepared)
+        self.check()
+
+        def trial(theta: Tensor, damping: Tensor, refusals: Tensor, steps: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+            places = torch.arange(len(theta), device=theta.device)
+            batch = _Batch(learner, dict(zip(fields, tensors, strict=True)), theta, places, damping, refusals, steps)
+            finite = batch.finite()
+            batch.attempt()
+            return batch.theta, batch.damping, batch.refusals, batch.steps, batch.loss, finite
+
+        results, place = self.theta.clone(), torch.arange(len(names), device=names.device)
+        state: tuple[Tensor, ...] = (self.theta, self.damping, self.refusals, self.steps)
+        loss = self.loss
+        goal = learner.tolerance * loss
+        going = loss > goal
+        while (kept := going.nonzero()[:, 0]).numel():
+            if 2 * kept.numel() <= len(going):
+                prepared, state = learner.model.select(prepared, kept), tuple(each[kept] for each in state)
+                place, names, goal, loss, going = place[kept], names[kept], goal[kept], loss[kept], going[kept]
+            *after, reached, finite = learner._recorded(learner.model, trial, (*state, *prepared.values()))
+            _require_finite(finite | ~going, loss, names, state[-1])
+            state, loss = tuple(after), reached
+            theta, _, refusals, steps = state
+            results[place] = torch.where(going[:, None], theta, results[place])
+            going = going & (loss > goal) & (steps < iterations) & (refusals < learner.attempts)
         return results
 
     def attempt(self) -> Tensor:
@@ -279,7 +332,7 @@ class _Batch:
         else:
             self.rows[index], self.gram[index] = rows, self._gram(jacobian)
             self.jacobian.update(index, jacobian)
-        self._check(index)
+        self.check(index)
 
     def _keep(self, index: Tensor) -> None:
         """Let the other networks go."""
@@ -287,17 +340,25 @@ class _Batch:
         for name in ("names", "theta", "rows", "gram", "loss", "damping", "refusals", "steps"):
             setattr(self, name, getattr(self, name)[index])
 
-    def _check(self, index: Tensor) -> None:
-        """Refuse rows and derivatives that are not finite."""
-        finite = (self.gram[index].diagonal(dim1=-2, dim2=-1).sum(-1) + self.loss[index]).isfinite()
-        if bool(finite.all()):
-            return
-        bad = int(index[int((~finite).nonzero()[0, 0])])
-        what = "a derivative of its rows" if bool(self.loss[bad].isfinite()) else "a row"
-        raise NotFiniteError(
-            f"LevenbergMarquardt: condition {int(self.names[bad])}, step {int(self.steps[bad])}: {what} is not finite; check the "
-            "values of that condition, and whether the residual is defined for every u that a network may take"
-        )
+    def finite(self) -> Tensor:
+        """Return whether the rows of every network and their derivatives are finite, ``(E,)``."""
+        return (self.gram.diagonal(dim1=-2, dim2=-1).sum(-1) + self.loss).isfinite()
+
+    def check(self, index: Tensor | slice = slice(None)) -> None:
+        """Refuse rows and derivatives of some networks that are not finite."""
+        _require_finite(self.finite()[index], self.loss[index], self.names[index], self.steps[index])
+
+
+def _require_finite(finite: Tensor, loss: Tensor, names: Tensor, steps: Tensor) -> None:
+    """Refuse networks whose rows, or derivatives of them, are not finite; all are ``(E,)``."""
+    if bool(finite.all()):
+        return
+    bad = int((~finite).nonzero()[0, 0])
+    what = "a derivative of its rows" if bool(loss[bad].isfinite()) else "a row"
+    raise NotFiniteError(
+        f"LevenbergMarquardt: condition {int(names[bad])}, step {int(steps[bad])}: {what} is not finite; check the "
+        "values of that condition, and whether the residual is defined for every u that a network may take"
+    )
 
 
 _SHARE = 0.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, product
@@ -38,6 +38,19 @@ class Rows:
     targets: Tensor
     sizes: Tensor
     offset: Tensor | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that the rows are made of, in the order of the attributes."""
+        given = (self.points, self.jets, self.interior_scale, self.boundary, self.targets, self.sizes, self.offset)
+        return tuple(each for each in given if each is not None)
+
+    def with_tensors(self, tensors: Sequence[Tensor]) -> Rows:
+        """Return rows of the same equation made of others, of the same shapes."""
+        rows = Rows(self.residual, self.outputs, *tensors)
+        # numbers of terms do not change, and were copied to the device
+        rows.__dict__.update(terms_of=self.terms_of, _places=self._places)
+        return rows
 
     def system(self, slopes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the rows of the PDE linearised at the offset: matrix ``(R, outputs · P)`` and right-hand sides ``(E, R)``.
@@ -329,6 +342,14 @@ class RowsModel:
     def linearise(self, prepared: Rows, weights: Tensor) -> tuple[Tensor, RowsJacobian]:
         """Return the rows ``(E, R)`` and their Jacobian in the weights ``(E, outputs · P)``."""
         return prepared.linearise(weights)
+
+    def tensors(self, prepared: Rows) -> tuple[Tensor, ...]:
+        """Return the tensors that the rows are made of."""
+        return prepared.tensors
+
+    def with_tensors(self, prepared: Rows, tensors: Sequence[Tensor]) -> Rows:
+        """Return rows of the same equation made of others, of the same shapes."""
+        return prepared.with_tensors(tensors)
 
     def curvature(self, prepared: Rows, weights: Tensor) -> RowsCurvature:
         """Return ``Σ_rows row · ∂²row/∂θ²``."""
