@@ -3,11 +3,11 @@
     python benchmarks/gpu.py                 # needs a CUDA device; without one it says so, writes nothing and ends with 1
     python benchmarks/gpu.py --data FOLDER   # with MNIST from a folder; otherwise images of its shape are drawn
 
-Measured are steps of Adam and networks by Levenberg-Marquardt, ridge and Gauss-Newton fits, those by Levenberg-Marquardt and Gauss-
-Newton with and without CUDA graphs, outer steps on heat and Burgers, and outer steps on one image per class of MNIST. Each runs for
-some seconds on either device after one run that is not counted; the processor gets smaller batches where a large one would take
-minutes, and rates are per network or per step. The result, with the name of the card, goes to benchmarks/results/gpu.json, from
-which `python benchmarks/scaling.py page` prints it in docs/scaling.md.
+Measured are steps of Adam and networks by Levenberg-Marquardt, ridge and Gauss-Newton fits, those by Levenberg-Marquardt and
+Gauss-Newton with and without CUDA graphs, outer steps on heat and Burgers, and outer steps on one image per class of MNIST. Each
+runs for some seconds on either device after one run that is not counted; the processor gets smaller batches where a large one would
+take minutes, and rates are per network or per step. The result, with the name of the card, goes to benchmarks/results/gpu.json,
+from which `python benchmarks/scaling.py page` prints it in docs/scaling.md.
 """
 
 from __future__ import annotations
