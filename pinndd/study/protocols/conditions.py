@@ -28,6 +28,9 @@ from pinndd.study.results.table import NO_SHIFT
 _TRAIN, _VALIDATION, _TEST = 11, 22, 33
 """Offsets that keep the draws of training, validation and test conditions apart."""
 
+TESTED_AT, ASKED_AT = 1024, 512
+"""Points at which solutions of test conditions are compared where a network is trained for each, and where one answers for all."""
+
 _TRAINING_SHARE, _VALIDATION_SHARE, _TEST_SHARE = 0.15, 0.1, 0.15
 """Parts of the time of a first look that the true solutions of each may take, where there are as many as the fewest below."""
 
@@ -65,7 +68,7 @@ def _test_count(pde: PDE, settings: StudySettings, allowance: Allowance) -> int:
 
 def fresh_tests(pde: PDE, settings: StudySettings, allowance: Allowance | None = None) -> HeldOutConditions:
     """Return the test conditions of protocols that train afresh for each."""
-    points = pde.box.scale(sobol(1024, pde.box.dimension, _TEST))
+    points = pde.box.scale(sobol(TESTED_AT, pde.box.dimension, _TEST))
     episodes = {}
     count = _test_count(pde, settings, allowance or Allowance())
     for shift in settings.tested(pde.shifts):
@@ -82,7 +85,7 @@ def fresh_tests(pde: PDE, settings: StudySettings, allowance: Allowance | None =
 
 def asked_tests(pde: PDE, settings: StudySettings, allowance: Allowance | None = None) -> HeldOutConditions:
     """Return the test conditions of a conditioned network; shifts outside the span of the training family are left out."""
-    points = pde.box.scale(sobol(512, pde.box.dimension, _TEST))
+    points = pde.box.scale(sobol(ASKED_AT, pde.box.dimension, _TEST))
     return _in_span(pde, settings, points, 13_300, _test_count(pde, settings, allowance or Allowance()))
 
 
@@ -152,7 +155,7 @@ class FreshConditions:
     training_count: int
     validation_count: int
     roughening: Roughening | None
-    points: int = 600
+    points: int
     derivatives: int = 0
     allowance: Allowance = field(default_factory=Allowance)
     draw: int | None = None

@@ -51,7 +51,7 @@ class Solved(list):
 
 
 def counts_of(pde, allowance):
-    fresh = FreshConditions(pde, 0, "cpu", 256, 32, None, allowance=allowance)
+    fresh = FreshConditions(pde, 0, "cpu", 256, 32, None, 600, allowance=allowance)
     settings = StudySettings(test_conditions=12, shifts=("none",), device="cpu")
     tests = fresh_tests(pde, settings, allowance).episodes["none"]
     return len(fresh.training), len(fresh.validation), len(fresh.plain), len(tests)

@@ -22,6 +22,7 @@ def sizes(rows):
     return set(zip(rows["points"], rows["boundary_points"], strict=True))
 
 
+@pytest.mark.usefixtures("usual_conditions")
 def test_a_study_has_every_method_and_shift_and_evaluate_repeats_its_rows(opened, outcome_of):
     pde = load_pde("heat")
     outcome = outcome_of("retrain", "heat")

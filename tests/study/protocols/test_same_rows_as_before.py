@@ -21,6 +21,7 @@ KEY = ["method", "learner", "points", "boundary_points", "shift", "seed", "episo
 SENSORS = {"size": {"sensors": (6, 8), "points": 50}, "effort": 0.2}
 
 
+@pytest.mark.usefixtures("usual_conditions")
 @pytest.mark.parametrize(
     ("protocol", "pde", "more"),
     [

@@ -50,6 +50,12 @@ interior and boundary points, as multiples of those of the study."""
 CURVE = ((0.25, 0.5), (0.5625, 0.7), *LARGER)
 """Sizes of the curve, likewise."""
 
+CONDITIONS = {True: (512, 128), False: (256, 32)}
+"""Training and validation conditions, for a learner in closed form or another one."""
+
+COMPARED_AT = 600
+"""Points at which their solutions are compared."""
+
 MOST_GAIN = 8.0
 """How many times smaller than with the best design the error with a set that was distilled for random features can be: the most of any
 family of docs/benchmark.md is 8.2, in the mean over conditions (elasticity), that of the next one 6.4."""
@@ -124,13 +130,13 @@ class RetrainStudy(FreshStudy):
 
     def bench_of(self, recipe: Recipe, learner: Any, seed: int) -> RetrainBench:
         """Return a bench of the retrain protocol."""
-        counts = (512, 128) if isinstance(learner, Ridge) else (256, 32)
         conditions = FreshConditions(
             self.pde,
             seed,
             self.settings.device,
-            *counts,
+            *CONDITIONS[isinstance(learner, Ridge)],
             roughening_for(self.pde),
+            COMPARED_AT,
             derivatives=self.settings.measure.derivatives,
             allowance=self.allowance,
             draw=seed + VALIDATING if recipe.interpolates else None,
