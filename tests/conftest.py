@@ -4,7 +4,7 @@ import importlib.util
 import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
@@ -126,6 +126,49 @@ def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
         Image.new("L", (1, 1), 255).save(file, "png")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", pixel)
+
+
+def _numbers() -> list[tuple[ModuleType, str, Any]]:
+    """Numbers of conditions that a study has, and of points where solutions are compared, with fewer in their place."""
+    from pinndd.study.protocols import conditions, retrain, sensors
+
+    return [
+        (conditions, "TESTED_AT", 200),
+        (conditions, "ASKED_AT", 100),
+        (retrain, "COMPARED_AT", 100),
+        (retrain, "CONDITIONS", {True: (96, 32), False: (64, 16)}),
+        (sensors, "COMPARED_AT", 100),
+        (sensors, "CONDITIONS", {"ridge": (96, 32), "gauss-newton": (48, 12)}),
+    ]
+
+
+@pytest.fixture(scope="session")
+def usually() -> Callable[[pytest.MonkeyPatch], None]:
+    """Give studies as many conditions as usual: ``usually(monkeypatch)``."""
+    usual = [(place, name, getattr(place, name)) for place, name, _ in _numbers()]
+
+    def restore(patch: pytest.MonkeyPatch) -> None:
+        for change in usual:
+            patch.setattr(*change)
+
+    return restore
+
+
+@pytest.fixture(scope="module")
+def few_conditions(usually: Callable[[pytest.MonkeyPatch], None]) -> Iterator[None]:
+    """Let the studies of a module have few conditions, whose solutions are compared at few points."""
+    with pytest.MonkeyPatch.context() as patch:
+        for change in _numbers():
+            patch.setattr(*change)
+        yield
+
+
+@pytest.fixture
+def usual_conditions(
+    few_conditions: None, usually: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let the studies of a test have as many as usual after all."""
+    usually(monkeypatch)
 
 
 @pytest.fixture

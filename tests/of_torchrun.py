@@ -12,6 +12,7 @@ os.environ.update(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=count, LOCAL_WORLD_SIZE
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from pinndd.cli import main  # noqa: E402
+from pinndd.study.protocols import retrain  # noqa: E402
 from pinndd.terminal import distilling, several  # noqa: E402
 
 usual = distilling.study_settings
@@ -22,6 +23,7 @@ def hurried(*given):
 
 
 distilling.study_settings = hurried
+retrain.COMPARED_AT, retrain.CONDITIONS = 100, {True: (96, 32), False: (64, 16)}
 several.GRACE = 0.5
 sys.argv = ["pinndd", *words]
 main()

@@ -29,7 +29,7 @@ from pinndd.terminal import distilling, evaluating, exporting, studying_many
 from pinndd.terminal.cells import Answer, run_cell
 from pinndd.terminal.settings import Options, study_settings
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "few_conditions")
 
 COMMANDS = ["list", "check", "body", "distill", "study", "evaluate", "solve", "plot", "export", "cache"]
 

@@ -15,7 +15,7 @@ from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.run_folder import RunFolderError
 from pinndd.study.run import choose_protocols, fitted_settings, run_study, usual_protocols
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "few_conditions")
 
 QUICK = StudySettings(effort=0.2)
 THREE = ["retrain", "amortised", "solved"]

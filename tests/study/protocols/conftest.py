@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from pinndd.pinn.declare.loading import load_pde
-from pinndd.study.protocols import conditions, engine, protocol_named, retrain
+from pinndd.study.protocols import engine, protocol_named
 from pinndd.study.protocols.retrain import bench as retrain_bench
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.solved import label_free, stand_in, tuning
@@ -33,31 +33,9 @@ def open_study(name, pde, *, size=None, allowance=None, **settings):
     return protocol.open(equation, protocol.sized_for(equation, given), replace(SETTINGS[name], **settings), allowance=allowance)
 
 
-FEW = [
-    (conditions, "TESTED_AT", 200),
-    (conditions, "ASKED_AT", 100),
-    (retrain, "COMPARED_AT", 100),
-    (retrain, "CONDITIONS", {True: (96, 32), False: (64, 16)}),
-]
-"""Fewer conditions than a study has, and fewer points where their solutions are compared."""
-
-USUAL = [(place, name, getattr(place, name)) for place, name, _ in FEW]
-
-
 @pytest.fixture(autouse=True, scope="module")
-def few_conditions():
-    """Let studies have few conditions, compared at few points; what `outcome_of` runs has as many as usual."""
-    with pytest.MonkeyPatch.context() as patch:
-        for change in FEW:
-            patch.setattr(*change)
-        yield
-
-
-@pytest.fixture
-def usual_conditions(monkeypatch, few_conditions):
-    """Let studies have as many conditions as usual after all."""
-    for change in USUAL:
-        monkeypatch.setattr(*change)
+def small_studies(few_conditions):
+    """Let studies have few conditions; what `outcome_of` runs has as many as usual."""
 
 
 @pytest.fixture(scope="session")
@@ -77,15 +55,14 @@ def ran():
 
 
 @pytest.fixture(scope="session")
-def outcome_of(shrink):
+def outcome_of(shrink, usually):
     """The outcome of a small study as it stands here, run once for all tests: ``outcome_of(protocol, pde)``."""
 
     @cache
     def once(name, pde):
         with pytest.MonkeyPatch.context() as patch:
             shrink(patch)
-            for change in USUAL:
-                patch.setattr(*change)
+            usually(patch)
             return engine.run(open_study(name, pde), protocol_named(name))
 
     return once

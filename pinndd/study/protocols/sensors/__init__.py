@@ -36,6 +36,15 @@ INTERIOR_POINTS = {"ridge": 400, "gauss-newton": 196}
 KNOWN_POINTS = 16
 """Points along each coordinate of a condition whose values are known: nothing is measured there."""
 
+CONDITIONS = {"ridge": (256, 128), "gauss-newton": (96, 24)}
+"""Training and validation conditions by learner."""
+
+FEW_CONDITIONS = (32, 8)
+"""The same in a first look, for any learner but ridge."""
+
+COMPARED_AT = 400
+"""Points at which their solutions are compared."""
+
 RECIPES = {
     # bodies have fewer features than a small set has rows, not than a plentiful interior
     **{name: recipe for name, recipe in ON_POINTS.items() if name != BODY and not recipe.mixes},
@@ -80,10 +89,10 @@ class SensorStudy(FreshStudy):
             for zero in known_conditions(self.pde)
         }
         # the training family as it is: whoever pays for sensors says with it what may come
-        counts = (256, 128) if recipe.name == "ridge" else (32, 8) if self.settings.quick else (96, 24)
+        counts = FEW_CONDITIONS if self.settings.quick and recipe.name != "ridge" else CONDITIONS[recipe.name]
         derivatives = self.settings.measure.derivatives
         conditions = FreshConditions(
-            self.pde, seed, self.settings.device, *counts, None, 400, derivatives, self.allowance
+            self.pde, seed, self.settings.device, *counts, None, COMPARED_AT, derivatives, self.allowance
         )
         learner = recipe.build(self.pde, stored)
         return SensorBench(self, recipe, learner, seed, conditions, interior=interior, known=known)
