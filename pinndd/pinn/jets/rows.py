@@ -129,11 +129,11 @@ class Rows:
 
     @cached_property
     def boundary_products(self) -> tuple[Tensor, Tensor]:
-        """Products of the boundary rows with what the weights add to the jet, ``(K, N, M)``, and with each other, ``(M, M)``."""
+        """Products of the boundary rows with what the weights add to the jet, ``(N, K, M)``, and with each other, ``(M, M)``."""
         axes, components = self._places
         blocks = self.boundary.reshape(len(self.boundary), self.outputs, -1) * self.sizes[:, None]
-        met = torch.einsum("anp,mcp->acnm", self.jets, blocks)
-        return met[axes, components].contiguous(), self.boundary @ self.boundary.T
+        met = torch.einsum("anp,mcp->nacm", self.jets, blocks)
+        return met[:, axes, components].contiguous(), self.boundary @ self.boundary.T
 
     @cached_property
     def boundary_square(self) -> Tensor:
@@ -227,7 +227,7 @@ class RowsJacobian:
         if _ASKED * self.count < len(self.of.jets) ** 2:  # the products of features cost more than those of the models
             matrix = self.dense()
             return matrix @ matrix.mT
-        gram = self.of.boundary.new_zeros((self.count, self.rows, self.rows))
+        gram = self.of.boundary.new_empty((self.count, self.rows, self.rows))
         together = max(1, _CACHED // gram[0].nbytes) if gram.device.type == "cpu" else len(gram)
         for some, scaled in zip(torch.split(gram, together), torch.split(self._scaled, together), strict=True):
             self._fill(some, scaled)
@@ -249,24 +249,30 @@ class RowsJacobian:
         return normal
 
     def _fill(self, gram: Tensor, scaled: Tensor) -> None:
-        """Write the products of the rows of some models into zeros, from the slopes of their weighted rows."""
+        """Write the products of the rows of some models, from the slopes of their weighted rows."""
         count, points, equations, _ = scaled.shape
         split = points * equations
         # one matrix product per point, of all models together
-        left = scaled.transpose(0, 1).flatten(1, 2)
+        left = scaled.transpose(0, 1).reshape(points, -1, scaled.shape[-1]).contiguous()
         beside, corner = self.of.boundary_products
-        met = (left @ beside.transpose(0, 1)).view(points, count, equations, -1).transpose(0, 1).flatten(1, 2)
+        met = (left @ beside).view(points, count, equations, -1).transpose(0, 1).flatten(1, 2)
         gram[:, :split, split:], gram[:, split:, :split], gram[:, split:, split:] = met, met.mT, corner
         inner = gram[:, :split, :split].view(count, points, equations, points, equations)
         # by the equation of the second row, so that what is summed lies together
-        sums = inner.movedim(-1, 0) if equations == 1 else gram.new_zeros((equations, count, points, equations, points))
+        sums = inner.movedim(-1, 0) if equations == 1 else gram.new_empty((equations, count, points, equations, points))
+        begun = [False] * equations
         for (terms, _), products, felt in zip(self.of.terms_of, self.of.products, self._felt, strict=True):
-            own = left[..., terms]
+            own = left if self.of.outputs == 1 else left[..., terms]
             half = (own @ products).view(points, count, equations, len(terms), points)
             other = own.view(points, count, equations, len(terms)).permute(1, 2, 3, 0)
             for r, k in product(range(equations), range(len(terms))):
                 if felt[r][k]:
-                    sums[r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
+                    factors = half[..., k, :].transpose(0, 1), other[:, None, None, r, k]
+                    sums[r].addcmul_(*factors) if begun[r] else torch.mul(*factors, out=sums[r])
+                    begun[r] = True
+        for r in range(equations):
+            if not begun[r]:
+                sums[r].zero_()
         if equations > 1:
             inner.copy_(sums.movedim(0, -1))
 
