@@ -79,8 +79,8 @@ class GaussNewton:
         decrease: relative decrease of the loss of every episode, from step to step, below which training stops as well.
         promise: part of the loss that the linearised problem must leave for that, or the step was only cut too short.
         progress: called before every step with the number of steps done and ``iterations`` (None: nobody waits for a single fit).
-        cuda_graphs: take whole steps as CUDA graphs, one for every shape of the data; the data are on a CUDA device, and the model is
-            a `RecordableModel`. A step that has to be halved is taken as without.
+        cuda_graphs: take whole steps, and their halvings, as CUDA graphs, one for every shape of the data; the data are on a CUDA
+            device, and the model is a `RecordableModel`. A step whose matrix rounding has made indefinite is taken as without.
 
     Raises:
         ValueError: the penalty is not positive, or there are no iterations.
@@ -220,11 +220,14 @@ class GaussNewton:
         return *self._backtrack(prepared, here, proposal), promised
 
     def _replayed(self, prepared: Any, here: _Point) -> tuple[_Point, Tensor, Callable[[], Tensor]] | None:
-        """Return what `_step` does, from a CUDA graph of a whole step, or None where that is not the step to take."""
+        """Return what `_step` does, from CUDA graphs of a whole step and of its halvings; None where a matrix is not positive."""
         model = cast(RecordableModel, self.model)
+        tensors = model.tensors(prepared)
+
+        def loss_of(theta: Tensor, *tensors: Tensor) -> Tensor:
+            return self._objective(model.residuals(model.with_tensors(prepared, tensors), theta), theta)
 
         def whole(theta: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-            of = model.with_tensors(prepared, tensors)
             sound = []
 
             def solve(matrix: Tensor, right: Tensor) -> Tensor:
@@ -232,14 +235,28 @@ class GaussNewton:
                 sound.append(info == 0)
                 return solve_factored(factor, right)
 
-            proposal, promised = self._proposal(*model.linearise(of, theta), theta, solve)
-            return proposal, self._objective(model.residuals(of, proposal), proposal), promised(), *sound
+            linearised = model.linearise(model.with_tensors(prepared, tensors), theta)
+            proposal, promised = self._proposal(*linearised, theta, solve)
+            return proposal, loss_of(proposal, *tensors), promised(), *sound
 
-        proposal, loss, promised, sound = self._recorded(model, whole, (here.theta, *model.tensors(prepared)))
-        if not bool((sound & (loss <= here.most)).all()):
+        def halved(theta: Tensor, proposal: Tensor, loss: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+            most, size, reached = _at_most(loss), torch.zeros_like(loss), loss
+            for k in range(self.halvings + 1):
+                trial = loss_of(theta + 0.5**k * (proposal - theta), *tensors)
+                good = (size == 0) & (trial <= most)
+                size, reached = torch.where(good, 0.5**k, size), torch.where(good, trial, reached)
+            return theta + size[:, None] * (proposal - theta), reached, size
+
+        proposal, loss, promised, sound = self._recorded(model, whole, (here.theta, *tensors))
+        sizes = torch.ones_like(loss)
+        positive, enough = torch.stack((sound.all(), (loss <= _at_most(here.loss)).all())).tolist()
+        if not positive:
             return None
-        moved = _moved((proposal - here.theta).norm(dim=-1), here.theta)
-        return _Point(proposal, loss, lambda: model.linearise(prepared, proposal)), moved, lambda: promised
+        theta = proposal
+        if not enough:
+            theta, loss, sizes = self._recorded(self, halved, (here.theta, proposal, here.loss, *tensors))
+        moved = _moved(sizes * (proposal - here.theta).norm(dim=-1), here.theta)
+        return _Point(theta, loss, lambda: model.linearise(prepared, theta)), moved, lambda: promised
 
     def _proposal(
         self, rows: Tensor, jacobian: Jacobian, theta: Tensor, solve: Callable[[Tensor, Tensor], Tensor]
@@ -261,7 +278,7 @@ class GaussNewton:
         size = torch.ones_like(here.loss)
         for _ in range(self.halvings + 1):
             found = self._at(prepared, here.theta + size[:, None] * direction)
-            worse = ~(found.loss <= here.most)
+            worse = ~(found.loss <= _at_most(here.loss))
             if not bool(worse.any()):
                 break
             size = torch.where(worse, size / 2, size)
@@ -280,10 +297,10 @@ class _Point:
     loss: Tensor
     linearised: Callable[[], tuple[Tensor, Jacobian]]
 
-    @property
-    def most(self) -> Tensor:
-        """The losses, and what rounding may add to them."""
-        return self.loss * (1 + _ROUNDING * torch.finfo(self.loss.dtype).eps)
+
+def _at_most(loss: Tensor) -> Tensor:
+    """Return losses, and what rounding may add to them."""
+    return loss * (1 + _ROUNDING * torch.finfo(loss.dtype).eps)
 
 
 def _moved(lengths: Tensor, theta: Tensor) -> Tensor:
