@@ -40,7 +40,9 @@ class Sizes:
         # training asks at every step, and a GPU would be waited for
         key = like.device, like.dtype
         if key not in self._moved:
-            self._moved[key] = Sizes(self.values.to(like), self.means.to(like), self.equations.to(like), self.conditions)
+            moved = Sizes(self.values.to(like), self.means.to(like), self.equations.to(like), self.conditions)
+            moved.__dict__["has_means"] = self.has_means
+            self._moved[key] = moved
         return self._moved[key]
 
     @cached_property
