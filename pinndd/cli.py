@@ -319,7 +319,7 @@ def evaluate(
     solutions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Solved fields of the exported conditions (protocol solved).")
     ] = None,
-    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="Module of its PDE or task, if it has moved or was edited.")] = None,
     distance: Distance = None,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the results as CSV.")] = None,
@@ -367,7 +367,7 @@ def explore(
     what: Annotated[
         str, typer.Argument(metavar="DATA|PDE", help="A distilled set, an .npz file; or a PDE, by name or path, on many points.")
     ],
-    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module of the set, if it has moved.")] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="Module of its PDE or task, if it has moved.")] = None,
     port: Annotated[int | None, typer.Option(metavar="N", help="Port to listen on. Default: a free one.")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address, open nothing.")] = False,
 ) -> None:
@@ -380,7 +380,7 @@ def explore(
 @app.command(epilog="Example: pinndd export heat-retrain.npz --out points.csv")
 def export(
     data: DataArgument,
-    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="Module of its PDE or task, if it has moved or was edited.")] = None,
     to: Annotated[
         str, typer.Option(metavar="FORM", help="csv; or a script that trains on the points: deepxde, torch.")
     ] = "csv",
@@ -398,7 +398,7 @@ def export(
 @app.command(epilog="Example: pinndd plot runs/heat")
 def plot(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    pde: Annotated[str | None, typer.Option(metavar="PDE", help="The PDE module, if it has moved or was edited.")] = None,
+    pde: Annotated[str | None, typer.Option(metavar="PDE", help="Module of its PDE or task, if it has moved or was edited.")] = None,
 ) -> None:
     """Draw the pictures of a run anew, and write its report anew."""
     from pinndd.terminal.studying import plot as draw

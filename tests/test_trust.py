@@ -81,7 +81,7 @@ class TestASet:
         assert f"give --pde {module}" in said
         code, _, said = invoke("export", saved, "--pde", module)
         assert code == 0
-        assert said.startswith("pinndd: warning: the PDE module given is another than the one that")
+        assert said.startswith("pinndd: warning: the module given is another than the one that")
         with pytest.raises(PDEModuleError, match=r"it was edited.* give pde= "):
             pinndd.evaluate(saved)
 
@@ -115,7 +115,7 @@ class TestASet:
         SyntheticData.load(saved).with_header(**entries).save(saved)
         code, _, said = invoke("export", saved)
         assert code == 2
-        assert "does not say with which PDE module it was made, so none is executed: give the module of 'ring' with --pde" in said
+        assert "does not say with which module it was made, so none is executed: give the module of 'ring' with --pde" in said
         code, _, said = invoke("export", saved, "--pde", "heat")
         assert code == 2
         assert "was distilled for the PDE 'ring', --pde gives 'heat'" in said
@@ -128,7 +128,7 @@ class TestASet:
         replace(data, header={**plain, **entries}).save(kept)
         code, _, said = invoke("export", kept)
         assert (code, said.count("\n")) == (0, 1)
-        assert "old.npz does not say with which PDE module it was made" in said
+        assert "old.npz does not say with which module it was made" in said
         assert "nobody can tell whether the packaged 'heat', which is used, is the same" in said
         settings = pinndd.StudySettings(test_conditions=2, shifts=("none",))
         with pytest.warns(UserWarning, match="whether the packaged 'heat', which is used, is the same"):
@@ -169,7 +169,7 @@ def test_a_run_folder_executes_only_its_own_module(module, tmp_path, monkeypatch
     assert code == 2
     assert "it was edited: checksum 00000000 then" in said
     code, _, said = invoke("plot", folder, "--pde", module)
-    assert "warning: the PDE module given is another" in said
+    assert "warning: the module given is another" in said
     assert "has no finished protocol yet" in said
     code, _, said = invoke("plot", folder, "--pde", "heat")
     assert "is about 'ring', --pde gives 'heat'" in said

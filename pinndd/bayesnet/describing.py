@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pinndd.bayesnet.hospital_csv import csv_lines, file_text, number_of, sense, word_among
+from pinndd.bayesnet.hospital_csv import csv_lines, file_text, number_of, sense, separator_of, thousands_among, word_among
 from pinndd.bayesnet.hospital_files import MARKS, HospitalFileError
 
 MOST_STATES = 10
@@ -39,10 +39,12 @@ class _Column:
     Attributes:
         name: as the first file writes it.
         words: for each hospital how often each word stands there, marks of missing cells left out.
+        unclear: for hospitals whose cells are separated by commas a number that may be thousands or thousandths.
     """
 
     name: str
     words: dict[str, dict[str, int]] = field(default_factory=dict)
+    unclear: dict[str, str] = field(default_factory=dict)
 
     @property
     def different(self) -> list[str]:
@@ -129,6 +131,9 @@ def _read(hospital: str, path: Path, columns: dict[str, _Column]) -> tuple[list[
             words = columns.setdefault(name.casefold(), _Column(name)).words.setdefault(hospital, {})
             if cell not in MARKS:
                 words[cell] = words.get(cell, 0) + 1
+    for name in header if separator_of(text, ()) == "," else ():
+        if word := thousands_among(columns[name.casefold()].words[hospital]):
+            columns[name.casefold()].unclear[hospital] = word
     return header, len(lines) - 1
 
 
@@ -157,8 +162,12 @@ def _variable(column: _Column) -> Iterator[str]:
     whole = [number for number in numbers if number is not None]
     if len(whole) == len(words) and len(words) >= FEWEST_CUT:
         cuts = _cuts(column)
+        unclear = "".join(
+            f"; {word} OF {hospital} MAY BE {word.replace(',', '')} OR {word.replace(',', '.')}: write it without a comma"
+            for hospital, word in column.unclear.items()
+        )
         yield f"{name} = {{ cuts = [{', '.join(f'{cut:.15g}' for cut in cuts)}] }}  # guessed: numbers from {min(whole):g} to " + (
-            f"{max(whole):g}, cut so that the parts have about as many patients"
+            f"{max(whole):g}, cut so that the parts have about as many patients{_one_line(unclear)}"
         )
         return
     coded = {hospital: sorted(own) for hospital, own in column.words.items() if own}

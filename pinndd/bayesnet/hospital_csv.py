@@ -6,7 +6,7 @@ import csv
 import difflib
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -17,14 +17,14 @@ _LOOKED_AT = 100
 """Lines of a file without a header that show its separator."""
 
 _SAID = re.compile(r"sep=(.)\r?\n")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(?:[.,](\d+))?")
 
 
 def csv_lines(text: str, known: Collection[str], width: int | None = None) -> list[tuple[int, list[str]]]:
     """Return the lines that are not blank, with their numbers, their cells without blanks around them.
 
-    The separator is the one that Excel's first line ``sep=;`` says, or the one that makes known names of all cells of the header, or
-    in most lines as many cells as there are, or else the one that makes most cells of the first line.
+    They are separated as `separator_of` says.
 
     Args:
         text: of the file.
@@ -36,10 +36,36 @@ def csv_lines(text: str, known: Collection[str], width: int | None = None) -> li
     """
     said = _SAID.match(text)
     skipped = 1 if said else 0
+    separator = separator_of(text, known, width)
     text = text[said.end() :] if said else text
-    separator = said.group(1) if said else max(SEPARATORS, key=lambda mark: _fits(text, mark, known, width))
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     return [(reader.line_num + skipped, [cell.strip() for cell in cells]) for cells in reader if cells]
+
+
+def separator_of(text: str, known: Collection[str], width: int | None = None) -> str:
+    """Return what separates the cells of a file.
+
+    That is what Excel's first line ``sep=;`` says, or what makes known names of all cells of the header, or in most lines as many
+    cells as there are, or else what makes most cells of the first line.
+
+    Args:
+        text, known, width: as in `csv_lines`.
+    """
+    said = _SAID.match(text)
+    return said.group(1) if said else max(SEPARATORS, key=lambda mark: _fits(text, mark, known, width))
+
+
+def thousands_among(words: Iterable[str]) -> str:
+    """Return a number of a column that may be thousands or thousandths, such as ``1,234`` in a file that separates cells by commas.
+
+    Args:
+        words: different cells of the column.
+
+    Returns:
+        The first; empty where there is none, or where another cell shows that commas stand before decimals, such as ``0,5``.
+    """
+    marked = [word for word in words if "," in word and number_of(word) is not None]
+    return marked[0] if marked and all(_THOUSANDS.fullmatch(word) for word in marked) else ""
 
 
 def word_among(word: str, known: Collection[str]) -> str | None:

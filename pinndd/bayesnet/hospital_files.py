@@ -11,7 +11,16 @@ from pathlib import Path
 
 import torch
 
-from pinndd.bayesnet.hospital_csv import csv_lines, file_text, nearest, number_of, same_word, word_among
+from pinndd.bayesnet.hospital_csv import (
+    csv_lines,
+    file_text,
+    nearest,
+    number_of,
+    same_word,
+    separator_of,
+    thousands_among,
+    word_among,
+)
 from pinndd.bayesnet.hospitals import Hospitals
 from pinndd.bayesnet.network import Structure, Variable
 from pinndd.bayesnet.rows import MISSING
@@ -136,8 +145,8 @@ def read_hospitals(
 
     Raises:
         HospitalFileError: a file cannot be read or is empty, a column is unknown or repeated, a line has too few or too many
-            cells, a state is not declared, two hospitals code a column differently, a codebook differs from the states, or see
-            `Hospitals`: no shared column.
+            cells, a state is not declared, a number may be thousands or thousandths, two hospitals code a column differently, a
+            codebook differs from the states, or see `Hospitals`: no shared column.
         ValueError: the variables do not fit together, ``disjoint`` or ``cuts`` names an unknown one, cuts do not fit the states, or
             ``missing`` names a declared state.
     """
@@ -181,7 +190,7 @@ def _read(
     hospital: str, file: HospitalFile, structure: Structure, coding: Mapping[str, _Coding], missing: frozenset[str]
 ) -> tuple[list[list[int]], FileReport]:
     """Return the codes of the rows with a recorded cell, and the report."""
-    lines = _lines(file, (*structure.names, *file.ignore, *file.rename))
+    lines, separator = _lines(file, (*structure.names, *file.ignore, *file.rename))
     written = lines.pop(0)[1] if file.columns is None else list(file.columns)
     header = [_meant(name, file, structure) for name in written]
     for name in file.rename:
@@ -201,6 +210,16 @@ def _read(
                 seen[k, cells[k]] = _code(file.path, coding[header[k]], cells[k], number, missing)
             row[structure.index(header[k])] = seen[k, cells[k]]
         rows.append(row)
+    for k in used if separator == "," else ():
+        own = coding[header[k]]
+        plain = (cell for j, cell in seen if j == k and word_among(cell, own.recode) is None)
+        if own.cuts is not None and (unclear := thousands_among(plain)):
+            number = next(number for number, cells in lines if cells[k] == unclear)
+            raise HospitalFileError(
+                f"{file.path}, line {number}, column {header[k]!r}: value {unclear!r} may be {unclear.replace(',', '')} or "
+                f"{unclear.replace(',', '.')}, since commas separate the cells of the file: write such numbers without commas, "
+                "or recode them"
+            )
     kept = [row for row in rows if any(code != MISSING for code in row)]
     if not kept:
         raise HospitalFileError(f"{file.path}: hospital {hospital!r} is empty, no row has a recorded cell; leave it out")
@@ -235,11 +254,12 @@ def _meant(name: str, file: HospitalFile, structure: Structure) -> str:
     return same_word(name, structure.names) or same_word(name, file.ignore) or name
 
 
-def _lines(file: HospitalFile, known: Collection[str]) -> list[tuple[int, list[str]]]:
-    """Return the lines that are not blank, with their numbers."""
-    path = file.path
+def _lines(file: HospitalFile, known: Collection[str]) -> tuple[list[tuple[int, list[str]]], str]:
+    """Return the lines that are not blank, with their numbers, and what separates their cells."""
+    path, width = file.path, None if file.columns is None else len(file.columns)
     try:
-        lines = csv_lines(file_text(path, file.encoding), known, None if file.columns is None else len(file.columns))
+        text = file_text(path, file.encoding)
+        lines = csv_lines(text, known, width)
     except FileNotFoundError as error:
         raise HospitalFileError(f"{path}: there is no such file; correct its name") from error
     except UnicodeDecodeError as error:
@@ -251,7 +271,7 @@ def _lines(file: HospitalFile, known: Collection[str]) -> list[tuple[int, list[s
         raise HospitalFileError(f"{path}: cannot be read as CSV in {file.encoding} ({error})") from error
     if not lines:
         raise HospitalFileError(f"{path}: the file is empty, expected a header line with the names of the columns")
-    return lines
+    return lines, separator_of(text, known, width)
 
 
 def _check_header(file: HospitalFile, header: list[str], structure: Structure) -> None:

@@ -27,6 +27,7 @@ class ScikitEstimator:
 
     Raises:
         TypeError: the estimator lacks a method.
+        ValueError: at fitting, a classifier gets values that are no probabilities of classes.
     """
 
     estimator: Any
@@ -49,6 +50,11 @@ class ScikitEstimator:
         rows, targets = data["inputs"].detach().flatten(1).double().cpu().numpy(), data["targets"].detach().cpu()
         model = clone(self.estimator)
         if is_classifier(model):
+            if targets.shape[-1] < 2 or bool((targets < 0).any()) or not bool(((targets.sum(-1) - 1).abs() < 1e-3).all()):
+                raise ValueError(
+                    f"{type(self.estimator).__name__} is a classifier, and the targets are values, no probabilities of classes: "
+                    "give a regressor, or, where they are classes, labels that are whole numbers or words"
+                )
             return self._classifier(model, rows, targets)
         model.fit(rows, targets.double().numpy().squeeze(-1) if targets.shape[-1] == 1 else targets.double().numpy())
 

@@ -30,10 +30,11 @@ def column_names(task: StatedTask, data: SyntheticData) -> list[str]:
 
 
 def write_examples(task: StatedTask, data: SyntheticData, path: Path) -> None:
-    """Write one line per example, atomically: as the task keeps them, else with all digits.
+    """Write one line per example, atomically: as the task keeps them, else with all digits, in the units of the data.
 
     Raises:
-        ValueError: see `column_names`.
+        ValueError: see `column_names` and `StatedTask.in_units`.
+        UserCodeError: what the module gives as ``units`` failed.
     """
     if task.keep is not None:
         task.keep(data, path)
@@ -41,7 +42,7 @@ def write_examples(task: StatedTask, data: SyntheticData, path: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(column_names(task, data))
-    flat = [value.detach().cpu().reshape(len(value), -1).tolist() for value in data.fields.values()]
+    flat = [value.detach().cpu().reshape(len(value), -1).tolist() for value in task.in_units(data).fields.values()]
     writer.writerows([entry for field in flat for entry in field[k]] for k in range(len(flat[0])))
     with write_atomically(path) as file:
         file.write(text.getvalue().encode())

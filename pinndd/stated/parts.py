@@ -39,6 +39,9 @@ class LabelledSet(Protocol):
 BALANCED = "per class"
 """Entry of the header of a training part of which baselines take equally many examples of every class, not in proportion."""
 
+FEWEST = 3
+"""Examples that a class needs, one for each part."""
+
 ROOM = 1.0
 """How far inputs may leave the range of the training part, as a part of its width: what matters is what models learn from them."""
 
@@ -128,7 +131,8 @@ class Parts:
             Parts with the fields ``inputs`` and ``targets``: labels become probabilities.
 
         Raises:
-            ValueError: inputs and targets do not fit, a value is not finite, a share is not in (0, 1), or there is but one class.
+            ValueError: inputs and targets do not fit, a value is not finite, a share is not in (0, 1), there is but one class, or one
+                has fewer examples than there are parts.
 
         Examples:
             >>> parts = Parts.of_examples(torch.rand(100, 4), torch.arange(100) % 2)
@@ -142,6 +146,8 @@ class Parts:
         strata = targets if labelled else torch.zeros(len(targets), dtype=torch.int64)
         generator = torch.Generator().manual_seed(seed)
         rest = torch.arange(len(targets))
+        if labelled:
+            _require_some_of_each(targets, FEWEST if test is None else FEWEST - 1)
         if test is None:
             rest, held = stratified_split(strata, test_share, generator)
             last = {name: value[held] for name, value in fields.items()}
@@ -267,6 +273,16 @@ def stratified_split(labels: Tensor, share: float, generator: torch.Generator) -
         count = min(max(round(share * len(members)), 1), len(members) - 1)
         held[members[torch.randperm(len(members), generator=generator)[:count]]] = True
     return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+
+
+def _require_some_of_each(labels: Tensor, fewest: int) -> None:
+    numbers, counts = torch.unique(labels, return_counts=True)
+    least = int(counts.argmin())
+    if counts[least] < fewest:
+        raise ValueError(
+            f"class {int(numbers[least])} has {int(counts[least])} example{'s' * (int(counts[least]) > 1)}, expected {fewest} at "
+            "least, one for each part: add examples, merge classes, or give the test part yourself"
+        )
 
 
 def room_around(values: Tensor) -> Box:

@@ -44,6 +44,9 @@ Search = Callable[["StatedTask", Mapping[str, SyntheticData], int, Callable[[int
 AtSize = Callable[[int], Mapping[str, Any]]
 """Says what a task states otherwise for a set of so many examples: arguments of `StatedTask` by name."""
 
+Units = Callable[[SyntheticData], SyntheticData]
+"""Brings a set from what learners see to the units of the data, with the same fields and shapes."""
+
 Keeping = Callable[[SyntheticData, Path], None]
 """Writes a set as the CSV file that other programs read, and what belongs beside it."""
 
@@ -70,7 +73,8 @@ class StatedTask:
         name: of the task; it names files.
         data: full data in three parts, or any map-style `torch.utils.data.Dataset` of pairs, see
             `pinndd.stated.torch_data.parts_of_torch`.
-        learner: trains on a set; several by name: the first is distilled for, the others judge.
+        learner: trains on a set, or an estimator of scikit-learn, which becomes a `ScikitEstimator` here and wherever else a learner
+            stands; several by name: the first is distilled for, the others judge.
         distance: that is minimised, between the answers and the truth: `CrossEntropy` for scores of classes, `KL` for their
             probabilities, `RelativeL2` for values, or any other.
         size: examples of the distilled set.
@@ -99,6 +103,7 @@ class StatedTask:
         search: finds the set in place of the outer loop, such as one of whole states (None: the outer loop). Its header may say under
             ``optimality`` how the search ended.
         keep: writes a set as CSV, and what belongs beside it (None: one column per entry of an example).
+        units: brings a set to the units of the data, for exports and reports, where learners see another scale (None: they do not).
         remarks: lines for the report, such as the limits of what the set is good for.
         columns: names of the columns of a field, for exports.
         processor: whether it works on the processor alone.
@@ -150,6 +155,7 @@ class StatedTask:
     judges: Mapping[str, Learner] = field(default_factory=dict)
     search: Search | None = None
     keep: Keeping | None = None
+    units: Units | None = None
     remarks: Sequence[str] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     processor: bool = False
@@ -161,6 +167,8 @@ class StatedTask:
 
     def __post_init__(self) -> None:
         self._require_name()
+        self._require_mappings()
+        self._take_estimators()
         if isinstance(self.data, Dataset):
             object.__setattr__(self, "data", parts_of_torch(self.data))
         if not isinstance(self.data, Parts):
@@ -171,12 +179,22 @@ class StatedTask:
                 f"task {self.name!r}: size={self.size!r}: expected a whole number from 1 to below the {most} training examples"
             )
         for name, least in (("test_blocks", 2), ("subsets", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"task {self.name!r}: {name}={getattr(self, name)}: expected a whole number from {least} on")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"task {self.name!r}: {name}={value!r}: expected a whole number from {least} on")
+        if not isinstance(self.outer, OuterSettings):
+            self._refuse(f"outer is of type {type(self.outer).__name__}: expected pinndd.OuterSettings")
+        if isinstance(self.remarks, str):
+            self._refuse(f"remarks={self.remarks!r}: expected lines, such as ({self.remarks!r},)")
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"task {self.name!r}: smoothing={self.smoothing}: expected at least 0 and less than 1")
         if isinstance(self.baselines, str) or not self.baselines:
             self._refuse(f"baselines={self.baselines!r}: expected names, such as ('random',), or functions by name")
+        if twice := [name for name in self.baselines if list(self.baselines).count(name) > 1]:
+            raise ValueError(f"task {self.name!r}: baselines name {twice[0]!r} twice: name it once")
+        if odd := sorted(set(self.columns) - set(self.data.train.fields)):
+            said = ", ".join(map(repr, self.data.train.fields))
+            raise ValueError(f"task {self.name!r}: columns name {odd[0]!r}, which is no field of the data: expected some of {said}")
         if not self.learners:
             self._refuse("learner is an empty mapping: expected a learner, or several by name")
         known = {"surrogate": self.surrogate, "ceiling": self.ceiling, "teachers: learner": getattr(self.teachers, "learner", None)}
@@ -187,17 +205,25 @@ class StatedTask:
         for role, each in (*((f"learner {n!r}", v) for n, v in self.learners.items()), *known.items(), *whole.items()):
             if each is not None and not (callable(getattr(each, "fit", None)) and hasattr(each, "differentiation")):
                 self._refuse(
-                    f"{role} is of type {type(each).__name__}: expected an object with fit(data, episodes) and differentiation; a "
-                    "function that trains becomes one by pinndd.learners.BlackBox"
+                    f"{role} is of type {type(each).__name__}: expected an object with fit(data, episodes) and differentiation, or an "
+                    "estimator of scikit-learn; a function that trains becomes one by pinndd.learners.BlackBox"
                 )
         self._require_ways()
         functions = {
             "distance": self.distance, "error": self.error, "risk": self.risk,
-            "task": self.task, "search": self.search, "keep": self.keep, "at_size": self.at_size,
+            "task": self.task, "search": self.search, "keep": self.keep, "units": self.units, "at_size": self.at_size,
         }
         for role, function in functions.items():
             if (function is None and role in ("distance", "risk")) or (function is not None and not callable(function)):
                 self._refuse(f"{role} is of type {type(function).__name__}: expected something that can be called")
+        measures = {"distance": self.distance, "error": self.error}
+        measures |= {f"distances {name!r}": each for name, each in self.distances.items()}
+        for role, each in measures.items():
+            if each is not None and not isinstance(getattr(each, "derivatives", None), int):
+                self._refuse(
+                    f"{role} is of type {type(each).__name__}, which has no derivatives: expected a distance such as KL(), or an "
+                    "object of yours with derivatives = 0 that maps answers and truths (E, Q, K) to (E,)"
+                )
         self._require_arguments("quick", self.quick)
         self._require_labels()
         for shift, part in self.shifts.items():
@@ -222,8 +248,9 @@ class StatedTask:
             frame: a pandas frame, one row per example; see `pinndd.stated.frames.parts_of_frame` for what becomes of its columns.
             target: the column that is learned; a quantity is of a floating type, everything else is a class.
             size: examples of the distilled set.
-            learner: a learner, or any scikit-learn estimator (None: softmax regression, or ridge regression of values). An estimator
-                trains on the set that is distilled for the usual learner, its ``surrogate`` unless another is given.
+            learner: a learner, or any scikit-learn estimator, or several by name (None: softmax regression, or ridge regression of
+                values). An estimator trains on the set that is distilled for the usual learner, its ``surrogate`` unless another is
+                given.
             name: of the task.
             test_share: of the rows, held out.
             seed: of the split.
@@ -241,13 +268,13 @@ class StatedTask:
         """
         from pinndd.stated.frames import parts_of_frame
 
-        parts, columns = parts_of_frame(frame, target, test_share=test_share, seed=seed)
+        parts, columns, units = parts_of_frame(frame, target, test_share=test_share, seed=seed)
         classes = len(columns[TARGETS]) > 1
         usual = SoftmaxRegression(penalty=0.01) if classes else LinearRidge(penalty=0.01)
-        if learner is not None and hasattr(learner, "predict") and not hasattr(learner, "differentiation"):
-            learner = {_kebab(type(learner).__name__): ScikitEstimator(learner)}
+        own = next(iter(learner.values()), None) if isinstance(learner, Mapping) else learner
+        if _is_estimator(own):
             stated = {"surrogate": usual, **stated}
-        stated = {"distance": KL() if classes else RelativeL2(), "columns": columns, **stated}
+        stated = {"distance": KL() if classes else RelativeL2(), "columns": columns, "units": units, **stated}
         return cls(name, parts, usual if learner is None else learner, size=size, **stated)
 
     def of_size(self, size: int) -> StatedTask:
@@ -292,6 +319,22 @@ class StatedTask:
         return found
 
     # what others ask
+
+    def in_units(self, data: SyntheticData) -> SyntheticData:
+        """Return a set in the units of the data, for people and other programs.
+
+        Raises:
+            ValueError: what the module gives as `units` returned has other fields or shapes.
+            UserCodeError: it failed.
+        """
+        if self.units is None:
+            return data
+        with calling(f"task {self.name!r}: units", self.units, part=self.units):
+            found = self.units(data)
+        shapes = {field: tuple(value.shape) for field, value in data.fields.items()}
+        if not isinstance(found, SyntheticData) or {field: tuple(value.shape) for field, value in found.fields.items()} != shapes:
+            raise ValueError(f"task {self.name!r}: units returned another form of the set: expected one with the fields {shapes}")
+        return found
 
     @property
     def meanings(self) -> Mapping[str, Sequence[str]]:
@@ -358,11 +401,19 @@ class StatedTask:
         """Return the task that asks about a part.
 
         Raises:
+            TypeError: what it made is no task.
             UserCodeError: the user's function failed.
         """
         make = self.task or held_out
         with calling(f"task {self.name!r}: task", make, part=make):
-            return make(part)
+            found = make(part)
+        for method in ("episodes", "answer", "truth"):
+            if not callable(getattr(found, method, None)):
+                self._refuse(
+                    f"task made an object of type {type(found).__name__} without the method {method}: expected one with "
+                    "episodes(count, generator), answer(fitted, episodes, derivatives) and truth(episodes, derivatives)"
+                )
+        return found
 
     def problem(self, part: SyntheticData | None = None) -> DistillationProblem:
         """Return what the outer loop minimises: risk over the training part, or another one."""
@@ -378,6 +429,25 @@ class StatedTask:
     def _require_name(self) -> None:
         if not isinstance(self.name, str) or not is_task_name(self.name):
             raise ValueError(f"task name {self.name!r}: expected {TASK_NAMES}: files are called after it")
+
+    def _require_mappings(self) -> None:
+        """Make sure that what stands by name does, and that alternatives can be called."""
+        for role in ("shifts", "tasks", "distances", "risks", "on_full_data", "judges", "columns"):
+            named = getattr(self, role)
+            if not isinstance(named, Mapping):
+                self._refuse(f"{role} is of type {type(named).__name__}: expected a mapping by name, such as {{'name': ...}}")
+            for name, each in named.items() if role in ("tasks", "distances", "risks") else ():
+                if not callable(each):
+                    self._refuse(f"{role} {name!r} is of type {type(each).__name__}: expected something that can be called")
+
+    def _take_estimators(self) -> None:
+        """Put estimators of scikit-learn among the learners as black boxes."""
+        if _is_estimator(self.learner):
+            object.__setattr__(self, "learner", {_kebab(type(self.learner).__name__): self.learner})
+        for role in ("learner", "on_full_data", "judges"):
+            if isinstance(named := getattr(self, role), Mapping):
+                object.__setattr__(self, role, {name: _as_learner(each) for name, each in named.items()})
+        object.__setattr__(self, "ceiling", _as_learner(self.ceiling))
 
     def _require_ways(self) -> None:
         if not isinstance(self.trainings, Mapping):
@@ -431,6 +501,15 @@ def blocks(task: Task, count: int, seed: int, draw: int = 0) -> Episodes:
     episodes = task.episodes(count, torch.Generator().manual_seed(seed))
     keeps_one = is_dataclass(episodes) and any(each.name == "seed" and each.init for each in fields(episodes))
     return replace(episodes, seed=draw) if keeps_one else episodes
+
+
+def _is_estimator(learner: Any) -> bool:
+    """Whether something trains and predicts as those of scikit-learn do, and is no learner yet."""
+    return callable(getattr(learner, "fit", None)) and hasattr(learner, "predict") and not hasattr(learner, "differentiation")
+
+
+def _as_learner(learner: Any) -> Any:
+    return ScikitEstimator(learner) if _is_estimator(learner) else learner
 
 
 def _kebab(name: str) -> str:

@@ -53,7 +53,7 @@ def write_index(folder: Path) -> None:
     for path in sorted(p for p in folder.glob("*.py") if not p.stem.startswith("_")):
         kind, conditions = loaded_line(path)
         if kind == "does not load":
-            raise PDEModuleError(f"PDE module {path} does not load: {conditions}")
+            raise PDEModuleError(f"module {path} does not load: {conditions}")
         found[path.stem] = {"sha256": checksum_of(path.read_bytes()), "kind": kind, "conditions": conditions}
     from pinndd.storage.writing import write_json
 

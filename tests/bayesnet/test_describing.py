@@ -81,6 +81,13 @@ def test_numbers_that_differ_late_are_cut_between_them(described):
     assert found["variables"]["x"]["cuts"] == [20200111, 20200120]
 
 
+def test_a_number_that_may_be_thousands_or_thousandths_is_pointed_at(described):
+    rows = "".join(f'"{k},200",{k % 2}\n' for k in range(1, 20))
+    _, text = described(north=f"cells,ill\n{rows}", south="cells;ill\n" + "1,200;0\n2,300;1\n")
+    (line,) = [line for line in text.splitlines() if line.startswith("cells")]
+    assert line.endswith("; 1,200 OF north MAY BE 1200 OR 1.200: write it without a comma")
+
+
 def test_line_ends_inside_of_cells_and_columns_without_a_name_leave_the_file_toml(described, tmp_path):
     found, text = described(a=',"a\nb","c\nd",y\n1,"e\nf",1,1\n2,"e\nf",2,2\n')
     assert found["variables"] == {"c\nd": ["1", "2"], "y": ["1", "2"]}

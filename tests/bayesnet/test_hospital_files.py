@@ -249,3 +249,22 @@ def test_cells_that_are_no_numbers_and_cuts_that_do_not_fit_are_refused(write):
         read_hospitals({"n": file}, (age,), cuts={"age": (40,)})
     with pytest.raises(ValueError, match="cuts of 'age' are 40, 30: expected 1 ascending"):
         read_hospitals({"n": file}, (age,), cuts={"age": (40, 30)})
+
+
+def test_numbers_that_may_be_thousands_or_thousandths_are_refused(write):
+    cells, low = Variable("cells", ("few", "many")), {"cells": (2,)}
+
+    def read(content, **file):
+        return read_hospitals({"n": HospitalFile(write("n.csv", content), **file)}, (cells, SMOKE), cuts=low)
+
+    said = r"n\.csv, line 3, column 'cells': value '1,234' may be 1234 or 1\.234, since commas separate the cells of the file"
+    with pytest.raises(HospitalFileError, match=said):
+        read('cells,smoke\n950,yes\n"1,234",no\n')
+    # a comma before other decimals, another separator and a recoding leave no doubt
+    decided = (
+        read('cells,smoke\n"2,5",yes\n"1,234",no\n'),
+        read("cells;smoke\n2,125;yes\n1,234;no\n"),
+        read('cells,smoke\n2,yes\n"1,234",no\n', recode={"cells": {"1,234": "1"}}),
+    )
+    for hospitals, _ in decided:
+        assert decode(Structure((cells, SMOKE), {}), hospitals.rows)["cells"] == ["many", "few"]

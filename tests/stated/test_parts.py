@@ -45,7 +45,7 @@ def test_softened_probabilities_sum_to_one_and_others_stay():
         (torch.tensor([[1.0], [float("nan")]]), torch.arange(2), "inputs: example 1 holds a value that is not finite"),
         (torch.ones(6, 1), torch.tensor([0, -1, 0, 1, 0, 1]), "label -1 of example 1"),
         (torch.ones(6, 1), torch.ones(6, 1, 2), r"expected values \(N, K\)"),
-        (torch.ones(3, 1), torch.tensor([0, 0, 1]), "class 1 has 1 example"),
+        (torch.ones(3, 1), torch.tensor([0, 0, 1]), "class 1 has 1 example, expected 3 at least"),
     ],
 )
 def test_examples_that_do_not_fit_are_refused(inputs, targets, said):

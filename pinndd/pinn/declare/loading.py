@@ -53,7 +53,7 @@ WEIGHTS_IN = {"weights_in": "sizes"}
 """Header entry of a set whose weights are those of rows in units of `PDE.sizes`; older versions weighed rows as they were."""
 
 _beside: set[str] = set()
-"""Modules that lay beside a PDE module and were imported by it."""
+"""Modules that lay beside a module and were imported by it."""
 
 
 def load_pde(name_or_path: str | Path) -> PDE:
@@ -131,19 +131,19 @@ def load_remembered_subject(header: Mapping[str, Any], file: Path | None, remedy
         return _run(ours, ours.read_bytes())
     if not isinstance(module, str) or not module or not isinstance(checksum, str) or not checksum:
         raise PDEModuleError(
-            f"{who} does not say with which PDE module it was made, so none is executed: give the module of "
+            f"{who} does not say with which module it was made, so none is executed: give the module of "
             f"{header.get('pde') or header.get('task') or 'its PDE'!r} with {remedy}"
         )
     packaged = all_module_files().get(module)
     path = packaged or Path(module)
     found = packaged or (path if path.is_absolute() and path.is_file() else None)
     if found is None:
-        raise PDEModuleError(f"{who}: its PDE module {module} is not there any more{_elsewhere(path, checksum, file, remedy)}")
+        raise PDEModuleError(f"{who}: its module {module} is not there any more{_elsewhere(path, checksum, file, remedy)}")
     text = found.read_bytes()
     if checksum_of(text) != checksum:
         why = "this version of pinndd has another one" if packaged else "it was edited"
         raise PDEModuleError(
-            f"{who}: its PDE module {module} differs from the one it was made with ({why}: checksum {checksum[:8]} then, "
+            f"{who}: its module {module} differs from the one it was made with ({why}: checksum {checksum[:8]} then, "
             f"{checksum_of(text)[:8]} now); to use it as it is now, give {remedy} {module}"
         )
     return _run(found, text)
@@ -172,9 +172,9 @@ def difference(pde: PDE | StatedTask, header: Mapping[str, Any], file: Path | No
         return ""
     if not checksum:
         used = "the one given is the same" if given else f"the packaged {pde.name!r}, which is used, is the same"
-        return f"{who} does not say with which PDE module it was made, so nobody can tell whether {used}"
+        return f"{who} does not say with which module it was made, so nobody can tell whether {used}"
     return (
-        f"the PDE module given is another than the one that {who} was made with (checksum {str(checksum)[:8]} then, {now[:8]} now); "
+        f"the module given is another than the one that {who} was made with (checksum {str(checksum)[:8]} then, {now[:8]} now); "
         "the one given is used"
     )
 
@@ -195,7 +195,7 @@ def _run(path: Path, text: bytes) -> PDE | StatedTask:
     if not _only_a_task(parse(path)):
         import_deepxde()
     if path.suffix != ".py":
-        raise PDEModuleError(f"PDE module {path}: not a Python module; expected a file whose name ends in .py")
+        raise PDEModuleError(f"module {path}: not a Python module; expected a file whose name ends in .py")
     # unique by path, so that two modules of the same file name do not meet in sys.modules
     unique = f"pinndd_pde_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(unique, path)
@@ -209,7 +209,7 @@ def _run(path: Path, text: bytes) -> PDE | StatedTask:
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
         place = place_of(error) if not isinstance(error, SyntaxError) else ""
-        said = f"PDE module {path}{line_of(error, path)}: {type(error).__name__}: {error}{place}"
+        said = f"module {path}{line_of(error, path)}: {type(error).__name__}: {error}{place}"
         raise PDEModuleError(f"{said}; {_remedy(error)}") from error
     try:
         subject = _subject(path, module)
@@ -238,7 +238,7 @@ def _subject(path: Path, module: ModuleType) -> PDE | StatedTask:
         )
     found = "no `pde`" if pde is None else f"`pde` of type {type(pde).__name__}"
     raise PDEModuleError(
-        f"PDE module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level, or `task = StatedTask(...)`"
+        f"module {path}: {found}; expected `pde = PDE(name=..., ...)` at the top level, or `task = StatedTask(...)`"
     )
 
 

@@ -1,4 +1,4 @@
-"""Find PDE modules by name or path, and read what they say of themselves; nothing of them is imported, nor is torch."""
+"""Find modules by name or path, and read what they say of themselves; nothing of them is imported, nor is torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLES = ".toml"
 
 
 class PDEModuleError(ValueError):
-    """A PDE module that cannot be found or loaded; the message says which, why, and what to do."""
+    """A module that cannot be found or loaded; the message says which, why, and what to do."""
 
 
 def checksum_of(text: bytes) -> str:
@@ -68,7 +68,7 @@ def list_pdes(kind: str = PDES) -> list[tuple[str, str]]:
 
 
 def docstring_of(name_or_path: str | Path) -> str:
-    """Return the docstring of a PDE module, read without importing it; empty if it has none.
+    """Return the docstring of a module, read without importing it; empty if it has none.
 
     Raises:
         PDEModuleError: no such name or file, or a syntax error.
@@ -90,7 +90,7 @@ def _title(path: Path) -> str:
 
 
 def parse(path: Path) -> ast.Module:
-    """Read a PDE module.
+    """Read a module.
 
     Raises:
         PDEModuleError: it has a syntax error.
@@ -99,9 +99,9 @@ def parse(path: Path) -> ast.Module:
         return ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
-        raise PDEModuleError(f"PDE module {path}{line}: {error.msg}; correct it and try again") from error
+        raise PDEModuleError(f"module {path}{line}: {error.msg}; correct it and try again") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise PDEModuleError(f"PDE module {path}: not a Python source file ({error or type(error).__name__})") from error
+        raise PDEModuleError(f"module {path}: not a Python source file ({error or type(error).__name__})") from error
 
 
 def find_pde(name_or_path: str | Path) -> Path:
@@ -118,7 +118,7 @@ def find_pde(name_or_path: str | Path) -> Path:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise PDEModuleError(
-            f"PDE module {text!r}: {found}; expected the path of a Python file that defines `pde` or `task`, of a TOML file of "
+            f"module {text!r}: {found}; expected the path of a Python file that defines `pde` or `task`, of a TOML file of "
             f"hospitals, or a packaged name: "
             f"{', '.join(all_module_files())}"
         )

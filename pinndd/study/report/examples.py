@@ -29,7 +29,7 @@ class ExampleTable:
 
 
 def example_table(task: StatedTask, data: SyntheticData) -> ExampleTable | None:
-    """Return the first examples of a set, in the units that the learner sees.
+    """Return the first examples of a set, in the units of the data.
 
     None of images, where the task keeps its examples in a form of its own, or where an example has too many entries.
     """
@@ -37,6 +37,7 @@ def example_table(task: StatedTask, data: SyntheticData) -> ExampleTable | None:
     if task.data.pictures is not None or task.keep is not None or entries > MOST_COLUMNS:
         return None
     total = len(next(iter(data.fields.values())))
-    flat = [value.detach().cpu()[:MOST_ROWS].reshape(min(total, MOST_ROWS), -1).tolist() for value in data.fields.values()]
+    shown = task.in_units(data).fields.values()
+    flat = [value.detach().cpu()[:MOST_ROWS].reshape(min(total, MOST_ROWS), -1).tolist() for value in shown]
     rows = [[significant(float(cell), 3) for field in flat for cell in field[k]] for k in range(min(total, MOST_ROWS))]
     return ExampleTable(column_names(task, data), rows, total)

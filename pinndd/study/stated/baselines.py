@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -80,8 +81,12 @@ def stratified_rows(train: SyntheticData, size: int, seed: int) -> SyntheticData
 
 
 def k_means_rows(train: SyntheticData, size: int, seed: int) -> SyntheticData:
-    """Return the centres of clusters of every class (Lloyd 1982, started by k-means++), with the mean of their targets."""
+    """Return the centres of clusters of every class (Lloyd 1982, started by k-means++), with the mean of their targets.
+
+    Where fewer rows of a class differ than it has examples, centres stand there more than once.
+    """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     inputs, targets = [], []
     for members, k in _groups(train, size):
@@ -90,11 +95,19 @@ def k_means_rows(train: SyntheticData, size: int, seed: int) -> SyntheticData:
         labels = torch.zeros(len(rows), dtype=torch.int64)
         centres = rows.mean(0, keepdim=True)
         if k > 1:
-            found = KMeans(k, n_init=3, random_state=seed).fit(rows.numpy())
+            with warnings.catch_warnings():
+                # it says that fewer rows differ than there are clusters
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                found = KMeans(k, n_init=3, random_state=seed).fit(rows.numpy())
             labels, centres = torch.from_numpy(np.asarray(found.labels_)).long(), torch.from_numpy(found.cluster_centers_)
+        if len(torch.unique(labels)) < k:
+            # of equal centres the labels of scikit-learn may name another one
+            labels = torch.cdist(rows, centres).argmin(1)
+        used = torch.unique(labels)
+        taken = used[torch.arange(k) % len(used)]
         own = train[TARGETS][members]
-        inputs.append(centres.reshape(k, *train[INPUTS].shape[1:]).to(train[INPUTS]))
-        targets.append(torch.stack([own[labels == c].mean(0) for c in range(k)]))
+        inputs.append(centres[taken].reshape(k, *train[INPUTS].shape[1:]).to(train[INPUTS]))
+        targets.append(torch.stack([own[labels == c].mean(0) for c in taken]))
     return train.with_fields({INPUTS: torch.cat(inputs), TARGETS: torch.cat(targets)})
 
 

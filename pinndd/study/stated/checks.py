@@ -47,6 +47,10 @@ def check_task(task: StatedTask, size: int | None = None) -> Iterator[Finding]:
     parts = {name: example_count(part) for name, part in task.data.named.items()}
     yield Finding("ok", "data", ", ".join(f"{name} {count}" for name, count in parts.items()) + " examples")
     yield from _overlaps(task)
+    try:
+        task.at_first_look()
+    except (ValueError, TypeError) as error:
+        yield Finding("error", "quick", str(error))
     few = random_rows(task.data.train, min(_CHOICE * size, example_count(task.data.train)), 0)
     small = chosen(few, torch.arange(min(size, example_count(few))))
     for name, baseline in named_baselines(task).items():
@@ -145,7 +149,8 @@ def _tried(task: StatedTask, name: str, learner: Learner, small: SyntheticData) 
     subject = f"learner {name}"
     try:
         asking = task.asking(task.data.validation)
-        episodes = _drawn(asking)
+        with calling("the task", asking.episodes):
+            episodes = _drawn(asking)
         with torch.no_grad(), calling(f"learner {name!r}", learner.fit):
             fitted = getattr(learner, "trial", learner).fit(small, episodes)
         with torch.no_grad(), calling("the task", asking.answer):

@@ -135,7 +135,7 @@ def test_the_checkout_wins_over_the_wheel(tmp_path: Path, monkeypatch: pytest.Mo
     [
         ("burger", r"PDE 'burger' is unknown: did you mean burgers\?"),
         ("qqqq", r"PDE 'qqqq' is unknown: expected one of advection, .*wave, child, .*digits, .* give its path, such as \./qqqq\.py"),
-        ("no/such.py", "PDE module 'no/such.py': no such file; expected the path of a Python file that defines `pde`"),
+        ("no/such.py", "module 'no/such.py': no such file; expected the path of a Python file that defines `pde`"),
     ],
 )
 def test_what_cannot_be_found(name: str, message: str) -> None:

@@ -9,6 +9,7 @@ from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.distances import CrossEntropy
 from pinndd.learners import BlackBox, LinearRidge
+from pinndd.risks import Mean
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import Teachers
@@ -43,6 +44,23 @@ def test_probabilities_where_scores_belong_are_refused(classes):
 def test_a_learner_that_fails_is_named_with_its_error(line):
     task = replace(line, learner={"mine": BlackBox(lambda data, episodes: 1 / 0)}, surrogate=LinearRidge())
     assert "raised ZeroDivisionError" in errors(task)["learner mine"]
+
+
+def test_what_is_no_task_is_refused_by_the_method_that_it_lacks(line):
+    said = "task made an object of type int without the method episodes: expected one with episodes"
+    assert said in errors(replace(line, task=lambda part: 3))["learner linear-ridge"]
+
+
+def test_a_task_that_fails_to_draw_is_named_with_its_error(line):
+    class Failing:
+        def episodes(self, count, generator):
+            return self.nothing
+
+        def answer(self, fitted, episodes, derivatives): ...
+
+        def truth(self, episodes, derivatives): ...
+
+    assert "the task raised AttributeError" in errors(replace(line, task=lambda part: Failing()))["learner linear-ridge"]
 
 
 def test_a_trial_asks_about_few_examples(line):
@@ -101,11 +119,27 @@ def test_teachers_are_tried_on_a_few_examples(classes):
         ({"at_size": 3}, "at_size is of type int: expected something that can be called"),
         ({"data": 3}, "expected pinndd.Parts"),
         ({"shifts": {"other": SyntheticData({"x": torch.ones(1)}, {"x": Fixed()})}}, "shift 'other'"),
+        ({"risks": [Mean()]}, "risks is of type list: expected a mapping by name"),
+        ({"shifts": [1]}, "shifts is of type list: expected a mapping by name"),
+        ({"judges": LinearRidge()}, "judges is of type LinearRidge: expected a mapping by name"),
+        ({"distances": {"x": 3}}, "distances 'x' is of type int: expected something that can be called"),
+        ({"error": lambda answer, truth: answer}, "error is of type function, which has no derivatives: expected a distance"),
+        ({"distances": {"x": max}}, "distances 'x' is of type builtin_function_or_method, which has no derivatives"),
+        ({"test_blocks": "5"}, "test_blocks='5': expected a whole number from 2 on"),
+        ({"subsets": 2.5}, "subsets=2.5: expected a whole number from 1 on"),
+        ({"outer": {"steps": 5}}, "outer is of type dict: expected pinndd.OuterSettings"),
+        ({"remarks": "a line"}, r"remarks='a line': expected lines, such as \('a line',\)"),
+        ({"baselines": ("random", "random")}, "baselines name 'random' twice"),
+        ({"columns": {"input": ["x"]}}, "columns name 'input', which is no field of the data: expected some of 'inputs', 'targets'"),
     ],
 )
 def test_a_task_that_is_none_is_refused(line, change, said):
     with pytest.raises((TypeError, ValueError), match=said):
         replace(line, **change)
+
+
+def test_a_first_look_that_is_no_task_is_told(line):
+    assert errors(replace(line, quick={"outer": 1}))["quick"] == "task 'line': outer is of type int: expected pinndd.OuterSettings"
 
 
 def test_a_task_says_what_changes_with_its_size(line):

@@ -24,12 +24,13 @@ LIMITS = (
     "The table is made for its queries. Other questions may be answered badly, and its rows are no patients.",
     "It was fitted to what the hospitals recorded, as if cells were missing at random and all patients came from one population.",
 )
-_BASIS = {
+BASIS = {
     "together": "some patients have target and findings recorded together",
     "d-separation": "as together, after findings that add nothing by the graph are left out",
     "conditional independence": "nobody has them all recorded; the answer rests on the graph",
     "not identified": "a table that the answer needs has no patients; it may rest on the prior",
 }
+"""What it means that an answer rests on something."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 def _queries(identification: Identification, imitation: Tensor) -> str:
     counts = identification.counts
-    explained = [f"- {counts[status]} *{status}*: {_BASIS[status]}" for status in sorted(counts)]
+    explained = [f"- {counts[status]} *{status}*: {BASIS[status]}" for status in sorted(counts)]
     table = pd.DataFrame(
         {
             "query": [str(entry.query) for entry in identification.queries],

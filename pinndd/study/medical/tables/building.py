@@ -16,7 +16,7 @@ from pinndd.pinn.declare.modules import checksum_of
 from pinndd.problem import Task
 from pinndd.stated.parts import Parts
 from pinndd.stated.task import StatedTask
-from pinndd.study.medical.hospitals.data_card import LIMITS
+from pinndd.study.medical.hospitals.data_card import BASIS, LIMITS
 from pinndd.study.medical.tables.asking import MOST_ASKED, NETWORK, Asked, ask, tested, whatever
 from pinndd.study.medical.tables.declaration import CENSORED, SOFT, Declaration, read_declaration
 from pinndd.study.medical.tables.keeping import keeper
@@ -158,7 +158,8 @@ def _said(
     """What a reader must know of the data and of the choices that were made."""
     kind = declared.graph if isinstance(declared.graph, str) else "as stated"
     yield f"Graph, {kind}: {arcs_of(cohort.structure)}."
-    rest = ", ".join(f"{count} {status}" for status, count in sorted(basis.counts.items()))
+    total = len(basis.queries)
+    rest = "; ".join(f"{count} of {total} {status} ({BASIS[status]})" for status, count in sorted(basis.counts.items()))
     yield f"What the answers rest on, if cells are missing at random and the patients come from one population: {rest}."
     for entry in basis.queries:
         if entry.status in ("not identified", "conditional independence"):
