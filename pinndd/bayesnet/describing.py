@@ -217,8 +217,11 @@ def _top(paths: Sequence[Path], columns: Sequence[_Column], patients: int) -> It
     if columns:
         names = [column.name for column in columns]
         said = next((name for outcome in OUTCOMES for name in names if name.casefold() == outcome), None)
-        why = "by its name" if said else "the last column"
-        target = said or names[-1]
+        most = max(len(column.words) for column in columns)
+        shared = [column.name for column in columns if len(column.words) == most]
+        last = "the last column" if names[-1] == shared[-1] else f"the last column that {most} of {len(paths)} files have"
+        why = "by its name" if said else last
+        target = said or shared[-1]
         yield f"queries = [{_text(f'P({_quoted(target)} | *)')}]  # guessed: {why}; * is whatever a patient has recorded"
         if len(names) > 1:
             other = _quoted(next(name for name in names if name != target))

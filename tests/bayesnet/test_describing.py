@@ -100,6 +100,12 @@ def test_few_patients_are_asked_for_few_rows(described):
     assert described(a="x,y\n" + "1,2\n2,1\n" * 100)[0]["size"] == 50
 
 
+def test_a_column_of_one_hospital_alone_is_not_asked_for(described):
+    found, text = described(north="smoke,lung\n" + "1,0\n0,1\n" * 9, south="smoke,lung,scan\n" + "1,0,a\n0,1,b\n" * 9)
+    assert found["queries"] == ["P(lung | *)"]
+    assert "# guessed: the last column that 2 of 2 files have; *" in text
+
+
 def test_a_target_with_an_apostrophe_can_be_asked_for(described):
     found, _ = described(a="x,mother's ill\n1,2\n2,1\n")
     structure = Structure((Variable("x", ("1", "2")), Variable("mother's ill", ("1", "2"))), {})
