@@ -1,5 +1,7 @@
 """A data frame as a stated task, and scikit-learn estimators on it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,6 +111,8 @@ def test_rows_are_exported_and_shown_in_the_units_of_the_frame(tmp_path):
         assert own[name].to_numpy() == pytest.approx(known[name][rows].to_numpy())
     assert (own["sex=m"] == (known["sex"][rows] == "m").to_numpy()).all()
     shown = example_table(task, task.data.test)
+    assert shown.units == "of the data"
+    assert example_table(replace(task, units=None), task.data.test).units == "that the learner sees"
     assert float(shown.rows[0][0]) == pytest.approx(found["age"][0])
 
 

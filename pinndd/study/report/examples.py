@@ -21,15 +21,17 @@ class ExampleTable:
         columns: their names.
         rows: the cells, as text.
         total: examples of the set, of which the first are shown.
+        units: of the cells, in words.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     total: int
+    units: str
 
 
 def example_table(task: StatedTask, data: SyntheticData) -> ExampleTable | None:
-    """Return the first examples of a set, in the units of the data.
+    """Return the first examples of a set, in the units of the data where the task has them.
 
     None of images, where the task keeps its examples in a form of its own, or where an example has too many entries.
     """
@@ -40,4 +42,5 @@ def example_table(task: StatedTask, data: SyntheticData) -> ExampleTable | None:
     shown = task.in_units(data).fields.values()
     flat = [value.detach().cpu()[:MOST_ROWS].reshape(min(total, MOST_ROWS), -1).tolist() for value in shown]
     rows = [[significant(float(cell), 3) for field in flat for cell in field[k]] for k in range(min(total, MOST_ROWS))]
-    return ExampleTable(column_names(task, data), rows, total)
+    units = "of the data" if task.units is not None else "that the learner sees"
+    return ExampleTable(column_names(task, data), rows, total, units)
