@@ -13,6 +13,7 @@ import torch
 from pandas import DataFrame, Series, api
 from torch import Tensor
 
+from pinndd.constraints import Fixed
 from pinndd.data import SyntheticData
 from pinndd.stated.parts import FEWEST, Parts
 
@@ -38,8 +39,9 @@ class FrameUnits:
     std: Mapping[str, Tensor]
 
     def __call__(self, data: SyntheticData) -> SyntheticData:
-        """Return a set in the units of the frame."""
-        return data.with_fields({n: value * self.std[n].to(value) + self.mean[n].to(value) for n, value in data.fields.items()})
+        """Return a set in the units of the frame; its constraints, which are those of standardised columns, are left behind."""
+        fields = {n: value.detach() * self.std[n].to(value) + self.mean[n].to(value) for n, value in data.fields.items()}
+        return SyntheticData(fields, dict.fromkeys(fields, Fixed()), data.header)
 
 
 def parts_of_frame(

@@ -102,6 +102,9 @@ def test_rows_are_exported_and_shown_in_the_units_of_the_frame(tmp_path):
     write_examples(task, task.data.test, tmp_path / "rows.csv")
     found = pd.read_csv(tmp_path / "rows.csv")
     assert list(found.columns) == ["age", "sex=f", "sex=m", "same", "ill", "dose"]
+    # the box of a distilled set is that of standardised columns
+    write_examples(task, task.data.train, tmp_path / "others.csv")
+    assert pd.read_csv(tmp_path / "others.csv")["age"].between(20, 80).all()
     # every exported row is one of the frame
     known = FRAME.sort_values("dose", ignore_index=True)
     own = found.sort_values("dose", ignore_index=True)
