@@ -82,8 +82,11 @@ class Checkpoint(Generic[S]):
         return cls(stored.configuration, numbers, {n: _tensor(reading, n, a, tensors[n]) for n, a in found.items()})
 
 
-def require_checkpoint(path: Path, known: Mapping[str, Any], state: type[msgspec.Struct]) -> None:
+def require_checkpoint(path: Path, known: Mapping[str, Any], state: type[msgspec.Struct]) -> Mapping[str, Any]:
     """Make sure that a checkpoint is whole and agrees with what is known of its configuration before any work.
+
+    Returns:
+        All of its configuration.
 
     Args:
         path: of the file.
@@ -96,6 +99,7 @@ def require_checkpoint(path: Path, known: Mapping[str, Any], state: type[msgspec
     reading, stored, _ = _read(path)
     reading.typed(stored.state, state, "state")
     _require_same(path, _part(stored.configuration, known), known)
+    return stored.configuration
 
 
 def _read(path: Path) -> tuple[Reading, _Stored, dict[str, Array]]:

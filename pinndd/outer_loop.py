@@ -181,13 +181,18 @@ def distill(
         return loop.run(progress)
 
 
-def require_resumable(checkpoint: Path, header: Mapping[str, Any]) -> None:
+def require_resumable(checkpoint: Path, header: Mapping[str, Any]) -> Mapping[str, Any]:
     """Make sure, before any work, that a checkpoint is whole and belongs to a set with these entries in its header.
+
+    Returns:
+        The whole header in the checkpoint.
 
     Raises:
         CheckpointError: it is damaged, or belongs to other settings, which are named.
     """
-    require_checkpoint(checkpoint, {"header": {n: v for n, v in header.items() if n != "module"}}, _Numbers)
+    found = require_checkpoint(checkpoint, {"header": {n: v for n, v in header.items() if n != "module"}}, _Numbers)
+    kept: Mapping[str, Any] = found["header"]
+    return kept
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.engine import run
+from pinndd.study.protocols.learners import require_fit
 from pinndd.study.protocols.parts import require_each_once, unknown
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.work import counts_asked
@@ -59,7 +60,7 @@ def choose_protocols(
     Raises:
         UnknownNameError: there is no such protocol.
         UnknownNameError: a learner that none of them has.
-        ValueError: a judge that none of the protocols has, or a protocol is named twice.
+        ValueError: a judge that none of the protocols has, or that fits the PDE in none; or a protocol is named twice.
     """
     asked, settings = usual_protocols() if asked is None else asked, settings or StudySettings()
     require_each_once(f"protocols {', '.join(asked)}", asked)
@@ -68,7 +69,7 @@ def choose_protocols(
     for name in asked:
         protocol = protocol_named(name)
         size = (sizes or {}).get(name) or protocol.default_size(pde)
-        reason = protocol.refusal(pde, size, fitted_settings(name, settings, asked))
+        reason = protocol.refusal(pde, size, fitted_settings(pde, name, settings, asked))
         if reason:
             skipped[name] = reason
     chosen = [name for name in asked if name not in skipped]
@@ -77,14 +78,24 @@ def choose_protocols(
             skipped[other] = (
                 f"every fit of {pde.output_count} outputs is slow, and this is a first look: ask for it with --protocol {other}"
             )
-    return [name for name in chosen if name not in skipped], skipped
+    chosen = [name for name in chosen if name not in skipped]
+    if chosen:
+        _require_judging(pde, chosen, skipped, settings)
+    return chosen, skipped
 
 
-def fitted_settings(name: str, settings: StudySettings, among: Sequence[str]) -> StudySettings:
-    """Return the settings without the judges, and the repetition at other sizes, that only others of the protocols have."""
+def fitted_settings(pde: PDE, name: str, settings: StudySettings, among: Sequence[str]) -> StudySettings:
+    """Return the settings without the judges, and the repetition at other sizes, that only others of the protocols have.
+
+    Args:
+        pde: the PDE, which a judge must fit.
+        name: of the protocol.
+        settings: of the study.
+        among: all protocols of the study.
+    """
     protocol = protocol_named(name)
     if settings.judges is not None:
-        settings = replace(settings, judges=[judge for judge in settings.judges if judge in protocol.recipes])
+        settings = replace(settings, judges=[judge for judge in settings.judges if not _unfit(pde, judge, name)])
     if settings.curve and any(protocol_named(other).curve for other in among):
         settings = replace(settings, curve=protocol.curve)
     return settings
@@ -127,11 +138,36 @@ def _require_learners(asked: Sequence[str], settings: StudySettings) -> None:
             )
 
 
+def _unfit(pde: PDE, judge: str, name: str) -> str:
+    """Return why a learner does not judge in a protocol, or an empty text."""
+    recipes = protocol_named(name).recipes
+    if judge not in recipes:
+        return f"the protocol {name} has no learner of that name"
+    try:
+        require_fit(pde, recipes[judge])
+    except ValueError as error:
+        return f"in the protocol {name}, {error}"
+    return ""
+
+
+def _require_judging(pde: PDE, chosen: Sequence[str], skipped: Mapping[str, str], settings: StudySettings) -> None:
+    """Make sure that every judge that was named judges in one of the protocols that are run.
+
+    Raises:
+        ValueError: one does not; the message says why.
+    """
+    for judge in settings.judges or ():
+        if all(_unfit(pde, judge, name) for name in chosen):
+            having = [name for name in (*chosen, *skipped) if judge in protocol_named(name).recipes]
+            reasons = [_unfit(pde, judge, name) or f"the protocol {name} is left out, since {skipped[name]}" for name in having]
+            raise ValueError(f"judge {judge!r}: {'; '.join(reasons)}")
+
+
 def run_protocol(pde: PDE, name: str, size: Any, settings: StudySettings, progress: Progress, allowance: Allowance) -> Outcome:
     """Run one protocol."""
     protocol = protocol_named(name)
     with telling(progress):
-        return run(protocol.open(pde, size, settings, progress, allowance), protocol)
+        return run(protocol.open(pde, size, settings, progress, replace(allowance, settled={})), protocol)
 
 
 def run_study(
@@ -210,7 +246,7 @@ def _run_all(
                 if name in runners:
                     outcome = runners[name](pde, sizes[name], settings, progress, allowance)
                 else:
-                    mine = fitted_settings(name, settings, chosen)
+                    mine = fitted_settings(pde, name, settings, chosen)
                     outcome = run_protocol(pde, name, sizes[name], mine, progress, allowance)
             except DivergedError as error:
                 raise kept(error, folder, name) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pinndd.data import SyntheticData
 from pinndd.devices import AUTO, Work, chosen_device, require_device
 from pinndd.free_memory import available_memory
 from pinndd.pinn.checks.residual import require_sound
-from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.loading import edited, load_pde
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.given import Given, GivenValues, given_values
 from pinndd.pinn.solving.reading import read_values
@@ -50,6 +51,9 @@ def solve(
         ValueError: values or a set that cannot be used, a tolerance together with a set, or a device that does not exist.
         UserCodeError: the residual fails, or would train to something else than it says.
         FileNotFoundError: there is no such file.
+
+    Warns:
+        UserWarning: the PDE's module is another text than the one that the set was distilled with.
 
     Examples:
         >>> import numpy as np
@@ -103,6 +107,9 @@ class Problem:
             raise ValueError("a tolerance needs more points than a set has: leave out either the tolerance or the set")
         chosen = SyntheticData.load(data) if isinstance(data, Path | str) else data
         sensors = None if chosen is None else _sensors(equation, chosen)
+        file = Path(data) if isinstance(data, Path | str) else None
+        if chosen is not None and (said := edited(equation, chosen.header, file)):
+            warnings.warn(said, stacklevel=2)
         given = values if isinstance(values, Mapping) else read_values(equation, _listed(values))
         found = given_values(equation, given, sensors)
         work = _work(equation, found, chosen, tolerance)

@@ -12,13 +12,13 @@ from pandas import DataFrame
 from pinndd.data import SyntheticData
 from pinndd.devices import AUTO
 from pinndd.outer_loop import Distillation, divergence
-from pinndd.pinn.declare.loading import difference, load_pde, load_remembered
+from pinndd.pinn.declare.loading import difference, edited, load_pde, load_remembered
 from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.sets.collocation import older_weights
 from pinndd.pinn.solving.telling import Progress, quiet, telling
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
-from pinndd.study.protocols.engine import distill_best
+from pinndd.study.protocols.engine import distill_best, going_on
 from pinndd.study.protocols.engine import evaluate as judge
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.protocols.retrain import RetrainSettings
@@ -102,7 +102,11 @@ def distill_set(
         UnknownNameError: there is no such protocol, learner, distance or risk.
         TypeError: ``size`` belongs to another protocol.
         ValueError: the protocol makes no sense for the PDE.
+        CheckpointError: the checkpoint is damaged, or belongs to other settings.
         DivergedError: the outer loop diverged; its best set is on the exception.
+
+    Warns:
+        UserWarning: ``settings.seconds`` did not suffice, and something was left out.
 
     Examples:
         >>> import pinndd
@@ -115,8 +119,11 @@ def distill_set(
     equation = load_pde(pde) if isinstance(pde, str) else pde
     settings = settings or StudySettings()
     with telling(progress):
-        bench = chosen.open(equation, size, settings, progress).benches(settings.seed)[0]
-        return distill_best(bench, checkpoint, resume).found
+        study = going_on(chosen.open(equation, size, settings, progress), checkpoint, resume)
+        found = distill_best(study.benches(settings.seed)[0], checkpoint, resume).found
+    for said in study.allowance.said("distillation"):
+        warnings.warn(said, stacklevel=2)
+    return found
 
 
 def evaluate(
@@ -148,6 +155,9 @@ def evaluate(
         PDEModuleError: the set does not say which module, or that has moved or was edited.
         ValueError: the set was distilled for another PDE.
 
+    Warns:
+        UserWarning: the module that is given is another text than the set was made with.
+
     Examples:
         >>> import pinndd
         >>> size = pinndd.RetrainSettings(points=12, boundary_points=9)
@@ -162,9 +172,8 @@ def evaluate(
     equation = load_remembered(data.header, file, "pde=") if pde is None else load_pde(pde) if isinstance(pde, str) else pde
     if named and equation.name != named:
         raise ValueError(f"the set was distilled for the PDE {named!r}, not for {equation.name!r}: pass the module of {named!r}")
-    if pde is None and (said := difference(equation, data.header, file, given=False)):
-        warnings.warn(said, stacklevel=2)
-    for said in filter(None, (divergence(data), older_weights(data))):
+    another = difference(equation, data.header, file, given=False) if pde is None else edited(equation, data.header, file)
+    for said in filter(None, (another, divergence(data), older_weights(data))):
         warnings.warn(said, stacklevel=2)
     protocol = str(data.header.get("protocol", "retrain")) if protocol is None else protocol
     chosen = protocol_named(protocol) if isinstance(protocol, str) else protocol

@@ -159,9 +159,9 @@ def test_judges_and_the_curve_go_to_the_protocols_that_have_them(heat):
     settings = StudySettings(judges=("mlp-lm", "deepxde"), curve=True)
     among = ["retrain", "amortised"]
     assert choose_protocols(heat, among, settings) == (among, {})
-    mine = fitted_settings("amortised", settings, among)
+    mine = fitted_settings(heat, "amortised", settings, among)
     assert (list(mine.judges), mine.curve) == (["deepxde"], False)
-    mine = fitted_settings("retrain", settings, among)
+    mine = fitted_settings(heat, "retrain", settings, among)
     assert (list(mine.judges), mine.curve) == (["mlp-lm", "deepxde"], True)
     with pytest.raises(UnknownNameError, match="judge 'mlp-adm': there is none of that name; expected mlp-adam, "):
         choose_protocols(heat, among, StudySettings(judges=("mlp-adm",)))
@@ -170,3 +170,23 @@ def test_judges_and_the_curve_go_to_the_protocols_that_have_them(heat):
     chosen, skipped = choose_protocols(heat, ["amortised"], StudySettings(curve=True))
     assert not chosen
     assert "leave out --curve" in skipped["amortised"]
+
+
+def test_a_judge_that_does_not_fit_the_equation_in_one_protocol_judges_in_the_others(heat):
+    settings, among = StudySettings(judges=("gauss-newton", "deepxde")), ["retrain", "amortised"]
+    assert choose_protocols(heat, among, settings) == (among, {})
+    assert fitted_settings(heat, "retrain", settings, among).judges == ["gauss-newton", "deepxde"]
+    assert fitted_settings(heat, "amortised", settings, among).judges == ["deepxde"]
+
+
+@pytest.mark.parametrize(
+    ("name", "among", "judge", "said"),
+    [
+        ("heat", ["amortised"], "gauss-newton", "in the protocol amortised, learner 'gauss-newton': PDE 'heat' is linear, and"),
+        ("burgers", None, "ridge", "in the protocol retrain, learner 'ridge': PDE 'burgers' is nonlinear; use gauss-newton; in the"),
+        ("heat", None, "kernel-ridge", "the protocol solved is left out, since heat is linear"),
+    ],
+)
+def test_a_judge_that_would_judge_nowhere_is_refused(name, among, judge, said):
+    with pytest.raises(ValueError, match=f"^judge '{judge}': {said}"):
+        choose_protocols(load_pde(name), among, StudySettings(judges=(judge,)))

@@ -179,6 +179,11 @@ def difference(pde: PDE | StatedTask, header: Mapping[str, Any], file: Path | No
     )
 
 
+def edited(pde: PDE | StatedTask, header: Mapping[str, Any], file: Path | None) -> str:
+    """Say that a PDE is made of another text than a file was; empty if it is not, or if nobody knows one of the two texts."""
+    return difference(pde, header, file) if header.get(SOURCE) and pde.source is not None and pde.source.checksum else ""
+
+
 def _elsewhere(path: Path, checksum: str, file: Path | None, remedy: str) -> str:
     """Say where a module that has moved may be."""
     folders = [Path.cwd()] if file is None else [file.resolve().parent, Path.cwd()]

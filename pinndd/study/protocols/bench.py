@@ -216,7 +216,7 @@ class Bench(ABC, Generic[S]):
             **self.study.header(self.seed),
             "learner": self.recipe.name,
             "learner_settings": self.recipe.describe(self.learner),
-            "outer": {k: v for k, v in vars(self.outer).items() if k != "rates"},
+            "outer": outer_header(self.outer),
             "evaluate": "pinndd evaluate FILE: the learner is built from the settings above, its draw from the seed",
         }
 
@@ -232,7 +232,8 @@ class Bench(ABC, Generic[S]):
 
     def in_validation(self, data: SyntheticData) -> str:
         """Return the error of a set on validation conditions in words, as an estimate of what conditions never seen will give."""
-        said, count, distance = self.error_in_words(self.error_in_validation(data)), len(self.validating), self.settings.distance
+        said, distance = self.error_in_words(self.error_in_validation(data)), self.settings.distance
+        count = len(self.validating.truth)  # one training that answers for many conditions is one episode
         return f"{said} ({words.error_name(distance_name(distance))}, mean over {count} validation conditions {self.validated_on})"
 
     def error_in_validation(self, data: SyntheticData) -> float:
@@ -435,6 +436,11 @@ class Study(ABC, Generic[S]):
         if "tests" in vars(self):
             vars(other)["tests"] = self.tests
         return other
+
+
+def outer_header(outer: OuterSettings) -> dict[str, Any]:
+    """Return the settings of an outer loop as the header of a set has them."""
+    return {name: value for name, value in vars(outer).items() if name != "rates"}
 
 
 def _plain(value: Any) -> Any:

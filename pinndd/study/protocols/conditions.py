@@ -21,7 +21,7 @@ from pinndd.pinn.sets.samplers import sobol
 from pinndd.pinn.solving.truth import answer_scale, boundary_episodes, recorded_conditions, solutions, truth_errors
 from pinndd.pinn.tasks.episodes import BoundaryEpisodes
 from pinndd.pinn.tasks.questions import Questions
-from pinndd.study.protocols.allowance import Allowance
+from pinndd.study.protocols.allowance import TEST, Allowance
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.table import NO_SHIFT
 
@@ -63,7 +63,7 @@ def _test_count(pde: PDE, settings: StudySettings, allowance: Allowance) -> int:
     """Return how many test conditions of every family there are, each of which our own solver solves twice."""
     families = len(settings.tested(pde.shifts))
     solved = families * (2 if pde.reference is None else 1)
-    return allowance.solves(pde, settings.test_conditions, _FEWEST_TESTS, _TEST_SHARE, "test", solved)
+    return allowance.solves(pde, settings.test_conditions, _FEWEST_TESTS, _TEST_SHARE, TEST, solved)
 
 
 def fresh_tests(pde: PDE, settings: StudySettings, allowance: Allowance | None = None) -> HeldOutConditions:

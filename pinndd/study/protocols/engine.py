@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 
+from pinndd.checkpoint import CheckpointError
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import Distillation, DivergedError, OuterSettings, distill
+from pinndd.outer_loop import Distillation, DivergedError, OuterSettings, distill, require_resumable
 from pinndd.pinn.solving.in_words import scale_in_words, truth_in_words
+from pinndd.problem import DistillationProblem
 from pinndd.processes import processes, require_enough
-from pinndd.study.protocols.bench import Bench, Method, Study
+from pinndd.study.protocols.allowance import FIRST_LOOK, Allowance
+from pinndd.study.protocols.bench import Bench, Method, Study, outer_header
 from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of, require_fit
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
-from pinndd.study.results import words
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
@@ -81,9 +83,12 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     validation = bench.validation
     best = starts[0] if bench.race is None else _winner(bench, starts, bench.race)
     before = time.perf_counter() - started
-    outer = _affordable(bench, best)
+    problem, allowance = bench.problem_for(best), bench.study.allowance
+    outer = _affordable(bench, problem, best)
+    if allowance.seconds is not None:
+        best = best.with_header(outer=outer_header(outer), **{FIRST_LOOK: allowance.distilling})
     found = distill(
-        bench.problem_for(best),
+        problem,
         best,
         hypergradient=bench.hypergradient,
         validation=validation,
@@ -95,6 +100,27 @@ def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = F
     seconds = found.seconds + before
     data = bench.finished(found.data).with_header(seconds=round(seconds, 3))
     return replace(found, data=data, seconds=seconds)
+
+
+def going_on(study: Study[S], checkpoint: Path | None, resume: bool) -> Study[S]:
+    """Return a study whose first look, if it is one, takes the numbers of conditions and steps that an interrupted one had settled.
+
+    Args:
+        study: that distills one set.
+        checkpoint: file of the state of its outer loop.
+        resume: whether the distillation goes on from there.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged or of another configuration.
+    """
+    settings = study.settings
+    if checkpoint is None or not resume or not checkpoint.exists():
+        return replace(study, allowance=Allowance(settings.seconds))
+    header = require_resumable(checkpoint, study.header(settings.seed))
+    try:
+        return replace(study, allowance=Allowance.going_on(settings.seconds, header))
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {checkpoint} holds no state of this run ({error}): delete it to start anew") from error
 
 
 def _require_shareable(bench: Bench[Any]) -> None:
@@ -179,18 +205,16 @@ def _winner(bench: Bench[S], starts: Sequence[SyntheticData], race: OuterSetting
     return best.data
 
 
-def _affordable(bench: Bench[S], data: SyntheticData) -> OuterSettings:
+def _affordable(bench: Bench[S], problem: DistillationProblem, data: SyntheticData) -> OuterSettings:
     """Return the settings of the outer loop, with as many steps as the time that is left allows."""
     outer, allowance = bench.outer, bench.study.allowance
-    if allowance.seconds is None:
-        return outer
-    problem, before = bench.problem_for(data), allowance.spent
-    bench.hypergradient(problem, data, problem.task.episodes(outer.batch, torch.Generator().manual_seed(bench.seed)))
-    steps = math.floor(SHARE * max(0.0, allowance.left) / max(1e-9, allowance.spent - before))
-    if steps >= outer.steps:
-        return outer
-    allowance.dropped.append(f"{outer.steps - max(MOST_HURRIED, steps)} of {outer.steps} outer steps")
-    return replace(outer, steps=max(MOST_HURRIED, steps))
+
+    def seconds() -> float:
+        before = allowance.spent
+        bench.hypergradient(problem, data, problem.task.episodes(outer.batch, torch.Generator().manual_seed(bench.seed)))
+        return allowance.spent - before
+
+    return replace(outer, steps=allowance.steps(outer.steps, MOST_HURRIED, SHARE, seconds))
 
 
 def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
@@ -235,7 +259,7 @@ def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
         examples=_examples(study, first, results, best) if study.allowance.affords("solution fields") else [],
         curve=as_table(pd.concat(curve)) if curve else as_table([]),
         settings=_tuned(trials),
-        notes=[*study.notes(first.bench), *(t.remark for t in trials if t.remark), *_wild(trials), *_dropped(study)],
+        notes=[*study.notes(first.bench), *(t.remark for t in trials if t.remark), *_wild(trials), *study.allowance.said("study")],
         distance=distance_name(study.settings.distance),
         measured=measured_in_words(study),
         body_seconds=body_seconds(first.bench.learner),
@@ -434,14 +458,3 @@ def wild_in_words(steps: int) -> str:
         f"{steps} outer step{'s' * (steps > 1)} had a gradient out of all proportion to those before; it was shortened, so that the "
         "others count."
     )
-
-
-def _dropped(study: Study[S]) -> list[str]:
-    names = study.allowance.dropped
-    if not names:
-        return []
-    return [
-        f"{words.LEFT_OUT}, since a first look takes at most {study.allowance.seconds:g} seconds of processor time: "
-        f"{', '.join(names)}. A study without --quick has them."
-    ]
-

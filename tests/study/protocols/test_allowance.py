@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pinndd import load_pde
+from pinndd import distill_set, load_pde
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.solving import parts, truth
 from pinndd.pinn.solving.solver import DenseSolution
@@ -13,8 +13,10 @@ from pinndd.pinn.solving.truth import own_settings, seconds_per_condition
 from pinndd.study import run
 from pinndd.study.protocols import allowance as allowances
 from pinndd.study.protocols import conditions
-from pinndd.study.protocols.allowance import Allowance
+from pinndd.study.protocols.allowance import FIRST_LOOK, OUTER_STEPS, Allowance
 from pinndd.study.protocols.conditions import BroadenedConditions, FreshConditions, asked_tests, fresh_tests
+from pinndd.study.protocols.retrain import RetrainSettings
+from pinndd.study.protocols.retrain import bench as retrain
 from pinndd.study.protocols.settings import StudySettings
 
 
@@ -160,3 +162,65 @@ def test_two_species_are_solved_with_few_features_to_the_goal():
     ensemble = pde.ensemble()
     values = BoundaryValues(ensemble, ensemble.sample(1, torch.Generator().manual_seed(2)))
     assert float(truth.own_errors(pde, values)[0]) < truth.GOAL
+
+
+def test_steps_are_as_many_as_a_share_of_the_time_that_is_left_allows(monkeypatch):
+    monkeypatch.setattr(allowances, "processor_seconds", lambda: 40.0)
+    assert Allowance().steps(50, 5, 0.5, lambda: 1e9) == 50
+    limited = Allowance(100.0, started=0.0)
+    assert limited.steps(50, 5, 0.5, lambda: 0.1) == 50
+    assert limited.dropped == []
+    assert limited.steps(50, 5, 0.5, lambda: 2.0) == 15
+    assert limited.steps(50, 5, 0.5, lambda: 1e9) == 5
+    assert limited.steps(3, 5, 0.5, lambda: 1e9) == 3
+    assert limited.dropped == ["35 of 50 outer steps", "45 of 50 outer steps"]
+    assert limited.said("distillation") == [
+        "Left out, since a first look takes at most 100 seconds of processor time: 35 of 50 outer steps, 45 of 50 outer steps. "
+        "A distillation without --quick has them."
+    ]
+    assert Allowance(100.0).said("study") == []
+
+
+def test_who_goes_on_takes_what_was_settled_however_fast_it_is(burgers, slow):
+    slow(0.7)
+    first = Allowance(100.0)
+    assert counts_of(burgers, first) == (21, 14, 14, 10)
+    assert first.distilling == {"training conditions": 21, "validation conditions": 14}
+    slow(0.001)
+    again = Allowance.going_on(100.0, {FIRST_LOOK: {**first.distilling, OUTER_STEPS: 7}})
+    assert counts_of(burgers, again)[:2] == (21, 14)
+    assert again.steps(50, 5, 0.5, lambda: 1e-9) == 7
+    assert again.dropped == ["235 of 256 training conditions", "18 of 32 validation conditions", "43 of 50 outer steps"]
+    assert Allowance.going_on(100.0, {}).seconds is None  # it was begun without a limit
+    for odd in (3, {OUTER_STEPS: 0}, {OUTER_STEPS: "many"}):
+        with pytest.raises(ValueError, match=f"^{FIRST_LOOK} "):
+            Allowance.going_on(100.0, {FIRST_LOOK: odd})
+
+
+class Stopped(Exception):
+    """Somebody stops the outer loop."""
+
+
+def test_a_first_look_that_was_stopped_ends_as_if_it_was_not(tmp_path, monkeypatch):
+    """However much faster the second computer is: steps, conditions and so all numbers are those that were settled."""
+    size = RetrainSettings(points=10, boundary_points=9)
+    settings = StudySettings(effort=0.03, seconds=1e-9, learner="ridge", device="cpu")
+    monkeypatch.setattr(retrain, "INTERIOR_SAMPLERS", ("sobol", "hammersley"))
+    told = "at most 1e-09 seconds of processor time: .* validation conditions, .*, 7 of 12 outer steps"
+    with pytest.warns(UserWarning, match=told):
+        whole = distill_set("heat", "retrain", size, settings=settings)
+    assert whole.data.header[FIRST_LOOK][OUTER_STEPS] == whole.data.header["outer"]["steps"] == whole.history[-1]["step"] == 5
+
+    def stop(description, done, total, error):
+        if description == "retrain: distilling":
+            raise Stopped
+
+    checkpoint = tmp_path / "heat.checkpoint.npz"
+    with pytest.raises(Stopped):
+        distill_set("heat", "retrain", size, settings=settings, checkpoint=checkpoint, progress=stop)
+    faster = replace(settings, seconds=1e9)
+    with pytest.warns(UserWarning, match="7 of 12 outer steps"):
+        again = distill_set("heat", "retrain", size, settings=faster, checkpoint=checkpoint, resume=True)
+    assert again.history[-1]["step"] == 5
+    for name, value in whole.data.fields.items():
+        assert torch.equal(value, again.data[name])

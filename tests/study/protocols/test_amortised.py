@@ -109,3 +109,11 @@ def _unchecked(data, fields):
     for name, value in {"fields": fields, "constraints": data.constraints, "header": data.header}.items():
         object.__setattr__(copy, name, value)
     return copy
+
+
+def test_the_error_that_is_told_is_the_mean_over_all_validation_conditions(opened, heat_tuples):
+    bench = opened("amortised", "heat").benches(0)[0]
+    assert len(bench.validating) == 1  # one training answers for all of them
+    count = bench.validating.conditions
+    assert count > 1
+    assert f" mean over {count} validation conditions of the broadened training family)" in bench.in_validation(heat_tuples)
