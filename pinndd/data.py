@@ -131,6 +131,11 @@ class SyntheticData:
             raise DataFileError(f"{path} is a folder, and a set is a file: {f'name {sets[0]}' if sets else 'name the .npz file'}")
         reading = Reading(path, "distill it again", DataFileError)
         arrays = reading.arrays()
+        if "__state__" in arrays:
+            raise DataFileError(
+                f"{path} is the state of a distillation that was interrupted, and no set yet: go on with the same "
+                "'pinndd distill' and --resume"
+            )
         if "__header__" not in arrays or arrays["__header__"].dtype != np.uint8:
             reading.fail("is not a distilled data set of pinndd (it has no header)")
         parsed = reading.json(arrays.pop("__header__").tobytes())

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 
 from pinndd.first_signals import INTERRUPTED, answer_signals
@@ -55,21 +56,28 @@ def asked_to_stop() -> bool:
 
 
 @contextmanager
-def stoppable(answer: Callable[[], None]) -> Iterator[Callable[[], None]]:
+def stoppable(answer: Callable[[], None], after: str = "") -> Iterator[Callable[[], None]]:
     """In here a signal is a `KeyboardInterrupt`; whoever catches it calls what this returns, which says ``answer`` once.
 
     Args:
         answer: prints what is kept and how to go on.
+        after: what is said of a process that is stopped once this has ended well (empty: what was said before it began).
     """
     before, _stop.answer = _stop.answer, answer
     _stop.depth += 1
+    ended = before
     try:
         yield _stop.answer_once
+        if after and _stop.depth == 1:
+            ended = partial(_write, f"stopped; {after}")
+    except BaseException:
+        # whatever was written is told with the error
+        ended = before if _stop.depth > 1 else partial(_write, "stopped")
+        raise
     finally:
         _stop.depth -= 1
         if not _stop.asked:
-            # what ends from now on has written something
-            _stop.answer = before if _stop.depth else lambda: _write("stopped")
+            _stop.answer = ended
 
 
 @contextmanager

@@ -414,6 +414,8 @@ def test_plot_draws_a_run_again(call, quick_protocols, tmp_path):
     assert call("plot", "runs/heat").code == 0
     assert report.exists()
     refused(call("plot", "runs/none"), "runs/none", "does not exist")
+    (tmp_path / "data.npz").touch()
+    refused(call("plot", "data.npz"), "data.npz is a file, and a run is a folder")
     refused(call("plot", str(tmp_path)), "holds no run")
 
 
@@ -437,14 +439,17 @@ def fake_distiller(monkeypatch):
     from pinndd.constraints import Box
 
     data = SyntheticData({"interior": torch.rand(2, 2)}, {"interior": Box((0, 0), (1, 1))}, remembering("heat"))
-    found = {"data": data, "failure": None, "begun": True}
+    found = {"data": data, "failure": None, "begun": True, "header": {}, "before": None}
 
     def distill(study, checkpoint, resume):
         if found["begun"]:
-            configuration = {"header": {n: v for n, v in study.header(study.settings.seed).items() if n != "module"}}
+            header = {n: v for n, v in study.header(study.settings.seed).items() if n != "module"}
+            configuration = {"header": header | found["header"]}
             Checkpoint(configuration, NothingYet(), {}).save(checkpoint)
         if found["failure"]:
             raise found["failure"]
+        found["before"] = study.allowance.before
+        study.allowance.steps(80, 5, 0.5, lambda: 1e9)
         bench = SimpleNamespace(places=lambda data: {}, in_validation=lambda data: "3 % (of 4)")
         return Trial(bench, Distillation(data.with_header(**study.header(study.settings.seed)), 0.5, [], 1.0), "Why this learner.")
 
@@ -471,11 +476,28 @@ def test_an_interrupted_distillation_is_kept(call, fake_distiller):
     refused(call("distill", "heat"), "had not begun", code=130)
     fake_distiller["begun"] = True
     refused(call("distill", "heat"), "stopped", "heat-retrain.checkpoint.npz", "--resume", code=130)
+    refused(call("distill", "heat", "--overwrite"), "--resume in place of --overwrite", code=130)
     fake_distiller["failure"] = None
     refused(call("distill", "heat"), "interrupted", "--resume", "--overwrite")
     other = call("distill", "heat", "--resume", "--seed", "3", "--points", "40")
     refused(other, "belongs to other settings: seed was 0 and is now 3, points was 64 and is now 40; resume with the same")
     assert call("distill", "heat", "--resume").code == 0
+
+
+def test_a_first_look_says_what_there_was_no_time_for_and_goes_on_with_what_was_settled(call, fake_distiller):
+    said = "Left out, since a first look takes at most 100 seconds of processor time: {} of 80 outer steps. A distillation without"
+    done = call("distill", "heat", "--quick")
+    assert (done.code, fake_distiller["before"]) == (0, {})
+    assert said.format(75) in done.out
+    assert "Left out" not in call("distill", "heat", "--overwrite").out
+    fake_distiller.update(failure=KeyboardInterrupt(), header={"first look": {"outer steps": 30}})
+    call("distill", "heat", "--quick", "--overwrite")
+    fake_distiller.update(failure=None)
+    assert said.format(50) in call("distill", "heat", "--quick", "--resume").out
+    assert fake_distiller["before"] == {"outer steps": 30}
+    fake_distiller.update(failure=KeyboardInterrupt(), header={"first look": {"outer steps": "some"}})
+    call("distill", "heat", "--quick", "--overwrite")
+    refused(call("distill", "heat", "--quick", "--resume"), "heat-retrain.checkpoint.npz holds no state of this run (first look")
 
 
 def test_resuming_what_is_finished_says_so(call, tmp_path, fake_distiller):

@@ -8,6 +8,7 @@ from pinndd.pinn.bodies import stored
 from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.solving import cache
 from pinndd.study.protocols import learners
+from pinndd.terminal import bodies
 
 TITLE = load_pde("heat").title
 
@@ -53,6 +54,17 @@ def test_bad_input_is_refused_before_any_training(call, words, said):
     assert (code, out) == (2, "")
     assert said in err
     assert "training body" not in err
+
+
+def test_who_stops_it_is_told_what_is_kept(call, monkeypatch):
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bodies, "train_bodies", stopped)
+    code, out, err = call("heat", "--points", "12", "--boundary-points", "9")
+    assert (code, out, err) == (130, "", "pinndd: stopped; bodies that were finished are kept; go on with the same command\n")
+    monkeypatch.setenv(cache.CACHE, "off")
+    assert "stopped; nothing is kept: PINNDD_CACHE=off" in call("heat", "--points", "12", "--boundary-points", "9")[2]
 
 
 def test_a_body_that_does_not_converge_is_said(call, monkeypatch):

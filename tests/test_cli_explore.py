@@ -1,7 +1,10 @@
 """``pinndd explore``: what it opens, and what it refuses before any work."""
 
 import pytest
+import torch
 
+from pinndd.constraints import Box
+from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde, remembered
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
@@ -80,3 +83,25 @@ def test_a_set_of_tuples_cannot_be_explored(call, tmp_path):
     code, served, _, err = call(tmp_path / "tuples.npz")
     assert (code, served) == (2, [])
     assert "the set is of the protocol amortised, which holds no points to train on" in err
+
+
+def test_the_folder_of_a_run_is_no_set_but_has_one(call, heat_set, tmp_path):
+    path = heat_set()
+    code, served, _, err = call(tmp_path)
+    assert (code, served) == (2, [])
+    assert err == f"pinndd: {tmp_path} is a folder, and a set is a file: name {path}\n"
+    (tmp_path / "empty").mkdir()
+    assert call(tmp_path / "empty")[2:] == ("", f"pinndd: {tmp_path / 'empty'} is a folder, and a set is a file: name the .npz file\n")
+
+
+def test_a_folder_with_the_name_of_a_packaged_pde_hides_it_not(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "heat").mkdir()
+    code, served, _, _ = call("heat", "--no-browser")
+    assert (code, served[0][0]) == (0, ("heat", None))
+
+
+def test_the_set_of_a_stated_task_has_no_field(call, tmp_path):
+    data = SyntheticData({"inputs": torch.rand(2, 3)}, {"inputs": Box((0,) * 3, (1,) * 3)}, {"protocol": "stated", "task": "wine"})
+    data.save(tmp_path / "wine.npz")
+    assert "wine.npz is the set of the stated task 'wine', and this command is for those of PDEs" in call(tmp_path / "wine.npz")[3]

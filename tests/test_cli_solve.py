@@ -14,6 +14,7 @@ from pinndd.pinn.declare.loading import find_pde, load_pde, remembered
 from pinndd.pinn.declare.pde import BoundaryValues
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
+from pinndd.study.plots import solution
 from pinndd.terminal import solving
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -65,6 +66,31 @@ def test_the_module_of_a_set_is_never_written_over(call, tmp_path):
     assert code == 2
     assert "--out mine.py: the command reads this file; write to another one" in err
     assert (tmp_path / "mine.py").read_text() == text
+
+
+@pytest.mark.filterwarnings("always:the PDE module given is another")
+def test_a_set_of_a_module_that_was_edited_since_is_used_with_a_word(call, tmp_path):
+    text = find_pde("heat").read_text()
+    (tmp_path / "mine.py").write_text(text)
+    header = {"pde": "heat", "protocol": "retrain", "learner": "ridge", "learner_settings": {"width": 40}}
+    saved(tmp_path / "set.npz", **header, **remembered(load_pde("./mine.py")))
+    code, _, err = call("solve", "./mine.py", *ZERO, "--data", "set.npz")
+    assert (code, err) == (0, "")
+    (tmp_path / "mine.py").write_text(f"{text}# edited\n")
+    code, _, err = call("solve", "./mine.py", *ZERO, "--data", "set.npz")
+    assert code == 0
+    assert err.startswith("pinndd: warning: the PDE module given is another than the one that set.npz was made with (checksum ")
+
+
+def test_who_stops_it_while_it_draws_is_told_what_is_written(call, tmp_path, monkeypatch):
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(solution, "draw_solution", stopped)
+    saved(tmp_path / "set.npz", pde="heat", protocol="retrain", learner="ridge", learner_settings={"width": 40})
+    code, out, err = call("solve", "heat", *ZERO, "--data", "set.npz", "--plot", "u.png", "--out", "u.csv")
+    assert (code, out) == (130, "")
+    assert err == "pinndd: stopped; u.csv is written; begin again with the same command and --overwrite\n"
 
 
 def test_a_solution_is_printed_drawn_and_written(call, tmp_path):

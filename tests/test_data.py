@@ -121,6 +121,13 @@ def test_foreign_files_are_refused(data: SyntheticData, tmp_path: Path) -> None:
         SyntheticData.load(path)
 
 
+def test_the_state_of_a_distillation_is_no_set_and_not_to_be_distilled_again(tmp_path):
+    path = tmp_path / "heat.checkpoint.npz"
+    np.savez(path, __state__=np.zeros(3, np.uint8))
+    with pytest.raises(DataFileError, match=r"is the state of a distillation that was interrupted, and no set yet: go on .* --resume"):
+        SyntheticData.load(path)
+
+
 def test_nothing_is_unpickled(data: SyntheticData, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, ...]:

@@ -119,3 +119,23 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path):
     """As nohup wants it."""
     code, said, _ = stopped(ENDING + WAITING, signal.SIGHUP, tmp_path / "ended", ignored=(signal.SIGHUP,))
     assert (code, said) == (130, "pinndd: stopped; nothing was written\n")
+
+
+@pytest.mark.parametrize(
+    ("after", "fails", "said"),
+    [
+        ("", False, "stopped; nothing was written"),
+        ("all is done", False, "stopped; all is done"),
+        ("all is done", True, "stopped"),
+    ],
+)
+def test_after_the_work_what_is_true_then_is_said(tmp_path, after, fails, said):
+    code = ENDING + f"""
+from contextlib import suppress
+with stoppable(say, after={after!r}):
+    pass
+with suppress(ValueError), stoppable(say):
+    if {fails}:
+        raise ValueError
+""" + WAITING
+    assert stopped(code, signal.SIGINT, tmp_path / "ended")[:2] == (130, f"pinndd: {said}\n")

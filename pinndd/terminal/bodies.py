@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.solving.cache import CACHE, cache_folder
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.learners import BODY, bodies_of, train_bodies
 from pinndd.study.protocols.retrain import RetrainBench, RetrainStudy
@@ -25,7 +26,7 @@ def body(name: str, points: int | None, boundary_points: int | None) -> None:
         protocol = protocol_named("retrain")
         size, settings = protocol_settings(pde, ["retrain"], options)["retrain"], study_settings(pde, options)
         protocol.open(pde, size, settings)
-    with working("bodies that were finished are kept"), ProgressBars() as bars:
+    with working(_kept), ProgressBars() as bars:
         study = protocol.open(pde, size, settings, bars)
         assert isinstance(study, RetrainStudy)
         recipe = study.recipes[BODY]
@@ -48,6 +49,13 @@ def body(name: str, points: int | None, boundary_points: int | None) -> None:
         "mean relative L2 on validation conditions of the training family.",
         soft_wrap=True,
     )
+
+
+def _kept() -> str:
+    """Say what is kept of a command that is stopped."""
+    if cache_folder() is None:
+        return f"nothing is kept: {CACHE}=off, or no home folder is known; begin again with the same command"
+    return "bodies that were finished are kept; go on with the same command"
 
 
 def _row(bench: RetrainBench, number: int) -> tuple[Any, ...]:

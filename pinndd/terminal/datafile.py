@@ -57,6 +57,11 @@ def open_data(path: Path, module: str | None) -> DataFile:
             f"{path} was distilled for classification, not for a PDE: evaluate it from Python, "
             "pinndd.study.classification.evaluate(path, dataset)"
         )
+    if protocol == STATED:
+        raise ValueError(
+            f"{path} is the set of the stated task {data.header.get('task')!r}, and this command is for those of PDEs: "
+            "'pinndd evaluate' and 'pinndd export' take it"
+        )
     if protocol is None or name is None:
         raise ValueError(f"{path} does not say for which PDE and protocol it was distilled: distill it again")
     if protocol not in NAMES:

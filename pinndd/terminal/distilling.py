@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Tensor
 
 from pinndd.data import SyntheticData
-from pinndd.outer_loop import DivergedError, require_resumable
+from pinndd.outer_loop import DivergedError
 from pinndd.pinn.declare.pde import PDE
 from pinndd.processes import LostProcessError, require_enough
 from pinndd.stated.task import StatedTask
@@ -24,14 +24,14 @@ from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
 from pinndd.study.protocols.bench import Bench, Study
-from pinndd.study.protocols.engine import Trial, distill_best, state_beside, wild_in_words
+from pinndd.study.protocols.engine import Trial, distill_best, going_on, state_beside, wild_in_words
 from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
 from pinndd.study.run import study_device
 from pinndd.terminal.errors import checking_input, options_lowered, warn, working
-from pinndd.terminal.output import require_writable, table_console, writing_to
+from pinndd.terminal.output import require_writable, resumed, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, require_use_of_device, study_settings
 from pinndd.terminal.several import joined
@@ -86,24 +86,21 @@ def distill_one(
                 require_free(path, checkpoint, resume=resume, overwrite=overwrite)
                 if overwrite:
                     drop(checkpoint)
-                if checkpoint.exists():
-                    require_resumable(checkpoint, study.header(settings.seed))
-        _distill(chosen, study, path, checkpoint, resume, writes)
+                study = going_on(study, checkpoint, resume)
+        _distill(chosen, study, path, checkpoint, resume=resume, overwrite=overwrite, writes=writes)
 
 
 def _distill(
-    chosen: Protocol[Any], study: Study[Any], path: Path, checkpoint: Path, resume: bool, writes: bool = True
+    chosen: Protocol[Any], study: Study[Any], path: Path, checkpoint: Path, *, resume: bool, overwrite: bool, writes: bool
 ) -> None:
-    pde, settings = study.pde, study.settings
+    pde = study.pde
 
     def hint() -> str:
-        if checkpoint.exists():
-            return f"the state is kept in {checkpoint}; go on with the same command and --resume"
-        return "the outer loop had not begun: start again with the same command"
+        return state_in_words(checkpoint, overwrite)
 
     with working(hint, options_lowered(chosen.options)), ProgressBars() as bars:
         try:
-            trial = distill_first(chosen.open(pde, study.size, settings, bars), checkpoint, resume)
+            trial = distill_first(replace(study, progress=bars), checkpoint, resume)
         except LostProcessError as error:
             raise RuntimeError(f"{error}; {hint()}") from error
         except DivergedError as error:
@@ -125,8 +122,17 @@ def _distill(
     if trial.remark:
         Console(highlight=False).print(trial.remark, soft_wrap=True, markup=False)
     Console(highlight=False).print(f"error {expected}; distilled in {seconds}", soft_wrap=True, markup=False)
+    for said in study.allowance.said("distillation"):
+        Console(highlight=False).print(said, soft_wrap=True, markup=False)
     if found.wild:
         warn(wild_in_words(found.wild))
+
+
+def state_in_words(checkpoint: Path, overwrite: bool) -> str:
+    """Say, to whoever stops a distillation, whether a state is kept by then, and how to go on."""
+    if checkpoint.exists():
+        return f"the state is kept in {checkpoint}; {resumed(overwrite)}"
+    return "nothing is kept, since the outer loop had not begun: start again with the same command"
 
 
 def distill_first(study: Study[Any], checkpoint: Path, resume: bool) -> Trial:

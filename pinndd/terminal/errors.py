@@ -22,6 +22,9 @@ FAILED = 1
 FORESEEN = (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError)
 """Errors that say by themselves what is wrong."""
 
+DONE = "all is done and written, but for what is printed here"
+"""What is said of a command that is stopped after its work."""
+
 TRACEBACK = "PINNDD_TRACEBACK"
 """Environment variable: set to 1 to see the whole traceback of an error."""
 
@@ -97,7 +100,7 @@ def working(resume: str | Callable[[], str], lower: str = "") -> Iterator[None]:
         lower: which options need less memory, where there was too little.
     """
     try:
-        with warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume):
+        with warnings_in_lines(), _answering(resume if callable(resume) else lambda: resume, DONE):
             yield
     except typer.Exit:
         raise
@@ -133,9 +136,9 @@ def _errors_of_files() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def _answering(what_is_kept: Callable[[], str]) -> Iterator[None]:
+def _answering(what_is_kept: Callable[[], str], after: str = "") -> Iterator[None]:
     """Ctrl-C in here ends with one line; so does whatever it makes of a library that was in the middle of something."""
-    with stoppable(lambda: report(f"stopped; {what_is_kept()}")) as answer:
+    with stoppable(lambda: report(f"stopped; {what_is_kept()}"), after) as answer:
         try:
             yield
         except KeyboardInterrupt:

@@ -21,13 +21,17 @@ from pinndd.study.results.writing import write_csv
 from pinndd.study.verbs import evaluation_settings
 from pinndd.terminal.datafile import is_of_task, open_data
 from pinndd.terminal.errors import checking_input, options_lowered, working
-from pinndd.terminal.output import require_writable, table_console, writing_to
+from pinndd.terminal.output import kept_in_words, require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, require_use_of_device, study_settings
 from pinndd.terminal.tables import component_table, error_table
 
 DEEPXDE_CONDITIONS = 4
 """Test conditions per shift where DeepXDE trains and nothing was said: it takes seconds for each."""
+
+
+ANOTHER = "begin again with the same command and another --out"
+"""How an evaluation begins again that has written its results, which it does not replace."""
 
 
 def evaluate(
@@ -68,8 +72,8 @@ def evaluate(
         settings, why = evaluation_settings(protocol, file.pde, settings, file.data, learner)
     if why:
         typer.echo(why)
-    again, lower = f"begin again with: pinndd evaluate {path}", options_lowered(["test_conditions"])
-    with writing_to("--out", out), working(again, lower), ProgressBars() as bars:
+    kept, lower = kept_in_words(out, otherwise=ANOTHER), options_lowered(["test_conditions"])
+    with writing_to("--out", out), working(kept, lower), ProgressBars() as bars:
         study = protocol.open(file.pde, settings=settings, progress=bars)
         if solutions is not None:
             study = study.with_solutions(solutions, file.data)

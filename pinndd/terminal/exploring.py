@@ -9,6 +9,7 @@ import typer
 
 from pinndd.data import SyntheticData
 from pinndd.pinn.declare.loading import load_pde
+from pinndd.pinn.declare.modules import all_module_files
 from pinndd.pinn.declare.pde import PDE
 from pinndd.stopping import stoppable
 from pinndd.study.exploring.frames import open_frames
@@ -43,7 +44,7 @@ def _opened(what: str, module: str | None) -> tuple[PDE, SyntheticData | None]:
     Raises:
         ValueError: the set holds no points to train on, or ``--pde`` stands beside a PDE.
     """
-    if Path(what).suffix != ".npz":
+    if Path(what).suffix != ".npz" and (what.replace("-", "_") in all_module_files() or not Path(what).is_dir()):
         if module is not None:
             raise ValueError(f"--pde {module}: it names the module of a set, and {what} is a PDE; leave one of the two out")
         return load_pde(what), None

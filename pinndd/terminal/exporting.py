@@ -10,7 +10,7 @@ from pinndd.pinn.files.scripts import FRAMEWORKS, require_script, write_script
 from pinndd.study.protocols import protocol_named
 from pinndd.terminal.datafile import is_of_task, open_data
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_not_read, require_writable, writing_to
+from pinndd.terminal.output import kept_in_words, require_not_read, require_writable, writing_to
 
 CSV = "csv"
 """What a set is exported to unless something else is said."""
@@ -39,7 +39,7 @@ def export(path: Path, module: str | None, to: str, out: Path | None, overwrite:
             require_writable("--out", known, overwrite=overwrite)
         if to != CSV:
             require_script(file.pde, file.data, to)
-    with writing_to("--out", *files), working(f"begin again with: pinndd export {path}"):
+    with writing_to("--out", *files), working(kept_in_words(*files)):
         if to == CSV:
             written = protocol_named(file.protocol).export(file.pde, file.data, target)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -69,6 +69,59 @@ def require_folder(option: str, path: Path) -> None:
         raise ValueError(
             f"{option} {path}: the folder {folder} may not be written to; choose another place ({error.strerror})"
         ) from error
+
+
+OVERWRITING = "begin again with the same command and --overwrite"
+
+
+def kept_in_words(*paths: Path | None, otherwise: str = OVERWRITING) -> Callable[[], str]:
+    """Return what says which files a command has written by then, whole, and how to begin again, to whoever stops it.
+
+    Args:
+        paths: of the files that it writes; None is left out.
+        otherwise: how to begin again once there are some, which the same command may refuse to replace.
+    """
+    before = {path: _stamp(path) for path in paths if path is not None}
+
+    def say() -> str:
+        written = [str(path) for path, was in before.items() if _stamp(path) != was]
+        if not written:
+            return "nothing was written; begin again with the same command"
+        return f"{' and '.join(written)} {'is' if len(written) == 1 else 'are'} written; {otherwise}"
+
+    return say
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return what is another one for every file that was written under a name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def resumed(overwrite: bool) -> str:
+    """Return how to go on with a command; whoever typed ``--overwrite`` does so in place of it, since the two exclude each other."""
+    return f"go on with the same command and --resume{' in place of --overwrite' if overwrite else ''}"
+
+
+def go_on_in_words(command: str, config: Path, overwrite: bool) -> Callable[[], str]:
+    """Return what says to whoever stops a study what is kept by then, and how to go on.
+
+    Args:
+        command: that repeats the study.
+        config: file that a study writes into its folder first.
+        overwrite: whether it replaces a study, which ``--resume`` would go on with as long as it is there.
+    """
+    before = _stamp(config)
+
+    def say() -> str:
+        if overwrite and _stamp(config) == before:
+            return f"nothing was changed in {config.parent}; begin again with: {command} --overwrite"
+        return f"what is finished is kept in {config.parent}; go on with: {command} --resume"
+
+    return say
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pinndd.pinn.solving.solution import Solution
 from pinndd.pinn.solving.writing import files_of, require_format
 from pinndd.study.solving import Problem
 from pinndd.terminal.errors import checking_input, working
-from pinndd.terminal.output import require_not_read, require_writable, writing_to
+from pinndd.terminal.output import kept_in_words, require_not_read, require_writable, writing_to
 from pinndd.terminal.progress import ProgressBars
 
 
@@ -37,15 +37,15 @@ def solve(
         problem = Problem.of(pde, list(values), data=data, tolerance=tolerance, device=device)
         if out is not None:
             require_format(pde, len(problem.values), out)
-        for option, path in (("--plot", plot), ("--out", out)):
-            if path is not None:
-                for file in (path,) if option == "--plot" else files_of(pde, path):
-                    require_not_read(option, file, name, *values, data)
-                    require_writable(option, file, overwrite=overwrite)
+        files = {"--plot": [] if plot is None else [plot], "--out": [] if out is None else files_of(pde, out)}
+        for option, paths in files.items():
+            for file in paths:
+                require_not_read(option, file, name, *values, data)
+                require_writable(option, file, overwrite=overwrite)
     if problem.why:
         typer.echo(problem.why)
     with writing_to("--plot", plot), writing_to("--out", out), working(
-        "nothing was written", "give fewer conditions at a time, and no --tolerance"
+        kept_in_words(*files["--plot"], *files["--out"]), "give fewer conditions at a time, and no --tolerance"
     ):
         with ProgressBars() as bars:
             solution = problem.solve(bars)

@@ -18,10 +18,10 @@ from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, record
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
-from pinndd.study.results.run_folder import RunFolder
+from pinndd.study.results.run_folder import CONFIG, RunFolder
 from pinndd.study.run import choose_protocols, publish, run_study, study_device, usual_protocols
 from pinndd.terminal.errors import checking_input, options_lowered, warn, working
-from pinndd.terminal.output import require_folder, table_console, writing_to
+from pinndd.terminal.output import go_on_in_words, require_folder, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import (
     Options,
@@ -36,6 +36,8 @@ from pinndd.terminal.tables import comparison_table, component_table
 
 KEPT_MEANS = "of dense: error of the dense set ÷ error of the distilled set, the share of its performance that is kept"
 """Below a table with that column."""
+
+DRAW_AGAIN = "draw again with the same command"
 
 
 def study(
@@ -72,7 +74,8 @@ def study(
         settings = replace(settings, device=choice.device)
     if choice.why:
         typer.echo(choice.why)
-    command, go_on = repeated(words_typed, path)
+    command = repeated(words_typed)
+    go_on = go_on_in_words(command, path / CONFIG, overwrite)
     lower = options_lowered([*(option for name in chosen for option in protocol_named(name).options), "test-conditions"])
     file = None if results is None else results / FILE
     with writing_to("--results", file), working(go_on, lower), ProgressBars() as bars:
@@ -110,10 +113,9 @@ def place_of_run(name: str, out: Path | None, *, resume: bool, overwrite: bool) 
     return path
 
 
-def repeated(words_typed: Sequence[str], path: Path) -> tuple[str, str]:
-    """Return the command that repeats a run in a folder, and what to tell whoever stops it."""
-    command = shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
-    return command, f"what is finished is kept in {path}; go on with: {command} --resume"
+def repeated(words_typed: Sequence[str]) -> str:
+    """Return the command that repeats a run."""
+    return shlex.join(["pinndd", *(w for w in words_typed if w not in ("--resume", "--overwrite"))])
 
 
 def plot(path: Path, module: str | None = None) -> None:
@@ -135,7 +137,7 @@ def plot(path: Path, module: str | None = None) -> None:
             warn(said)
         if not folder.outcomes():
             raise ValueError(f"run {path} has no finished protocol yet: go on with: {config.going_on(path)}")
-    with working(f"draw again with: pinndd plot {path}"), folder.locked(), ProgressBars() as bars:
+    with working(DRAW_AGAIN), folder.locked(), ProgressBars() as bars:
         publish(pde, folder, {}, bars)
     Console(soft_wrap=True, highlight=False).print(f"pictures: {folder.figures}\nreport:   {folder.path / 'report.html'}")
 

@@ -27,7 +27,7 @@ from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.run import choose_protocols, usual_protocols
 from pinndd.terminal.cells import Answer, StudyCell, run_cell, run_on_worker
 from pinndd.terminal.errors import FAILED, checking_input, report, working
-from pinndd.terminal.output import require_folder, writing_to
+from pinndd.terminal.output import require_folder, resumed, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
 
@@ -228,7 +228,7 @@ def _run(plan: _Plan, place: Place, options: Options, out: Path, file: Path) -> 
     """Run the cells and return the names of those that failed; what is finished is in the results file."""
     failed: list[str] = []
     done = 0
-    go_on = f"what is finished is kept in {file} and in the run folders; go on with the same command and --resume"
+    go_on = f"what is finished is kept in {file} and in the run folders; {resumed(any(cell.overwrite for cell in plan.cells))}"
     if place.scheduler:
         go_on += f" when the cells that run on {place.scheduler} have ended"
     with working(go_on), ProgressBars() as bars:

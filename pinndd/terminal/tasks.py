@@ -22,7 +22,7 @@ from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import LABELS, OWN, TRIED
 from pinndd.study.protocols.parts import distance_name, require_each_once, unknown
 from pinndd.study.results import words
-from pinndd.study.results.run_folder import SENSITIVITY, RunFolder
+from pinndd.study.results.run_folder import CONFIG, SENSITIVITY, RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
 from pinndd.study.results.writing import write_csv
@@ -31,12 +31,13 @@ from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header
 from pinndd.study.stated.judging import chosen_again, in_validation, judged, with_training
 from pinndd.study.stated.sentences import labels_said, trainings_said
-from pinndd.terminal.distilling import is_finished, require_free
+from pinndd.terminal.distilling import is_finished, require_free, state_in_words
 from pinndd.terminal.errors import checking_input, warn, working
-from pinndd.terminal.output import require_writable, table_console, writing_to
+from pinndd.terminal.evaluating import ANOTHER
+from pinndd.terminal.output import go_on_in_words, kept_in_words, require_writable, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options
-from pinndd.terminal.studying import place_of_run, repeated
+from pinndd.terminal.studying import DRAW_AGAIN, place_of_run, repeated
 from pinndd.terminal.subjects import again, images_at, remembered_subject
 from pinndd.terminal.tables import comparison_table, error_table
 from pinndd.terminal.verdict import tell
@@ -150,8 +151,7 @@ def distill_one(
                 checkpoint.unlink(missing_ok=True)
             if checkpoint.exists() and sized.search is None:
                 require_resumable(checkpoint, header(sized, settings.seed))
-        kept = f"what is finished is kept in {checkpoint}, if it is there; go on with the same command and --resume"
-        with working(kept), ProgressBars() as bars:
+        with working(lambda: state_in_words(checkpoint, overwrite)), ProgressBars() as bars:
             try:
                 found = distill_task(sized, settings.seed, checkpoint=checkpoint, resume=resume, progress=bars)
             except DivergedError as error:
@@ -187,8 +187,8 @@ def study_one(
             raise ValueError("--results: the benchmark file holds PDEs alone; a stated task has its run folder, name it with --out")
         path = place_of_run(task.name, out, resume=resume, overwrite=overwrite)
         require_ready(task, settings)
-    command, go_on = repeated(words_typed, path)
-    with working(go_on), ProgressBars() as bars:
+    command = repeated(words_typed)
+    with working(go_on_in_words(command, path / CONFIG, overwrite)), ProgressBars() as bars:
         folder = run_ready(task, path, settings, progress=bars, resume=resume, overwrite=overwrite, command=command)
         (outcome,) = folder.outcomes()
     console = table_console()
@@ -286,7 +286,7 @@ def evaluate_set(
         if why := chosen_again(task, name, data):
             then = "it is chosen again" if task.trainings else f"{name} trains as it is stated"
             warn(f"{path}: {why}: {then}; for the errors of then, name by --pde a module that states its training as it was")
-    with writing_to("--out", out), working(f"begin again with: pinndd evaluate {path}"), ProgressBars() as bars:
+    with writing_to("--out", out), working(kept_in_words(out, otherwise=ANOTHER)), ProgressBars() as bars:
         seed = int(data.header.get("seed", 0))
         told = f"{task.name}: choosing how {name} trains on the set"
         data = with_training(task, name, data.to(settings.device), seed, bars, told)
@@ -311,7 +311,7 @@ def export_set(path: Path, module: str | None, to: str, out: Path | None, overwr
         if target.suffix != ".csv":
             raise ValueError(f"--out {target}: the export is a CSV file; name it {target.with_suffix('.csv')}")
         require_writable("--out", target, overwrite=overwrite)
-    with writing_to("--out", target), working(f"begin again with: pinndd export {path}"):
+    with writing_to("--out", target), working(kept_in_words(target)):
         write_examples(task, data, target)
     Console(highlight=False).print(f"wrote {target}", soft_wrap=True, markup=False)
 
@@ -324,7 +324,7 @@ def plot_run(folder: RunFolder, module: str | None) -> None:
         task = task_of(f"run {folder.path} is about", stored, folder.config_file, module)
         if not folder.outcomes():
             raise ValueError(f"run {folder.path} is not finished yet: go on with: {config.going_on(folder.path)}")
-    with working(f"draw again with: pinndd plot {folder.path}"), folder.locked(), ProgressBars() as bars:
+    with working(DRAW_AGAIN), folder.locked(), ProgressBars() as bars:
         publish_task(task, folder, bars)
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"pictures: {folder.figures}\nreport:   {folder.path / 'report.html'}")

@@ -85,6 +85,8 @@ class RunFolder:
             RunFolderError: there is no run in it.
         """
         folder = cls(path)
+        if path.is_file():
+            raise RunFolderError(f"{path} is a file, and a run is a folder: name the one that 'pinndd study' wrote")
         if not path.is_dir():
             raise RunFolderError(f"run folder {path} does not exist: start a run with 'pinndd study PDE --out {path}'")
         if not folder.holds_run:
