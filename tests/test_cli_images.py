@@ -86,11 +86,18 @@ def test_a_set_finds_its_images_and_network_again(call, tmp_path):
     code, _, err = call("export", "set.npz")
     assert code == 0, err
     assert len((tmp_path / "set.csv").read_text().splitlines()) == 3
+    (tmp_path / "pairs.npz").rename(tmp_path / "moved.npz")
     np.savez("pairs.npz", images=drawn() // 2, labels=np.arange(16) % 2)
     _, _, err = call("evaluate", "set.npz")
     assert "checksum" in err
     (tmp_path / "pairs.npz").unlink()
     refused(call("evaluate", "set.npz"), "pairs.npz", "is not there any more", "--pde")
+    # the same images under another name are the same task, others are not
+    code, out, err = call("evaluate", "set.npz", "--pde", "moved.npz")
+    assert code == 0, err
+    assert "on the test part" in out
+    assert "warning" not in err
+    refused(call("evaluate", "set.npz", "--pde", "images"), "was distilled for the task 'pairs', --pde gives 'images'")
     refused(call("distill", "set.npz"), "is a distilled set")
 
 

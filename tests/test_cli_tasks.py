@@ -84,7 +84,7 @@ def test_a_study_of_a_task_writes_what_a_study_writes(call, tmp_path):
     assert code == 0, err
     assert "on the test part" in out
     assert "in distribution" not in out
-    for said in ("of dense", "Vacuity test", "residual of the first-order conditions", "distilled for", "report: run/report.html"):
+    for said in ("of dense", "Vacuity test", "residual of the first-order conditions", "| distilled for", "report: run/report.html"):
         assert said in out
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"config.toml", "data.npz", "results.csv", "summary.json", "sensitivity.csv", "SHA256SUMS", "report.html"} <= names

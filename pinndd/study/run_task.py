@@ -146,11 +146,16 @@ def publish_task(task: StatedTask, folder: RunFolder, progress: Progress) -> Non
     publish(task, folder, {}, progress, _drawn_sensitivity(folder))
 
 
-def _drawn_sensitivity(folder: RunFolder) -> list[Picture]:
+def stored_sensitivity(folder: RunFolder) -> CrossTable | None:
+    """Return what a run found of the variants of its task, without the sets; None where it did not look at them."""
     file = folder.path / SENSITIVITY
-    if not file.is_file():
+    return CrossTable(pd.read_csv(file, index_col=DISTILLED_FOR), {}) if file.is_file() else None
+
+
+def _drawn_sensitivity(folder: RunFolder) -> list[Picture]:
+    table = stored_sensitivity(folder)
+    if table is None:
         return []
-    table = CrossTable(pd.read_csv(file, index_col=DISTILLED_FOR), {})
     path = folder.figures / f"{STATED}-sensitivity.png"
     with house_style():
         save_figure(table.plot(), path)

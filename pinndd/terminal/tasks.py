@@ -22,11 +22,11 @@ from pinndd.stated.task import StatedTask
 from pinndd.stated.teachers import LABELS, OWN, TRIED
 from pinndd.study.protocols.parts import distance_name, require_each_once, unknown
 from pinndd.study.results import words
-from pinndd.study.results.run_folder import CONFIG, SENSITIVITY, RunFolder
+from pinndd.study.results.run_folder import CONFIG, RunFolder
 from pinndd.study.results.summary import summarise
 from pinndd.study.results.table import DISTILLED, NO_SHIFT, as_table
 from pinndd.study.results.writing import write_csv
-from pinndd.study.run_task import publish_task, require_ready, run_ready
+from pinndd.study.run_task import publish_task, require_ready, run_ready, stored_sensitivity
 from pinndd.study.stated.checks import check_task, require_usable
 from pinndd.study.stated.engine import StatedSettings, distill_task, header
 from pinndd.study.stated.judging import chosen_again, in_validation, judged, with_training
@@ -199,7 +199,8 @@ def study_one(
     for note in outcome.notes:
         console.print(note, soft_wrap=True, markup=False)
     if settings.sensitivity:
-        console.print((path / SENSITIVITY).read_text(encoding="utf-8"), soft_wrap=True, markup=False)
+        console.print("\nrisk of sets that were distilled for one variant of the task (rows), under each (columns)")
+        console.print(str(stored_sensitivity(folder)), soft_wrap=True, markup=False)
     mean = sum(outcome.distill_seconds) / len(outcome.distill_seconds)
     console.print(f"distilling took {words.seconds(mean)} per seed\nreport: {path / 'report.html'}", soft_wrap=True, markup=False)
 
@@ -249,6 +250,9 @@ def task_of(which: str, stored: Mapping[str, Any], file: Path, module: str | Non
     """
     found = remembered_subject(stored, file) if module is None else again(module, stored)
     wanted = stored.get("task")
+    if isinstance(found, StatedTask) and isinstance(wanted, str) and found.source and found.source.checksum == stored.get(SOURCE):
+        # images and tables are called after their folder or file, which may have another name by now
+        found = found.restated(name=wanted)
     if not isinstance(found, StatedTask) or found.name != wanted:
         raise ValueError(f"{which} the task {wanted!r}, --pde gives {found.name!r}: name the module of {wanted!r}")
     if said := difference(found, stored, file, given=module is not None):
