@@ -48,7 +48,7 @@ def error(value: float, distance: str) -> str:
     """An error in a distance: ``1.7 %`` of a relative one or a rate, ``0.13`` of a Brier score, ``0.9 nats`` of a cross-entropy."""
     if is_share(distance) or not math.isfinite(value):
         return percent(value)
-    return f"{f'{value:.1e}' if 0 < abs(value) < 1e-6 else significant(value)}{_unit(distance)}"
+    return f"{significant(value)}{_unit(distance)}"
 
 
 def mean(row: Any, column: str = "mean") -> str:
@@ -102,11 +102,11 @@ def repeats(row: Any) -> str:
 
 
 def significant(value: float, digits: int = 2) -> str:
-    """A number with two significant digits, never in powers of ten below a million."""
+    """A number with two significant digits, in powers of ten from a million on and below a millionth: ``1400``, ``6.2e-31``."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(decimals, 12)}f}" if abs(value) < 1e6 else f"{value:.1e}"
+    return f"{value:.{decimals}f}" if 1e-6 <= abs(value) < 1e6 else f"{value:.{digits - 1}e}"
 
 
 def seconds(value: float) -> str:

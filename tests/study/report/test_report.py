@@ -254,3 +254,11 @@ def test_what_belongs_to_the_whole_run_stands_before_the_protocols(heat, make_ou
     write_report(heat, make_config(protocols=["retrain", "amortised"]), outcomes, pictures, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert page.index("What is worth its time") < page.index("All protocols and learners of this run") < page.index("<h2>")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (1400, "1400"), (0.0031, "0.0031"), (1e-6, "0.0000010"), (6.21e-31, "6.2e-31"), (2.5e6, "2.5e+06")]
+)
+def test_numbers_beyond_what_can_be_counted_in_zeros_are_powers_of_ten(value, said):
+    assert words.significant(value) == said
+    assert words.error(value, "brier") == said
