@@ -47,6 +47,8 @@ TEACHERS = TeacherLabels(temperature=4.0)
 FULL_BATCH, FULL_STEPS, FULL_ROUNDS = 128, 200, 3
 """How networks are trained on all data: images of a step, fewest steps, and how often each image is seen where there are many."""
 
+TEACHING_STEPS = 1000
+"""Steps of a teacher from `FEW` examples per class on: what it errs is then what holds a set back, which with fewer it is not."""
 
 STEPS, PLAIN_STEPS, QUICK_STEPS = 1000, 100, 200
 """Of training a ConvNet on every set, with augmentation and without, and in a first look.
@@ -248,7 +250,7 @@ def _convolutional(
     choosing: Adam = MinibatchAdam(narrow, 60, 0.003, augmentation=augmentation.each)
     trained = MinibatchAdam(model, STEPS, 0.003, batch=None if few else 32, augmentation=augmentation.each)
     # a second teacher made the labels of MNIST no better
-    teacher = MinibatchAdam(narrow, FULL_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)
+    teacher = MinibatchAdam(narrow, FULL_STEPS if few else TEACHING_STEPS, 0.003, batch=FULL_BATCH, augmentation=augmentation.each)
     return {
         "learner": {network: trained},
         "judges": {
@@ -267,6 +269,7 @@ def _convolutional(
         "quick": {
             "learner": {network: replace(trained, steps=QUICK_STEPS)},
             "trainings": {},
+            "teachers": Teachers(TEACHERS, replace(teacher, steps=FULL_STEPS)),
             "baselines": ("random", "k-means"),
             "test_blocks": 2,
             "subsets": 2,
