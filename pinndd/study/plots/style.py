@@ -160,10 +160,15 @@ class _RoomyLogLocator(LogLocator):
         return super().__call__()
 
 
+_ROUNDING = 1e-24
+"""What is left, beside the largest, of a squared error that differs from zero by rounding alone."""
+
+
 def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
     """Make an axis logarithmic, with ticks at powers of ten, and between them where the range is short.
 
-    Where something on it is zero, such as the error rate of a model that errs nowhere, it stays linear, so that nothing vanishes.
+    Where something on it is zero, such as the error rate of a model that errs nowhere, or is nothing but rounding beside the largest,
+    it stays linear, so that nothing vanishes.
 
     Args:
         axis: ``ax.xaxis`` or ``ax.yaxis``, after everything is drawn on it.
@@ -171,8 +176,8 @@ def log_axis(axis: Axis, write: Callable[[float], str]) -> None:
     """
     axis.set_major_formatter(FuncFormatter(lambda value, position: write(value)))
     least, most = axis.get_data_interval()
-    if least <= 0:
-        if least == 0:  # no tick below it, where nothing can be
+    if least <= _ROUNDING * most:
+        if least >= 0:  # no tick below it, where nothing can be
             axis.set_view_interval(-0.04 * (most or 0.01), 1.05 * (most or 0.01), ignore=True)
         return
     scale = axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale

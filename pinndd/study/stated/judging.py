@@ -29,9 +29,6 @@ VALIDATION, TEST = 1_000_003, 2_000_003
 VALIDATED = 5
 """Most models that judge an iterate, each on its own block of the validation part."""
 
-ROUNDING = 1e-24
-"""Errors below it are none: so far apart are the squares of answers that agree to the last digits, which no axis should show."""
-
 _ONE_TRAINING = ("closed form", "implicit", "none")
 """Ways of training that draw nothing per episode: one model answers all of them."""
 
@@ -269,6 +266,5 @@ def _errors(task: StatedTask, fitted: Fitted, asking: Task, episodes: Episodes) 
     """Ask trained models; return the error of every block in the distance of the tables."""
     with torch.no_grad():
         answer = asking.answer(fitted, episodes, task.measure.derivatives)
-        found = task.measure(answer, asking.truth(episodes, task.measure.derivatives))
-    errors: list[float] = torch.where(found.abs() < ROUNDING, torch.zeros_like(found), found).tolist()
+        errors: list[float] = task.measure(answer, asking.truth(episodes, task.measure.derivatives)).tolist()
     return errors

@@ -58,3 +58,13 @@ def test_an_outer_loop_that_finds_nothing_better_says_so():
     little = [[{"step": k, "risk": 0.1, "validation": 0.1 - 0.0001 * k} for k in range(9)]]
     assert draw_history(little, "kl").get_suptitle().startswith("The outer loop hardly lowers the validation risk; every seed")
     plt.close("all")
+
+
+@pytest.mark.parametrize(("least", "scale"), [(0.0, "linear"), (1e-31, "linear"), (1e-22, "log"), (0.01, "log")])
+def test_an_axis_does_not_reach_down_to_what_only_rounding_tells_from_zero(least, scale):
+    figure, ax = plt.subplots()
+    ax.plot([least, 0.1, 1.0], [0.0, 1.0, 2.0])
+    log_axis(ax.xaxis, tick_percent)
+    assert ax.get_xscale() == scale
+    assert ax.get_xlim()[1] > 1
+    plt.close(figure)

@@ -9,12 +9,12 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from pinndd.learners import Adam, BlackBox, LinearRidge
+from pinndd.learners import Adam, LinearRidge
 from pinndd.learners.estimator import ScikitEstimator
 from pinndd.learners.minibatch import MinibatchAdam
 from pinndd.learners.network import NetworkModel, squared_error
 from pinndd.learners.portfolio import Portfolio
-from pinndd.stated.parts import Parts, chosen
+from pinndd.stated.parts import chosen
 from pinndd.study.stated.baselines import random_rows
 from pinndd.study.stated.judging import judged
 
@@ -87,22 +87,3 @@ def test_what_networks_are_trained_once_for_is_what_each_shift_asks_of_networks_
 def test_learners_that_say_so_train_without_questions(line, learner):
     assert learner.ignores_questions
     assert learner.fit(random_rows(line.data.train, 3, 0), Blind()) is not None
-
-
-@dataclass(frozen=True)
-class Squared:
-    """Mean squared error."""
-
-    derivatives: ClassVar[int] = 0
-
-    def __call__(self, answer, truth):
-        return (answer - truth).square().mean((-2, -1))
-
-
-@pytest.mark.parametrize(("off", "expected"), [(0.0, 0.0), (1e-14, 0.0), (1e-9, 1e-18)])
-def test_what_only_rounding_tells_apart_is_no_error(line, off, expected):
-    x = torch.linspace(-1, 1, 80, dtype=torch.float64)[:, None]
-    learner = BlackBox(lambda data, episodes: lambda asked: 2 * asked + off)
-    task = replace(line, data=Parts.of_examples(x, 2 * x), learner=learner, error=Squared(), test_blocks=4)
-    rows = judged(task, "black-box", "distilled", chosen(task.data.train, torch.arange(3)), 0)
-    assert rows["error"].tolist() == pytest.approx([expected] * 4, rel=1e-5, abs=0)
