@@ -68,7 +68,7 @@ def test_the_module_of_a_set_is_never_written_over(call, tmp_path):
     assert (tmp_path / "mine.py").read_text() == text
 
 
-@pytest.mark.filterwarnings("always:the PDE module given is another")
+@pytest.mark.filterwarnings("always:the module given is another")
 def test_a_set_of_a_module_that_was_edited_since_is_used_with_a_word(call, tmp_path):
     text = find_pde("heat").read_text()
     (tmp_path / "mine.py").write_text(text)
@@ -79,7 +79,7 @@ def test_a_set_of_a_module_that_was_edited_since_is_used_with_a_word(call, tmp_p
     (tmp_path / "mine.py").write_text(f"{text}# edited\n")
     code, _, err = call("solve", "./mine.py", *ZERO, "--data", "set.npz")
     assert code == 0
-    assert err.startswith("pinndd: warning: the PDE module given is another than the one that set.npz was made with (checksum ")
+    assert err.startswith("pinndd: warning: the module given is another than the one that set.npz was made with (checksum ")
 
 
 def test_who_stops_it_while_it_draws_is_told_what_is_written(call, tmp_path, monkeypatch):

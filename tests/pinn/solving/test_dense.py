@@ -130,8 +130,8 @@ def test_gauss_newton_stops_where_rounding_alone_moves_the_weights(monkeypatch):
     ensemble = pde.ensemble()
     values, where = BoundaryValues(ensemble, ensemble.sample(1, torch.Generator().manual_seed(1))), probes(pde)
     steps = []
-    step = GaussNewton._minimiser
-    monkeypatch.setattr(GaussNewton, "_minimiser", lambda self, *rest: steps.append(1) or step(self, *rest))
+    step = GaussNewton._proposal
+    monkeypatch.setattr(GaussNewton, "_proposal", lambda self, *rest: steps.append(1) or step(self, *rest))
     told = []
     with telling(lambda what, done, most, error: told.append((what, done, most))):
         fit, other = (solve_densely(pde, values, each)(where) for each in (settings, settings.second))
