@@ -23,6 +23,7 @@ MODULES = (
 )
 
 
+@pytest.mark.usefixtures("few_conditions")
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_run(name):
     results = doctest.testmod(importlib.import_module(f"pinndd.{name}"))

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "extending.md"
 
 
+@pytest.mark.usefixtures("few_conditions")
 def test_the_blocks_of_the_page_run_in_order(capsys, monkeypatch):
     page = ModuleType("page_on_extending")
     monkeypatch.setitem(sys.modules, page.__name__, page)  # dataclasses look their module up

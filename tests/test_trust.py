@@ -39,6 +39,9 @@ pde = PDE(
 """
 
 
+SMALL = pinndd.StudySettings(effort=0.02, learner="ridge")
+
+
 @pytest.fixture
 def module(tmp_path):
     path = tmp_path / "mine.py"
@@ -61,11 +64,12 @@ def header(pde):
 def saved(module, tmp_path):
     """A distilled set of that module, made from Python."""
     size = pinndd.RetrainSettings(points=9, boundary_points=6)
-    found = pinndd.distill_set(load_pde(module), "retrain", size, settings=pinndd.StudySettings(effort=0.02))
+    found = pinndd.distill_set(load_pde(module), "retrain", size, settings=SMALL)
     found.data.save(tmp_path / "set.npz")
     return tmp_path / "set.npz"
 
 
+@pytest.mark.usefixtures("few_conditions")
 class TestASet:
     def test_made_from_python_finds_its_module_from_every_folder(self, saved, module, tmp_path, monkeypatch):
         assert SyntheticData.load(saved).header["module"] == str(module)
@@ -123,7 +127,7 @@ class TestASet:
     @pytest.mark.parametrize("entries", [{}, {"module": "heat"}, {"module": "", "source": ""}, {"module": "heat", "source": ""}])
     def test_of_a_packaged_pde_without_a_checksum_is_accepted_with_a_word(self, tmp_path, entries):
         points, kept = pinndd.RetrainSettings(points=9, boundary_points=6), tmp_path / "old.npz"
-        data = pinndd.distill_set("heat", "retrain", points, settings=pinndd.StudySettings(effort=0.02)).data
+        data = pinndd.distill_set("heat", "retrain", points, settings=SMALL).data
         plain = {name: value for name, value in data.header.items() if name not in ("module", "source")}
         replace(data, header={**plain, **entries}).save(kept)
         code, _, said = invoke("export", kept)
@@ -224,7 +228,7 @@ class TestAModule:
         module.write_text(MODULE.replace('"start"', '"the start"').replace('"sparse"', '"one mode"'))
         assert invoke("check", module)[0] == 0
         size = pinndd.RetrainSettings(points=9, boundary_points=6)
-        found = pinndd.distill_set(load_pde(module), "retrain", size, settings=pinndd.StudySettings(effort=0.02))
+        found = pinndd.distill_set(load_pde(module), "retrain", size, settings=SMALL)
         found.data.save(tmp_path / "set.npz")
         assert invoke("export", tmp_path / "set.npz")[0] == 0
         assert "the start" in (tmp_path / "set.csv").read_text()
