@@ -15,7 +15,7 @@ class CaptureError(RuntimeError):
 
 def graphed_functions() -> RecordedFunctions:
     """Return where CUDA graphs are kept; each holds the memory of what it computes on the way."""
-    return RecordedFunctions(lambda function, tensors: capture_function(function, tensors))
+    return RecordedFunctions(capture_function)
 
 
 def capture_function(function: Function, tensors: tuple[Tensor, ...]) -> Function:

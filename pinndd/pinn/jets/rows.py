@@ -253,26 +253,20 @@ class RowsJacobian:
         count, points, equations, _ = scaled.shape
         split = points * equations
         # one matrix product per point, of all models together
-        left = scaled.transpose(0, 1).reshape(points, -1, scaled.shape[-1]).contiguous()
+        left = scaled.transpose(0, 1).flatten(1, 2).contiguous()
         beside, corner = self.of.boundary_products
         met = (left @ beside).view(points, count, equations, -1).transpose(0, 1).flatten(1, 2)
         gram[:, :split, split:], gram[:, split:, :split], gram[:, split:, split:] = met, met.mT, corner
         inner = gram[:, :split, :split].view(count, points, equations, points, equations)
         # by the equation of the second row, so that what is summed lies together
-        sums = inner.movedim(-1, 0) if equations == 1 else gram.new_empty((equations, count, points, equations, points))
-        begun = [False] * equations
+        sums = inner.zero_().movedim(-1, 0) if equations == 1 else gram.new_zeros((equations, count, points, equations, points))
         for (terms, _), products, felt in zip(self.of.terms_of, self.of.products, self._felt, strict=True):
             own = left if self.of.outputs == 1 else left[..., terms]
             half = (own @ products).view(points, count, equations, len(terms), points)
             other = own.view(points, count, equations, len(terms)).permute(1, 2, 3, 0)
             for r, k in product(range(equations), range(len(terms))):
                 if felt[r][k]:
-                    factors = half[..., k, :].transpose(0, 1), other[:, None, None, r, k]
-                    sums[r].addcmul_(*factors) if begun[r] else torch.mul(*factors, out=sums[r])
-                    begun[r] = True
-        for r in range(equations):
-            if not begun[r]:
-                sums[r].zero_()
+                    sums[r].addcmul_(half[..., k, :].transpose(0, 1), other[:, None, None, r, k])
         if equations > 1:
             inner.copy_(sums.movedim(0, -1))
 
