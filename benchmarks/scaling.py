@@ -3,11 +3,12 @@
 Fits, and outer loops of so many steps with batches of 32, are measured in processor seconds of one thread, the median over rounds,
 each in a forked process of its own whose peak of memory is that of the fit alone. Processes are measured by the wall, on a machine
 that does nothing else: outer steps per second on Burgers with Gauss-Newton and batches of 32, by one process and by two that share
-them (the target is 1.7 times as many), and quick studies with one worker and with two (1.8 times faster).
+them (the target is 1.7 times as many), quick studies with one worker and with two (1.8 times faster), and one study of several seeds.
 
     python benchmarks/scaling.py fits         # some minutes; --learner ridge, --axis points: one
     python benchmarks/scaling.py steps        # four minutes, on two processors at rest
     python benchmarks/scaling.py studies      # ten minutes, on two processors at rest
+    python benchmarks/scaling.py seeds        # a quarter of an hour, on two processors at rest
     python benchmarks/scaling.py cells        # a quarter of a minute: what it costs to run a study on a worker
     python benchmarks/scaling.py page         # writes docs/scaling.md from what was measured
 
@@ -82,6 +83,7 @@ LEARNERS: Mapping[str, tuple[str, Callable[[Any, int], Any]]] = {
     "gauss-newton": ("burgers", lambda pde, width: GaussNewton(FeatureModel(pde, width=width, scale=1.0), 1e-6)),
 }
 SUBSET = ("heat", "advection", "poisson", "wave")
+SEEDS_OF = "heat"
 
 
 def problem_of(name: str, points: int, conditions: int, width: int) -> tuple[DistillationProblem, Any, BoundaryEpisodes]:
@@ -201,12 +203,24 @@ def one(rank: int, count: int, store: str, batch: int, small: bool) -> None:
 
 def studies(small: bool) -> dict[str, Any]:
     """Seconds of quick studies with one worker and with two, and how many processors were busy meanwhile."""
+    return with_two([*SUBSET[: 2 if small else None], "--quick", "--protocol", "retrain"])
+
+
+def seeds(small: bool) -> dict[str, Any]:
+    """The same of one study, whose seeds two workers share; each trains no bodies that the other trains."""
+    few = ["--points", "9", "--boundary-points", "9", "--learner", "ridge"] if small else []
+    return with_two([SEEDS_OF, "--protocol", "retrain", "--seeds", "4", "--test-conditions", "12", "--no-judges", *few])
+
+
+def with_two(words: Sequence[str]) -> dict[str, Any]:
+    """Run a study with one worker and with two, each with an empty cache."""
     found, busy = {}, {}
     for jobs in ("1", "2"):
         with tempfile.TemporaryDirectory() as folder:
-            words = ["study", *SUBSET[: 2 if small else None], "--quick", "--protocol", "retrain", "--jobs", jobs, "--out", folder]
+            command = [sys.executable, "-m", "pinndd", "study", *words, "--jobs", jobs, "--out", f"{folder}/runs"]
+            environment = os.environ | {"PINNDD_CACHE": f"{folder}/cache"}
             since, before = time.perf_counter(), os.times()
-            subprocess.run([sys.executable, "-m", "pinndd", *words], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
             found[jobs], after = time.perf_counter() - since, os.times()
             spent = after.children_user - before.children_user + after.children_system - before.children_system
             busy[jobs] = spent / found[jobs]
@@ -305,7 +319,7 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
         written = [f"| {what} | {' | '.join(cells)} |" for what, cells in table.items()]
         lines += [written[0], f"|---{'|---:' * len(rows)}|", *written[1:], ""]
     lines += ["## Processes", ""]
-    shared, quick, alone = (results.get(what, {}).get("measured") for what in ("steps", "studies", "cells"))
+    shared, quick, one, alone = (results.get(what, {}).get("measured") for what in ("steps", "studies", "seeds", "cells"))
     lines += [
         "Outer steps per second on Burgers (Gauss-Newton, batches of 32) with two processes against one: "
         + (f"{shared['gain']:.2f} times as many." if shared else "not measured.")
@@ -317,13 +331,9 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
             else ""
         ),
         "",
-        f"Quick studies of {', '.join(SUBSET)} with two workers against one: "
-        + (f"{quick['gain']:.2f} times faster." if quick else "not measured.")
-        + (
-            f" {quick['busy']['1']:.2f} processors were busy with one worker, {quick['busy']['2']:.2f} with two."
-            if quick and "busy" in quick
-            else ""
-        ),
+        f"Quick studies of {', '.join(SUBSET)} with two workers against one: {faster(quick)}",
+        "",
+        f"One study of {SEEDS_OF} with four seeds, bodies included, with two workers against one: {faster(one)}",
         "",
         "What a cell of many takes beside its study: "
         + (f"{alone['each']:.2g} s, and once {alone['start and end']:.2g} s for its worker." if alone else "not measured."),
@@ -334,9 +344,23 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def faster(two: Mapping[str, Any] | None) -> str:
+    """Say how much faster two workers are than one."""
+    if two is None:
+        return "not measured."
+    busy = two["busy"]
+    return (
+        f"{two['gain']:.2f} times faster. {busy['1']:.2f} processors were busy with one worker, {busy['2']:.2f} with two."
+    )
+
+
+RUNS: Mapping[str, Callable[[bool], dict[str, Any]]] = {"steps": steps, "studies": studies, "seeds": seeds, "cells": cells}
+"""What is measured as a whole, by name."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["fits", "steps", "studies", "cells", "page", "one"])
+    parser.add_argument("what", choices=["fits", *RUNS, "page", "one"])
     parser.add_argument("--learner", action="append", choices=[*LEARNERS], help="fits of this one only")
     parser.add_argument("--axis", action="append", choices=[*AXES], help="fits along this one only")
     parser.add_argument("--small", action="store_true", help="few sizes and steps; nothing is written")
@@ -356,8 +380,7 @@ def main() -> None:
         return
     learners, axes = asked.learner or [*LEARNERS], asked.axis or [*AXES]
     before = results.get("fits", {}).get("measured", {})
-    run = {"fits": lambda small: before | fits(small, learners, axes), "steps": steps, "studies": studies, "cells": cells}[asked.what]
-    measured = run(asked.small)
+    measured = before | fits(asked.small, learners, axes) if asked.what == "fits" else RUNS[asked.what](asked.small)
     print(json.dumps(measured, indent=1))
     if not asked.small:
         write_json(RESULT, results | {asked.what: {"measured": measured, "hardware": hardware(), "versions": versions()}})

@@ -239,7 +239,8 @@ def study(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Of several PDEs: studies at the same time. Default: one.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", help="Processes, which share studies and their seeds. Default: one.", show_default=False),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler, such as tcp://10.0.0.1:8786.")
@@ -257,7 +258,8 @@ def study(
 ) -> None:
     """Distill, train on the result and on every baseline, and write tables, pictures and a report.
 
-    Several PDEs are studied in processes of their own, here or on a cluster; one that fails is reported, and the others go on.
+    Several PDEs are studied in processes of their own, here or on a cluster, and so are the seeds of each where a process is free; a
+    study that fails is reported, and the others go on.
     """
     named = list(pdes or ())
     if every == bool(named):
@@ -291,9 +293,7 @@ def study(
         full=full,
         sensitivity=sensitivity,
     )
-    if len(named) == 1 and scheduler is None and cell is None and of is None:
-        if jobs is not None:
-            raise _USAGE_ERROR(f"--jobs {jobs}: one PDE is one study; name several, or give --all")
+    if len(named) == 1 and jobs is None and scheduler is None and cell is None and of is None:
         from pinndd.terminal.studying import study as run
 
         run(named[0], protocol, out, options, resume, overwrite, sys.argv[1:], results)

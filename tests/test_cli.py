@@ -80,7 +80,7 @@ def module_text(name, reference="torch.zeros((len(values), points.shape[0]))"):
 def quick_protocols(monkeypatch):
     """Protocols that return at once."""
 
-    def run(pde, protocol, size, settings, progress, allowance):
+    def run(pde, protocol, size, settings, progress, allowance, seeds):
         progress(f"{protocol}: distilling", 1, 1, 0.1)
         rows = results(protocol, settings.seeds)
         return Outcome(protocol, rows, [], "sobol", None, [], [1.0] * settings.seeds, [])
@@ -283,9 +283,9 @@ def in_process(monkeypatch, quick_protocols):
     """Studies of several PDEs one after the other in this process; those named in ``fail`` end with the code 1."""
     done = {"fail": [], "cells": [], "at once": 0}
 
-    def run_on_workers(cells, place, options, out, say, begin, end):
+    def run_on_workers(plan, place, options, out, say, begin, end):
         done["at once"] = place.jobs
-        for cell in cells:
+        for cell in plan.cells:
             begin(cell)
             done["cells"].append(cell)
             answer = run_cell(cell)

@@ -15,12 +15,12 @@ from pinndd.pinn.solving.solver import dense_work
 from pinndd.problem import DistillationProblem
 from pinndd.risks import Mean
 from pinndd.study.classification.devices import settled
+from pinndd.study.plan import study_device
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.amortised import AmortisedSettings
 from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.protocols.work import counts_asked, counts_of, work_of
-from pinndd.study.run import study_device
 from pinndd.study.solving import Problem
 from pinndd.study.stated.engine import StatedSettings
 from pinndd.study.verbs import evaluation_settings

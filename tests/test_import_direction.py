@@ -29,6 +29,7 @@ STUDY_ROOMS = (
     {"plots"},
     {"report"},
     {"solving_on_set", "cross_table"},
+    {"plan"},
     {"run", "workers", "solving"},
     {"run_task", "verbs"},
     {"exploring"},

@@ -6,8 +6,8 @@ import errno
 import os
 import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -77,6 +77,30 @@ def writing_alone(what: str, path: Path | None, patience: float = 0.0) -> Iterat
         with suppress(OSError):
             file.unlink()
         lock.release()
+
+
+@contextmanager
+def computing_alone(what: str, path: Path, waiting: Callable[[], None], patience: float = -1.0) -> Iterator[bool]:
+    """Be the one process that computes what belongs into a file or folder, and tell whether another one did before.
+
+    Where nothing can be locked, every process computes, and so does one whose patience is at its end.
+
+    Args:
+        what: it is, for messages.
+        path: of what is computed.
+        waiting: called where another process computes it, before this one waits.
+        patience: seconds to wait for that one; negative: as long as it lives.
+    """
+    with ExitStack() as held:
+        waited = False
+        with suppress(LockedError):
+            try:
+                held.enter_context(writing_alone(what, path))
+            except InUseError:
+                waited = True
+                waiting()
+                held.enter_context(writing_alone(what, path, patience))
+        yield waited
 
 
 def _holder(file: Path) -> str:

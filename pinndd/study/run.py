@@ -1,28 +1,26 @@
-"""Run a study: the protocols that make sense for a PDE, everything written after each."""
+"""Run a study: protocols one after the other, everything written after each; or lend a hand with one of its seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pinndd.devices import AUTO, PROCESSOR, Choice
-from pinndd.module_source import ModuleSource
 from pinndd.outer_loop import DivergedError
-from pinndd.pinn.declare.pde import PDE, pointwise_residual
+from pinndd.pinn.declare.pde import PDE
 from pinndd.pinn.solving.telling import Progress, quiet, telling
 from pinndd.pinn.solving.truth import seconds_per_condition
 from pinndd.stated.task import StatedTask
+from pinndd.study.plan import StudyPlan
 from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
-from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.allowance import Allowance
-from pinndd.study.protocols.engine import run
-from pinndd.study.protocols.learners import require_fit
-from pinndd.study.protocols.parts import require_each_once, unknown
+from pinndd.study.protocols.engine import NOT_KEPT, further_seeds, run
 from pinndd.study.protocols.settings import StudySettings
-from pinndd.study.protocols.work import counts_asked
 from pinndd.study.report.page import write_report
+from pinndd.study.results.kept_seeds import KeptSeeds
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
@@ -37,137 +35,51 @@ FURTHER_SOLVES = 200
 """Conditions that each protocol but the first solves, about: none begins whose solutions would take what is left of a first look."""
 
 
-def usual_protocols() -> list[str]:
-    """Return the protocols that a study runs where none is named."""
-    return [name for name in NAMES if protocol_named(name).usual]
+class NoLongerNeededError(Exception):
+    """What somebody lends a hand with is done."""
 
 
-def choose_protocols(
+def run_protocol(
     pde: PDE,
-    asked: Sequence[str] | None = None,
-    settings: StudySettings | None = None,
-    sizes: Mapping[str, Any] | None = None,
-) -> tuple[list[str], dict[str, str]]:
-    """Return the protocols that make sense for a PDE, and why the others do not.
-
-    Args:
-        pde: the PDE.
-        asked: protocols to choose from (None: those that a study runs by itself).
-        settings: of the study; in a first look a nonlinear equation of several outputs, each of whose fits is slow, gets the first
-            protocol only.
-        sizes: settings of single protocols, by name.
-
-    Raises:
-        UnknownNameError: there is no such protocol.
-        UnknownNameError: a learner that none of them has.
-        ValueError: a judge that none of the protocols has, or that fits the PDE in none; or a protocol is named twice.
-    """
-    asked, settings = usual_protocols() if asked is None else asked, settings or StudySettings()
-    require_each_once(f"protocols {', '.join(asked)}", asked)
-    _require_learners(asked, settings)
-    skipped: dict[str, str] = {}
-    for name in asked:
-        protocol = protocol_named(name)
-        size = (sizes or {}).get(name) or protocol.default_size(pde)
-        reason = protocol.refusal(pde, size, fitted_settings(pde, name, settings, asked))
-        if reason:
-            skipped[name] = reason
-    chosen = [name for name in asked if name not in skipped]
-    if settings.quick and pde.output_count > 1 and not pointwise_residual(pde).is_linear():
-        for other in chosen[1:]:
-            skipped[other] = (
-                f"every fit of {pde.output_count} outputs is slow, and this is a first look: ask for it with --protocol {other}"
-            )
-    chosen = [name for name in chosen if name not in skipped]
-    if chosen:
-        _require_judging(pde, chosen, skipped, settings)
-    return chosen, skipped
-
-
-def fitted_settings(pde: PDE, name: str, settings: StudySettings, among: Sequence[str]) -> StudySettings:
-    """Return the settings without the judges, and the repetition at other sizes, that only others of the protocols have.
-
-    Args:
-        pde: the PDE, which a judge must fit.
-        name: of the protocol.
-        settings: of the study.
-        among: all protocols of the study.
-    """
-    protocol = protocol_named(name)
-    if settings.judges is not None:
-        settings = replace(settings, judges=[judge for judge in settings.judges if not _unfit(pde, judge, name)])
-    if settings.curve and any(protocol_named(other).curve for other in among):
-        settings = replace(settings, curve=protocol.curve)
-    return settings
-
-
-def study_device(pde: PDE, protocols: Sequence[str], settings: StudySettings, sizes: Mapping[str, Any]) -> Choice:
-    """Choose the device of a study: a GPU where that is worth it for one of its protocols.
-
-    Args:
-        pde: the PDE.
-        protocols: that make sense for it.
-        settings: of the study.
-        sizes: settings of single protocols, by name.
-    """
-    if settings.device != AUTO:
-        return Choice(settings.device)
-    found = []
-    for name in protocols:
-        protocol = protocol_named(name)
-        if not protocol.processor:
-            learner = settings.learner if settings.learner in protocol.recipes else None
-            size = sizes.get(name) or protocol.default_size(pde)
-            found.append(protocol.choice(pde, counts_asked(size), replace(settings, learner=learner)))
-    return next((choice for choice in found if choice.device != PROCESSOR), found[0] if found else Choice(PROCESSOR))
-
-
-def _require_learners(asked: Sequence[str], settings: StudySettings) -> None:
-    able_to_distill = dict.fromkeys(name for each in asked for name in protocol_named(each).recipes)
-    if settings.learner is not None and settings.learner not in able_to_distill:
-        raise unknown("learner", settings.learner, able_to_distill)
-    having = {name: protocol_named(name).recipes for name in NAMES}
-    for judge in settings.judges or ():
-        able = [name for name, recipes in having.items() if judge in recipes]
-        if not able:
-            raise unknown("judge", judge, dict.fromkeys(r for recipes in having.values() for r in recipes))
-        if not set(able) & set(asked):
-            verb = "has" if len(able) == 1 else "have"
-            raise ValueError(
-                f"judge {judge!r}: the protocol {' or '.join(asked)} has none of that name; {' and '.join(able)} {verb} it"
-            )
-
-
-def _unfit(pde: PDE, judge: str, name: str) -> str:
-    """Return why a learner does not judge in a protocol, or an empty text."""
-    recipes = protocol_named(name).recipes
-    if judge not in recipes:
-        return f"the protocol {name} has no learner of that name"
-    try:
-        require_fit(pde, recipes[judge])
-    except ValueError as error:
-        return f"in the protocol {name}, {error}"
-    return ""
-
-
-def _require_judging(pde: PDE, chosen: Sequence[str], skipped: Mapping[str, str], settings: StudySettings) -> None:
-    """Make sure that every judge that was named judges in one of the protocols that are run.
-
-    Raises:
-        ValueError: one does not; the message says why.
-    """
-    for judge in settings.judges or ():
-        if all(_unfit(pde, judge, name) for name in chosen):
-            having = [name for name in (*chosen, *skipped) if judge in protocol_named(name).recipes]
-            reasons = [_unfit(pde, judge, name) or f"the protocol {name} is left out, since {skipped[name]}" for name in having]
-            raise ValueError(f"judge {judge!r}: {'; '.join(reasons)}")
-
-
-def run_protocol(pde: PDE, name: str, size: Any, settings: StudySettings, progress: Progress, allowance: Allowance) -> Outcome:
+    name: str,
+    size: Any,
+    settings: StudySettings,
+    progress: Progress,
+    allowance: Allowance,
+    kept: KeptSeeds = NOT_KEPT,
+) -> Outcome:
     """Run one protocol."""
     protocol = protocol_named(name)
     with telling(progress):
-        return run(protocol.open(pde, size, settings, progress, replace(allowance, settled={})), protocol)
+        return run(protocol.open(pde, size, settings, progress, replace(allowance, settled={})), protocol, kept)
+
+
+def lend_a_hand(plan: StudyPlan, folder: RunFolder, protocol: str, seed: str, progress: Progress = quiet) -> None:
+    """Compute a share of a study that another process runs, and keep it where that one looks for it.
+
+    Nothing is computed where that study has it, or has other settings, as on a machine with another device. What diverges here
+    diverges in that process too, which says so.
+
+    Args:
+        plan: of the study.
+        folder: of the run.
+        protocol, seed: from `shares`.
+        progress: called often.
+
+    Raises:
+        NoLongerNeededError: the study has finished the protocol meanwhile.
+    """
+
+    def going_on(what: str, done: int, total: int, error: float | None) -> None:
+        if folder.finished(protocol):
+            raise NoLongerNeededError(f"{protocol} is finished")
+        progress(what, done, total, error)
+
+    if folder.config.identity != plan.config().identity or folder.finished(protocol):
+        return
+    seeds = further_seeds(plan.opened(protocol, going_on), folder.seeds(protocol))
+    with suppress(DivergedError), telling(going_on):
+        next(each for each in seeds if each.name == seed).lend_a_hand()
 
 
 def run_study(
@@ -192,7 +104,7 @@ def run_study(
         sizes: settings of single protocols, by name, such as ``{"retrain": RetrainSettings(points=100)}``.
         settings: those that all protocols have.
         progress: called often.
-        resume: continue the run in ``path``; finished protocols are not computed again.
+        resume: continue the run in ``path``; finished protocols and seeds are not computed again.
         overwrite: replace the run in ``path``.
         command: how to repeat the run, for the report.
         runners: functions in place of the engine, by protocol.
@@ -207,34 +119,44 @@ def run_study(
         RunConfigError: the run to be resumed was started with other settings.
         DivergedError: an outer loop diverged; its best set is in the folder as ``data-<protocol>-diverged.npz``.
     """
-    path, settings, sizes = Path(path), settings or StudySettings(), dict(sizes or {})
-    chosen, skipped = choose_protocols(pde, protocols, settings, sizes)
-    if not chosen:
-        raise ValueError("; ".join(f"protocol {name}: {why}" for name, why in skipped.items()))
-    sizes = {name: sizes.get(name) or protocol_named(name).default_size(pde) for name in chosen}
-    settings = replace(settings, device=study_device(pde, chosen, settings, sizes).device)
-    made_by = pde.source or ModuleSource("", "")
-    config = RunConfig.of(pde.name, chosen, settings, command, made_by.module, made_by.checksum, skipped, sizes)
+    plan = StudyPlan.of(pde, protocols, sizes or {}, settings or StudySettings())
+    return run_planned(
+        plan, Path(path), progress=progress, resume=resume, overwrite=overwrite, command=command, runners=runners
+    )
+
+
+def run_planned(
+    plan: StudyPlan,
+    path: Path,
+    *,
+    progress: Progress = quiet,
+    resume: bool = False,
+    overwrite: bool = False,
+    command: str = "",
+    who: str = "",
+    runners: Mapping[str, Runner] | None = None,
+) -> RunFolder:
+    """Run a study whose plan is settled, see `run_study`.
+
+    Args:
+        who: asked for it and when, where other processes lend a hand.
+    """
+    config = plan.config(command, who)
     RunFolder(path).require_free(resume=resume, overwrite=overwrite)
     with RunFolder(path).locked():
         folder = RunFolder.start(path, config, resume=resume, overwrite=overwrite)
-        _run_all(pde, folder, config, sizes, settings, progress, runners or {})
+        _run_all(plan, folder, config, progress, runners or {})
     return folder
 
 
 def _run_all(
-    pde: PDE,
-    folder: RunFolder,
-    config: RunConfig,
-    sizes: Mapping[str, Any],
-    settings: StudySettings,
-    progress: Progress,
-    runners: Mapping[str, Runner],
+    plan: StudyPlan, folder: RunFolder, config: RunConfig, progress: Progress, runners: Mapping[str, Runner]
 ) -> None:
+    pde, settings, sizes = plan.pde, plan.settings, plan.sizes
     allowance = Allowance(settings.seconds)
     drawn: dict[str, list[Picture]] = {}
-    skipped, chosen = dict(config.skipped), list(config.protocols)
-    for k, name in enumerate(chosen):
+    skipped = dict(plan.skipped)
+    for k, name in enumerate(plan.protocols):
         if not folder.finished(name):
             if k and (why := _beyond(pde, name, allowance)):
                 skipped[name] = why
@@ -242,12 +164,13 @@ def _run_all(
                 replace(config, protocols=remaining, skipped=skipped).save(folder.config_file)
                 publish(pde, folder, drawn, progress)  # the report says what was left out
                 continue
+            # what a first look drops depends on its clock, and is not kept with the seeds
+            seeds = NOT_KEPT if settings.seconds is not None else folder.seeds(name)
             try:
                 if name in runners:
                     outcome = runners[name](pde, sizes[name], settings, progress, allowance)
                 else:
-                    mine = fitted_settings(pde, name, settings, chosen)
-                    outcome = run_protocol(pde, name, sizes[name], mine, progress, allowance)
+                    outcome = run_protocol(pde, name, sizes[name], plan.fitted(name), progress, allowance, seeds)
             except DivergedError as error:
                 raise kept(error, folder, name) from error
             folder.add(outcome)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import pkgutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,10 +53,12 @@ class Cell:
     Attributes:
         name: for people; no two cells have the same.
         specification: all that it depends on, a text.
+        helps: name of the cell that it computes a part of, which that one computes otherwise; empty for a cell of its own.
     """
 
     name: str
     specification: str
+    helps: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,12 @@ def run_cells(
     started: Callable[[Cell], None],
     ended: Callable[[Ended], None],
     waiting_for_workers: Callable[[], None] = lambda: None,
+    can_help: Callable[[Cell], bool] = lambda cell: True,
 ) -> None:
     """Run cells, as many at a time as there are workers; one that fails does not stop the others.
+
+    A cell that helps another one begins while that one runs, when all cells of their own have begun. Nobody waits for it: the end has
+    come when those have ended.
 
     Args:
         client: of the cluster.
@@ -209,22 +215,23 @@ def run_cells(
         started: called when a cell is given to the workers.
         ended: called when a cell has ended, however.
         waiting_for_workers: called once where there are none.
+        can_help: whether a cell that helps may begin.
 
     Raises:
         RuntimeError: the scheduler is gone.
     """
-    waiting = list(cells)
+    waiting = [cell for cell in cells if not cell.helps]
+    helpers = [cell for cell in cells if cell.helps]
     running: dict[str, tuple[Cell, Future[str], float]] = {}
     able, looked, told = 0, -_LOOK, False
-    while waiting or running:
+    while waiting or any(not cell.helps for cell, _, _ in running.values()):
         if time.monotonic() - looked > _LOOK or not able:
             able, looked = _able(client, resources), time.monotonic()
             if not able and not told:
                 told = True
                 waiting_for_workers()
         # no more than workers, so that none dies of another one's cell
-        while waiting and len(running) < able:
-            cell = waiting.pop(0)
+        while len(running) < able and (cell := _next(waiting, helpers, running, can_help)):
             key = f"{cell.name}-{time.time_ns():x}"
             future = client.submit(run, cell.specification, key=key, pure=False, resources=dict(resources) or None)
             running[cell.name] = (cell, future, time.monotonic())
@@ -236,6 +243,19 @@ def run_cells(
             if future.done():
                 del running[name]
                 ended(_ended(cell, future, time.monotonic() - since))
+    for _, future, _ in running.values():
+        future.cancel()
+
+
+def _next(waiting: list[Cell], helpers: list[Cell], running: Collection[str], can_help: Callable[[Cell], bool]) -> Cell | None:
+    """Take the next cell that may begin from one of the lists."""
+    if waiting:
+        return waiting.pop(0)
+    helpers[:] = [cell for cell in helpers if cell.helps in running]
+    for k, cell in enumerate(helpers):
+        if can_help(cell):
+            return helpers.pop(k)
+    return None
 
 
 def _able(client: Client, resources: Mapping[str, float]) -> int:

@@ -1,11 +1,10 @@
-"""A cell: the study of one PDE, as a function from a plain specification to a run folder."""
+"""A cell: the study of one PDE, or one seed of it, as a function from a plain specification to a run folder."""
 
 from __future__ import annotations
 
 import os
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from pinndd import __version__
 from pinndd.collecting import collect_no_more
 from pinndd.pinn.declare.loading import MODULE, SOURCE, load_remembered
 from pinndd.pinn.solving.parts import PROCESSES
+from pinndd.study.plan import StudyPlan
 from pinndd.study.results.run_config import hardware
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.run import choose_protocols, run_study, study_device
+from pinndd.study.run import NoLongerNeededError, lend_a_hand, run_planned
 from pinndd.surroundings import settle
 from pinndd.terminal.errors import in_words, report, show_traceback_if_asked, warnings_in_lines
 from pinndd.terminal.progress import ProgressBars
@@ -25,7 +25,7 @@ from pinndd.terminal.settings import Options, protocol_settings, study_settings
 from pinndd.terminal.studying import show
 
 
-class StudyCell(msgspec.Struct, frozen=True):
+class StudyCell(msgspec.Struct, frozen=True, tag="study"):
     """All that the study of one PDE depends on, as plain values.
 
     Attributes:
@@ -60,6 +60,37 @@ class StudyCell(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self).decode()
 
 
+class SeedCell(msgspec.Struct, frozen=True, tag="seed"):
+    """One seed of a study that another process runs.
+
+    Attributes:
+        study: that it is a part of.
+        protocol, seed: see `pinndd.study.plan.StudyPlan.shares`.
+    """
+
+    study: StudyCell
+    protocol: str
+    seed: str
+
+    @property
+    def name(self) -> str:
+        """No two cells have the same."""
+        return f"{self.study.pde}, {self.protocol} {self.seed}"
+
+    @property
+    def json(self) -> str:
+        """The cell as a text."""
+        return msgspec.json.encode(self).decode()
+
+    def can_begin(self) -> bool:
+        """Whether the study has begun, so that a seed that is kept stays there, and still needs it."""
+        folder = RunFolder(Path(self.study.folder))
+        if not folder.holds_run:
+            return False
+        config = folder.config
+        return config.asked == self.study.asked and not config.replacing and not folder.finished(self.protocol)
+
+
 class Answer(msgspec.Struct, frozen=True):
     """How a cell ended.
 
@@ -80,19 +111,21 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def run_on_worker(specification: str) -> str:
-    """Run a cell in a process that computes cells, and keep what it prints in its log.
+    """Run a cell in a process that computes cells, and keep what a study prints in its log.
 
     Args:
-        specification: of a `StudyCell`.
+        specification: of a `StudyCell` or a `SeedCell`.
 
     Returns:
         An `Answer`.
     """
-    cell = msgspec.json.decode(specification, type=StudyCell)
+    cell: StudyCell | SeedCell = msgspec.json.decode(specification, type=StudyCell | SeedCell)
     settle()
     collect_no_more()  # among all that was imported
     # workers are started for every processor
     os.environ.setdefault(PROCESSES, "1")
+    if isinstance(cell, SeedCell):
+        return run_seed(cell).json
     log = Path(cell.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     # the worker that had begun is dead
@@ -101,6 +134,20 @@ def run_on_worker(specification: str) -> str:
         print("begun again" if again else cell.asked)
         with warnings_in_lines():
             return run_cell(cell, again=again).json
+
+
+def run_seed(cell: SeedCell) -> Answer:
+    """Compute a seed of a study that another process runs; what is worth saying is said by that one."""
+    since = time.monotonic()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        try:
+            with warnings_in_lines():
+                lend_a_hand(_plan(cell.study), RunFolder(Path(cell.study.folder)), cell.protocol, cell.seed)
+        except NoLongerNeededError:
+            pass
+        except Exception as error:
+            return Answer(in_words(error), time.monotonic() - since)
+    return Answer("", time.monotonic() - since)
 
 
 def run_cell(cell: StudyCell, *, again: bool = False) -> Answer:
@@ -121,30 +168,23 @@ def run_cell(cell: StudyCell, *, again: bool = False) -> Answer:
     return Answer("", time.monotonic() - since, machine)
 
 
-def _study(cell: StudyCell, again: bool) -> dict[str, Any]:
+def _plan(cell: StudyCell) -> StudyPlan:
     if cell.version != __version__:
         raise ValueError(f"this process has pinndd {__version__}, who asks has {cell.version}: install the same")
     pde = load_remembered({"pde": cell.pde, MODULE: cell.module, SOURCE: cell.checksum}, None)
     options = Options(**cell.options)
-    folder = RunFolder(Path(cell.folder))
+    return StudyPlan.of(pde, cell.protocols, protocol_settings(pde, cell.protocols, options), study_settings(pde, options))
+
+
+def _study(cell: StudyCell, again: bool) -> dict[str, Any]:
+    plan, folder = _plan(cell), RunFolder(Path(cell.folder))
     go_on = folder.holds_run and (cell.resume or again)
-    settings = study_settings(pde, options)
-    sizes = protocol_settings(pde, cell.protocols, options)
-    chosen, _ = choose_protocols(pde, cell.protocols, settings, sizes)
-    choice = study_device(pde, chosen, settings, sizes)
-    if choice.why:
-        print(choice.why)
+    if plan.device.why:
+        print(plan.device.why)
+    overwrite = cell.overwrite and not go_on
     with ProgressBars() as bars:
-        run_study(
-            pde,
-            folder.path,
-            protocols=cell.protocols,
-            sizes=sizes,
-            settings=replace(settings, device=choice.device),
-            progress=bars,
-            resume=go_on,
-            overwrite=cell.overwrite and not go_on,
-            command=cell.command,
+        run_planned(
+            plan, folder.path, progress=bars, resume=go_on, overwrite=overwrite, command=cell.command, who=cell.asked
         )
     show(folder.outcomes(), dict(folder.config.skipped), folder.path)
     return hardware(str(folder.config.settings["device"]))

@@ -33,8 +33,8 @@ def kind(pde: PDE) -> str:
 
 def list_one(name: str) -> None:
     """Print one PDE in full: its docstring, kind, domain, conditions, shifts and protocols."""
+    from pinndd.study.plan import choose_protocols
     from pinndd.study.protocols import NAMES
-    from pinndd.study.run import choose_protocols
 
     with checking_input():
         pde = subject_named(name)

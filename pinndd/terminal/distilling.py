@@ -20,6 +20,7 @@ from pinndd.pinn.declare.pde import PDE
 from pinndd.processes import LostProcessError, require_enough
 from pinndd.stated.task import StatedTask
 from pinndd.storage.comparing import differences
+from pinndd.study.plan import study_device
 from pinndd.study.plots.sensors import draw_placement
 from pinndd.study.plots.style import house_style, save_figure
 from pinndd.study.protocols import NAMES, protocol_named
@@ -29,7 +30,6 @@ from pinndd.study.protocols.protocol import Protocol
 from pinndd.study.results import words
 from pinndd.study.results.standing import Standing
 from pinndd.study.results.table import NO_SHIFT
-from pinndd.study.run import study_device
 from pinndd.terminal.errors import checking_input, options_lowered, warn, working
 from pinndd.terminal.output import require_writable, resumed, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pinndd.pinn.declare.loading import MODULE, SOURCE, difference, load_pde, load_remembered
 from pinndd.stated.task import StatedTask
+from pinndd.study.plan import choose_protocols, study_device, usual_protocols
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.words import STATED
 from pinndd.study.results import words
@@ -19,7 +20,7 @@ from pinndd.study.results.benchmark import FILE, record
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import CONFIG, RunFolder
-from pinndd.study.run import choose_protocols, publish, run_study, study_device, usual_protocols
+from pinndd.study.run import publish, run_study
 from pinndd.terminal.errors import checking_input, options_lowered, warn, working
 from pinndd.terminal.output import go_on_in_words, require_folder, table_console, writing_to
 from pinndd.terminal.progress import ProgressBars

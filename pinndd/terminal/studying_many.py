@@ -20,16 +20,17 @@ from pinndd.pinn.declare.loading import checkout_of, find_pde, list_pdes, load_p
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.solving.parts import PROCESSES, process_count
 from pinndd.storage.locks import writing_alone
+from pinndd.study.plan import StudyPlan, choose_protocols, usual_protocols
 from pinndd.study.protocols.parts import require_each_once
 from pinndd.study.results import words
 from pinndd.study.results.benchmark import FILE, load_benchmark, mean_ratio, record
 from pinndd.study.results.run_folder import RunFolder
-from pinndd.study.run import choose_protocols, usual_protocols
-from pinndd.terminal.cells import Answer, StudyCell, run_cell, run_on_worker
+from pinndd.terminal.cells import Answer, SeedCell, StudyCell, run_cell, run_on_worker
 from pinndd.terminal.errors import FAILED, checking_input, report, working
 from pinndd.terminal.output import require_folder, resumed, writing_to
 from pinndd.terminal.progress import ProgressBars
 from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
+from pinndd.terminal.studying import show
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -95,6 +96,45 @@ class Place:
         return list(modules[self.cell - 1 :: self.of])
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Where the folders of runs lie.
+
+    Attributes:
+        parent: the folder of them, and of their logs.
+        only: name of the folder where there is but one run (empty: each has the name of its PDE).
+    """
+
+    parent: Path
+    only: str = ""
+
+    @classmethod
+    def of(cls, modules: Sequence[str], out: Path | None, *, shared: bool) -> Runs:
+        """Place the runs of some modules.
+
+        Args:
+            modules: names or paths (empty: every packaged PDE).
+            out: folder of the runs (None: ``runs/all``), or of the run of a single module (None: below ``runs``).
+            shared: whether processes that stand elsewhere write there.
+
+        Raises:
+            ValueError: the single module is none.
+        """
+        single = len(modules) == 1
+        out = out or Path("runs") / (load_pde(modules[0]).name if single else "all")
+        out = out.absolute() if shared else out
+        return cls(out.parent, out.name) if single else cls(out)
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of the run of a PDE."""
+        return self.parent / (self.only or name)
+
+    def log(self, name: str) -> Path:
+        """Return the file for what is printed meanwhile."""
+        folder = self.folder(name)
+        return folder.with_name(f"{folder.name}.log")
+
+
 def study_many(
     modules: Sequence[str],
     protocol: str | None,
@@ -105,29 +145,29 @@ def study_many(
     place: Place,
     results: Path | None,
 ) -> None:
-    """Study several PDEs; one that fails is reported, the others go on, and the exit code is 1 in the end.
+    """Study several PDEs, or one whose seeds are shared; if one fails, the others go on, and the exit code is 1 in the end.
 
     Args:
         modules: names or paths (empty: every packaged PDE).
         protocol: one, or ``all``.
-        out: folder of the runs, one below it for each PDE (None: ``runs/all``).
+        out: folder of the runs, one below it for each PDE (None: ``runs/all``); of one PDE that of its run (None: ``runs/PDE``).
         options: of every study.
         resume: go on with the runs that are there.
         overwrite: replace them.
         place: where they run.
-        results: folder of the results file (None: see `results_file`).
+        results: folder of the results file (None: see `results_file`; of one PDE, none).
     """
-    out = (out or Path("runs/all")).absolute() if place.scheduler else out or Path("runs/all")
     with checking_input():
         place.require_sense()
         require_each_once(f"studies of {', '.join(modules)}", modules)
-        # of one PDE nothing goes into the file of the repository unasked
-        file = results_file(out if results is None and len(modules) == 1 else results, out, options)
-        load_benchmark(file)
-        require_folder("--results", file.parent)
-        require_folder("--out", out)
+        runs = Runs.of(modules, out, shared=place.scheduler is not None)
+        file = None if len(modules) == 1 and results is None else results_file(results, runs.parent, options)
+        if file is not None:
+            load_benchmark(file)
+            require_folder("--results", file.parent)
+        require_folder("--out", runs.parent)
         share = place.share(modules or [name for name, _ in list_pdes()])
-        plan = _plan(share, protocol, out, options, resume, overwrite, here=place.scheduler is None)
+        plan = _plan(share, protocol, runs, options, resume, overwrite, place)
     if place.several:
         # so that none of those that take longest is left alone at the end
         plan.cells.sort(key=lambda cell: plan.hardness[cell.pde], reverse=True)
@@ -137,8 +177,12 @@ def study_many(
         report(line)
     # shares of one benchmark write into one file, each when it has something to write
     with writing_to("--results", None if place.cell else file):
-        failed = [*plan.failed, *_run(plan, place, options, out, file)]
-    typer.echo(f"results: {file}")
+        failed = [*plan.failed, *_run(plan, place, options, runs, file)]
+    if file is not None:
+        typer.echo(f"results: {file}")
+    if len(modules) == 1 and not failed:
+        folder = RunFolder(runs.folder(plan.cells[0].pde))
+        show(folder.outcomes(), dict(folder.config.skipped), folder.path)
     if failed:
         report(f"{len(failed)} of {len(plan.cells) + len(plan.failed)} studies failed; repeat with --resume when corrected")
         raise typer.Exit(FAILED)
@@ -159,17 +203,19 @@ class _Plan:
     """What is to be run, what makes no sense, and what cannot be run.
 
     Attributes:
+        shares: what other processes can compute of the cells.
         hardness: what grows with the time that a study takes, by the name of its PDE.
     """
 
     cells: list[StudyCell] = field(default_factory=list)
+    shares: list[SeedCell] = field(default_factory=list)
     hardness: dict[str, tuple[bool, int, int]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
 def _plan(
-    modules: Sequence[str], protocol: str | None, out: Path, options: Options, resume: bool, overwrite: bool, *, here: bool
+    modules: Sequence[str], protocol: str | None, runs: Runs, options: Options, resume: bool, overwrite: bool, place: Place
 ) -> _Plan:
     """Look at every module and folder before anything runs.
 
@@ -184,7 +230,8 @@ def _plan(
         try:
             pde = load_pde(module)
             sizes = protocol_settings(pde, asked, options)
-            chosen, skipped = choose_protocols(pde, asked, study_settings(pde, options, here=here), sizes)
+            settings = study_settings(pde, options, here=place.scheduler is None)
+            chosen, skipped = choose_protocols(pde, asked, settings, sizes)
         except ValueError as error:
             plan.failed.append(f"{module}: {error}")
             continue
@@ -193,29 +240,37 @@ def _plan(
             continue
         if any(pde.name == cell.pde for cell in plan.cells):
             raise ValueError(f"two of the modules define a PDE named {pde.name!r}: their runs need different names")
-        folder = RunFolder(out / pde.name)
+        folder = RunFolder(runs.folder(pde.name))
         folder.require_free(resume=resume, overwrite=overwrite)
         named = ["--protocol", protocol] if protocol else []
         source = pde.source
         assert source is not None  # it was loaded from a module
         plan.hardness[pde.name] = _hardness(pde)
-        plan.cells.append(
-            StudyCell(
-                pde=pde.name,
-                module=source.module,
-                checksum=source.checksum,
-                protocols=asked,
-                options=msgspec.to_builtins(options),
-                folder=str(folder.path),
-                log=str(out / f"{pde.name}.log"),
-                resume=resume,
-                overwrite=overwrite,
-                command=shlex.join(["pinndd", "study", module, *named, *_typed(options), "--out", str(folder.path)]),
-                asked=who,
-            )
+        cell = StudyCell(
+            pde=pde.name,
+            module=source.module,
+            checksum=source.checksum,
+            protocols=asked,
+            options=msgspec.to_builtins(options),
+            folder=str(folder.path),
+            log=str(runs.log(pde.name)),
+            resume=resume,
+            overwrite=overwrite,
+            command=shlex.join(["pinndd", "study", module, *named, *_typed(options), "--out", str(folder.path)]),
+            asked=who,
         )
+        plan.cells.append(cell)
+        if place.several:
+            plan.shares += [SeedCell(cell, *share) for share in StudyPlan.of(pde, asked, sizes, settings).shares()]
     if not plan.cells:
         raise ValueError("; ".join([*plan.failed, *plan.skipped]))
+    if runs.only and place.several and not plan.shares:
+        where = f"--jobs {place.jobs}" if place.jobs else f"--scheduler {place.scheduler}"
+        raise ValueError(
+            f"{where}: processes share the seeds of a study, and this one is a single piece of work"
+            f"{', since a first look stops by its own clock' if options.quick else ''}: leave it out"
+            f"{'' if options.quick else ', or ask for more seeds with --seeds'}"
+        )
     return plan
 
 
@@ -224,11 +279,12 @@ def _hardness(pde: PDE) -> tuple[bool, int, int]:
     return not pointwise_residual(pde).is_linear(), pde.output_count, pde.box.dimension
 
 
-def _run(plan: _Plan, place: Place, options: Options, out: Path, file: Path) -> list[str]:
+def _run(plan: _Plan, place: Place, options: Options, runs: Runs, file: Path | None) -> list[str]:
     """Run the cells and return the names of those that failed; what is finished is in the results file."""
     failed: list[str] = []
     done = 0
-    go_on = f"what is finished is kept in {file} and in the run folders; {resumed(any(cell.overwrite for cell in plan.cells))}"
+    kept = "the run folders" if file is None else f"{file} and in the run folders"
+    go_on = f"what is finished is kept in {kept}; {resumed(any(cell.overwrite for cell in plan.cells))}"
     if place.scheduler:
         go_on += f" when the cells that run on {place.scheduler} have ended"
     with working(go_on), ProgressBars() as bars:
@@ -244,7 +300,7 @@ def _run(plan: _Plan, place: Place, options: Options, out: Path, file: Path) -> 
             done += 1
             folder = RunFolder(Path(cell.folder))
             found = []
-            if folder.holds_run:
+            if folder.holds_run and file is not None:
                 with writing_alone("--results", file if place.cell else None, RECORDING):
                     found = record(folder, file, answer.machine or None)
             gains = [f"{r.protocol} {words.significant(m)}" for r in found if (m := mean_ratio(r.compared)) is not None]
@@ -262,12 +318,12 @@ def _run(plan: _Plan, place: Place, options: Options, out: Path, file: Path) -> 
                 begin(cell)
                 end(cell, run_cell(cell))
         else:
-            run_on_workers(plan.cells, place, options, out, say, begin, end)
+            run_on_workers(plan, place, options, runs.parent, say, begin, end)
     return failed
 
 
 def run_on_workers(
-    cells: Sequence[StudyCell],
+    plan: _Plan,
     place: Place,
     options: Options,
     out: Path,
@@ -285,16 +341,24 @@ def run_on_workers(
         out.mkdir(parents=True, exist_ok=True)
         connected = workers_of(place.scheduler, needs, out)
     else:
-        count = min(place.jobs or 1, len(cells))
+        count = min(place.jobs or 1, len(plan.cells) + len(plan.shares))
         # together, no more processes than processors compute true solutions
         each = str(max(1, process_count() // count))
         environment = {PROCESSES: each, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
         connected = local_workers(count, needs, environment, dashboard=find_spec("bokeh") is not None)
-    by_name = {cell.pde: cell for cell in cells}
+    by_name = {cell.pde: cell for cell in plan.cells}
+    shares = {share.name: share for share in plan.shares}
+
+    def started(cell: Cell) -> None:
+        if not cell.helps:
+            begin(by_name[cell.name])
 
     def ended(how: Ended) -> None:
-        cell = by_name[how.cell.name]
-        end(cell, Answer(how.failure, how.seconds) if how.failure else msgspec.json.decode(how.answer, type=Answer))
+        answer = Answer(how.failure, how.seconds) if how.failure else msgspec.json.decode(how.answer, type=Answer)
+        if not how.cell.helps:
+            end(by_name[how.cell.name], answer)
+        elif answer.failure:
+            say(f"{how.cell.name}: FAILED elsewhere ({answer.failure}): its study computes it")
 
     with ExitStack() as held:
         with checking_input():
@@ -304,11 +368,12 @@ def run_on_workers(
         run_cells(
             client,
             run_on_worker,
-            [Cell(cell.pde, cell.json) for cell in cells],
+            [*(Cell(cell.pde, cell.json) for cell in plan.cells), *(Cell(s.name, s.json, s.study.pde) for s in plan.shares)],
             needs,
-            lambda cell: begin(by_name[cell.name]),
+            started,
             ended,
             lambda: say("no worker has joined yet: waiting"),
+            lambda cell: shares[cell.name].can_begin(),
         )
 
 

@@ -8,12 +8,13 @@ import pinndd.study.run
 from pinndd.outer_loop import DivergedError
 from pinndd.pinn import families
 from pinndd.pinn.declare.loading import load_pde
+from pinndd.study.plan import choose_protocols, fitted_settings, usual_protocols
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.parts import UnknownNameError
 from pinndd.study.protocols.retrain import RetrainSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.run_folder import RunFolderError
-from pinndd.study.run import choose_protocols, fitted_settings, run_study, usual_protocols
+from pinndd.study.run import run_study
 
 pytestmark = pytest.mark.usefixtures("unrendered", "few_conditions")
 

@@ -1,17 +1,20 @@
 """Cells on the workers of a real cluster: killed, failing, too heavy; equal to a serial run; and clusters that will not do."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import cloudpickle
+import pandas
 import psutil
 import pytest
 import torch
@@ -20,6 +23,8 @@ import pinndd
 import pinndd.study.run
 from pinndd.pinn.solving.parts import PROCESSES
 from pinndd.study import workers
+from pinndd.study.protocols import conditions, engine, retrain
+from pinndd.study.protocols.retrain import bench as retrain_bench
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.table import as_table
 from pinndd.study.workers import GPU, Cell, ClusterError, local_workers, run_cells, workers_of
@@ -62,7 +67,7 @@ def module(folder, name):
     return str(path)
 
 
-def protocol(pde, name, size, settings, progress, allowance, marker=None):
+def protocol(pde, name, size, settings, progress, allowance, seeds, marker=None):
     """A protocol whose numbers come from a decomposition; with a ``marker``, the worker dies once in the middle of the PDE ``two``."""
     if pde.name == "broken":
         raise ArithmeticError("the iteration of the reference does not converge")
@@ -86,13 +91,15 @@ def no_picture(*arguments):
 
 def small_run(specification, marker):
     """What a worker does, with that protocol and without pictures."""
-    pinndd.study.run.run_protocol = partial(protocol, marker=marker)
-    pinndd.study.run.draw_gallery = pinndd.study.run.draw_together = no_picture
-    return run_on_worker(specification)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pinndd.study.run, "run_protocol", partial(protocol, marker=marker))
+        patch.setattr(pinndd.study.run, "draw_gallery", no_picture)
+        patch.setattr(pinndd.study.run, "draw_together", no_picture)
+        return run_on_worker(specification)
 
 
-def study(modules, out, place, **options):
-    study_many(modules, None, out, Options(seed=0, device="cpu", **options), False, False, place, out)
+def study(modules, out, place):
+    study_many(modules, None, out, Options(seed=0, seeds=1, device="cpu"), False, False, place, out)
 
 
 def test_a_killed_worker_and_a_failing_cell_change_nothing_for_the_others(cluster, tmp_path, monkeypatch, capsys):
@@ -123,6 +130,82 @@ def test_a_killed_worker_and_a_failing_cell_change_nothing_for_the_others(cluste
     assert tables[0] == tables[1]
 
 
+def changes():
+    """What makes a study of heat so small that it takes seconds."""
+    settings = retrain_bench.outer_settings
+    return [
+        (conditions, "TESTED_AT", 200),
+        (retrain, "COMPARED_AT", 100),
+        (retrain, "CONDITIONS", {True: (32, 16), False: (32, 16)}),
+        (retrain, "LARGER", ()),
+        (retrain_bench, "INTERIOR_SAMPLERS", ("uniform", "latin-hypercube", "sobol", "hammersley")),
+        (retrain_bench, "LEVELS", (1.0,)),
+        (retrain_bench, "RATIOS", (1.0, 10.0)),
+        (retrain_bench, "tuned_adaptive", lambda bench: []),
+        (retrain_bench, "chosen_by_features", lambda bench: []),
+        (retrain_bench, "outer_settings", lambda *given: replace(settings(*given), steps=6, batch=4, validate_every=2)),
+        (pinndd.study.run, "draw_gallery", no_picture),
+        (pinndd.study.run, "draw_together", no_picture),
+    ]
+
+
+def tiny_run(specification, changes, folder):
+    """What a worker does, with a study that is made small; the first seed waits for the second, which somebody else computes."""
+    distill = engine.distill_on
+
+    def told(bench, *more):
+        (folder / f"seed {bench.seed} by {os.getpid()}").touch()
+        while bench.seed == 0 and not list(folder.glob("seed 1 *")):
+            time.sleep(0.05)
+        return distill(bench, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for change in [*changes, (engine, "distill_on", told)]:
+            patch.setattr(*change)
+        return run_on_worker(specification)
+
+
+def test_processes_share_the_seeds_of_one_study(cluster, tmp_path, monkeypatch, capsys):
+    """The tables are those of a serial run but for wall times; nothing of the sharing is left, nor of the run that was there."""
+    monkeypatch.chdir(tmp_path)
+    small = changes()
+    options = Options(
+        seed=0, seeds=3, device="cpu", learner="ridge", points=16, boundary_points=9, test_conditions=2, no_judges=True
+    )
+    with monkeypatch.context() as patch:
+        for change in small:
+            patch.setattr(*change)
+        study_many(["heat"], "retrain", tmp_path / "serial", options, False, False, Place(cell=1, of=1), None)
+    shutil.copytree(tmp_path / "serial", tmp_path / "shared")
+    monkeypatch.setattr(studying_many, "run_on_worker", partial(tiny_run, changes=small, folder=tmp_path))
+    place = Place(scheduler=cluster.scheduler.address)
+    study_many(["heat"], "retrain", tmp_path / "shared", options, False, True, place, None)
+    assert "of dense" in capsys.readouterr().out
+    who = {path.name.split(" by ")[1] for path in tmp_path.glob("seed *")}
+    assert len(who) == 2
+    assert {path.name.split(" by ")[0] for path in tmp_path.glob("seed *")} == {"seed 0", "seed 1", "seed 2"}
+    serial, shared = (pandas.read_csv(tmp_path / which / "results.csv").drop(columns="seconds") for which in ("serial", "shared"))
+    pandas.testing.assert_frame_equal(serial, shared)
+    assert not (tmp_path / "shared" / "state" / "retrain" / "seeds").exists()
+    assert "retrain: distilling" in (tmp_path / "shared.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (Options(seeds=1), "work: leave it out, or ask for more seeds with --seeds"),
+        (Options(quick=True), "since a first look stops by its own clock: leave it out"),
+    ],
+)
+def test_a_single_piece_of_work_is_not_shared(options, said, tmp_path, capsys):
+    with pytest.raises(studying_many.typer.Exit):
+        study_many(["heat"], "retrain", tmp_path / "run", options, False, False, Place(jobs=2), None)
+    told = capsys.readouterr().err
+    assert "--jobs 2: processes share the seeds of a study, and this one is a single piece of work" in told
+    assert said in told
+    assert not (tmp_path / "run").exists()
+
+
 def deadly(specification):
     if specification == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -136,6 +219,44 @@ def test_what_dies_three_times_is_given_up_and_the_others_go_on(cluster):
     assert begun == ["deadly", "good", "better"]
     assert ended["deadly"].failure == "its worker died 3 times, as one does where memory is short"
     assert {(ended[n].failure, ended[n].answer) for n in ("good", "better")} == {("", "1,1,3")}
+
+
+def test_a_cell_that_helps_begins_last_and_nobody_waits_for_it(cluster, tmp_path):
+    begun, ended = [], []
+    cells = [
+        Cell("help", str(tmp_path / "long"), "long"),
+        Cell("late help", str(tmp_path / "late"), "long"),
+        Cell("help of who has ended", "1", "short"),
+        Cell("short", "0"),
+        Cell("long", str(tmp_path / "ended")),
+    ]
+    run_cells(
+        cluster,
+        sleeping,
+        cells,
+        {},
+        lambda cell: begun.append(cell.name),
+        lambda how: ended.append(how.cell.name),
+        can_help=lambda cell: cell.name != "late help" or (tmp_path / "long").exists(),
+    )
+    assert begun == ["short", "long", "help", "late help"]
+    assert ended == ["short", "help", "long"]
+    (tmp_path / "over").touch()
+
+
+def sleeping(specification):
+    """Make the file ``long``; or wait until it is there, and a moment longer; or until all is over."""
+    path = Path(specification)
+    if path.name == "late":
+        while path.parent.exists() and not path.with_name("over").exists():
+            time.sleep(0.05)
+    elif path.name == "ended":
+        while not path.with_name("long").exists():
+            time.sleep(0.05)
+        time.sleep(1.0)
+    elif path.name == "long":
+        path.touch()
+    return ""
 
 
 def test_an_exception_that_no_cell_foresees_is_told(cluster):
@@ -187,6 +308,8 @@ import signal
 import time
 from pinndd.stopping import end_if_asked, heed_signals
 from pinndd.study import workers
+from pinndd.study.protocols import conditions, engine, retrain
+from pinndd.study.protocols.retrain import bench as retrain_bench
 from pinndd.terminal.errors import working
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it, as a shell does behind &
 heed_signals()

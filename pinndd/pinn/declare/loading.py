@@ -16,6 +16,7 @@ from typing import Any
 from pinndd.module_source import ModuleSource
 from pinndd.pinn.declare.dependencies import dependencies_of
 from pinndd.pinn.declare.modules import (
+    TABLES,
     PDEModuleError,
     all_module_files,
     checkout_of,
@@ -49,6 +50,10 @@ __all__ = [
 MODULE, SOURCE = "module", "source"
 """Header entries of a set: `ModuleSource.module` and `ModuleSource.checksum` of its PDE."""
 
+_NEEDED = (
+    "and a PDE is needed here; 'pinndd check', 'distill', 'study', 'evaluate', 'export' and 'plot' take tasks, one at a time"
+)
+
 WEIGHTS_IN = {"weights_in": "sizes"}
 """Header entry of a set whose weights are those of rows in units of `PDE.sizes`; older versions weighed rows as they were."""
 
@@ -70,6 +75,8 @@ def load_pde(name_or_path: str | Path) -> PDE:
     Raises:
         PDEModuleError: no such name or file, a syntax error, an error or `SystemExit` while the module runs, or no ``pde`` in it.
     """
+    if find_pde(name_or_path).suffix == TABLES:
+        raise PDEModuleError(f"{name_or_path}: this states a task of hospitals' tables, {_NEEDED}")
     return _pde(load_subject(name_or_path), name_or_path)
 
 
@@ -98,10 +105,7 @@ def remembered(pde: PDE) -> dict[str, str]:
 
 def _pde(found: PDE | StatedTask, where: object) -> PDE:
     if isinstance(found, StatedTask):
-        raise PDEModuleError(
-            f"{where}: this is the stated task {found.name!r}, and a PDE is needed here; 'pinndd check', 'distill', 'study', "
-            "'evaluate', 'export' and 'plot' take tasks, one at a time"
-        )
+        raise PDEModuleError(f"{where}: this is the stated task {found.name!r}, {_NEEDED}")
     return found
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import platformdirs
 
 from pinndd.pinn.solving.telling import tell
-from pinndd.storage.locks import InUseError, LockedError, writing_alone
+from pinndd.storage.locks import computing_alone
 from pinndd.storage.reading import FileError, Reading
 from pinndd.storage.writing import write_arrays
 
@@ -79,7 +78,7 @@ def remembered(
         return found
     if file is None:
         return compute()
-    with _computing_alone(file) as waited:
+    with computing_alone("cache", file, _tell_of_waiting, PATIENCE) as waited:
         found = _read(file, key, shapes) if waited else None
         if found is not None and possible(found):
             return found
@@ -90,19 +89,8 @@ def remembered(
     return computed
 
 
-@contextmanager
-def _computing_alone(file: Path) -> Iterator[bool]:
-    """Be the one process that computes what belongs into a file, and tell whether another one did before."""
-    with ExitStack() as held:
-        waited = False
-        with suppress(LockedError):  # where nothing can be locked, nothing can be kept
-            try:
-                held.enter_context(writing_alone("cache", file))
-            except InUseError:
-                waited = True
-                tell("another process computes the same: waiting", 0, 1)
-                held.enter_context(writing_alone("cache", file, PATIENCE))
-        yield waited
+def _tell_of_waiting() -> None:
+    tell("another process computes the same: waiting", 0, 1)
 
 
 def _read(file: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Arrays | None:

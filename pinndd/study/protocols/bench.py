@@ -373,8 +373,8 @@ class Study(ABC, Generic[S]):
         """Return benches of other learners that may serve the equation better than ``data``, which was distilled on ``bench``."""
         return ()
 
-    def settled(self, bench: Bench[S]) -> Self:
-        """Return the study in which further seeds take the learner of ``bench``."""
+    def settled(self, learner: str) -> Self:
+        """Return the study in which further seeds take the learner that the first one has chosen."""
         return self
 
     @abstractmethod
@@ -398,6 +398,11 @@ class Study(ABC, Generic[S]):
     def sizes(self) -> Sequence[S]:
         """The sizes that are studied."""
         return (self.size,)
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of the distillations at every size."""
+        return range(self.settings.seed, self.settings.seed + self.settings.seeds)
 
     def other_sizes(self, bench: Bench[S]) -> pd.DataFrame:
         """Return errors at other sizes than the one studied, for the curve."""

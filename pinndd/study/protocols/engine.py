@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 import torch
@@ -23,6 +24,7 @@ from pinndd.study.protocols.bench import Bench, Method, Study, outer_header
 from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of, require_fit
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
+from pinndd.study.results.kept_seeds import KeptSeeds
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
@@ -33,6 +35,9 @@ S = TypeVar("S")
 
 SHARE = 0.5
 """Part of the time that is left in a first look which the outer loop may take."""
+
+NOT_KEPT = KeptSeeds()
+"""Outcomes of single seeds are not kept."""
 
 MOST_HURRIED = 5
 """Outer steps that a first look takes however slow they are."""
@@ -46,18 +51,21 @@ class Trial:
         bench: of one seed and learner.
         found: the set, with the seconds of all that was distilled before it was chosen.
         remark: a sentence on the choice between learners; empty where there was none.
-        methods: what the set was compared with.
     """
 
     bench: Bench[Any]
     found: Distillation
     remark: str = ""
-    methods: Sequence[Method] = ()
 
     @property
     def distilled(self) -> Method:
         """The distilled set as a method."""
         return Method(DISTILLED, self.found.data, self.found.risk)
+
+    @cached_property
+    def methods(self) -> Sequence[Method]:
+        """What the set is compared with, each as it was tuned."""
+        return [*self.bench.designs, *self.bench.rivals(), *self.bench.additions(self.found.data)]
 
 
 def distill_on(bench: Bench[S], checkpoint: Path | None = None, resume: bool = False) -> Distillation:
@@ -217,49 +225,152 @@ def _affordable(bench: Bench[S], problem: DistillationProblem, data: SyntheticDa
     return replace(outer, steps=allowance.steps(outer.steps, MOST_HURRIED, SHARE, seconds))
 
 
-def run(study: Study[S], protocol: Protocol[S]) -> Outcome:
+@dataclass(eq=False)
+class Seed(Generic[S]):
+    """One seed of a study at one of its sizes.
+
+    Attributes:
+        study: at that size, with the learner that seeds before this one have settled.
+        seed: of the distillation.
+        place: of the size among those that are studied.
+        kept: where what it finds is kept, and looked for.
+    """
+
+    study: Study[S]
+    seed: int
+    place: int
+    kept: KeptSeeds
+
+    @property
+    def name(self) -> str:
+        """All that tells it from others of the study; whether its learner was settled before depends on whether it is the first."""
+        return f"{self.place}-{self.seed}-{self.study.recipe.name}"
+
+    @cached_property
+    def trials(self) -> Sequence[Trial]:
+        """The benches with the sets that are distilled on them.
+
+        Raises:
+            DivergedError: an outer loop diverged; its best set is on the exception.
+        """
+        benches = self.study.benches(self.seed)
+        return [distill_best(bench, self.kept.checkpoint(self.name, k), resume=True) for k, bench in enumerate(benches)]
+
+    def found(self) -> Outcome:
+        """Return what was kept of this seed, or compute it; where another process computes it, wait for that one.
+
+        Raises:
+            DivergedError: see `trials`.
+            OutcomeFileError: what was kept is damaged.
+            CheckpointError: the state of an outer loop is damaged.
+        """
+        return self.kept.outcome(self.name, self._outcome, self._waiting)
+
+    def lend_a_hand(self) -> None:
+        """Compute and keep this seed for another process, unless one does.
+
+        Raises:
+            DivergedError: see `trials`.
+        """
+        self.kept.lend_a_hand(self.name, self._outcome)
+
+    def _outcome(self) -> Outcome:
+        """Distill, and compare with every method on conditions never seen: what belongs to this seed alone."""
+        study, trials = self.study, self.trials
+        further = [frame for trial in trials for frame in trial.bench.elsewhere(trial.found.data)]
+        curve = [study.settled(trial.bench.recipe.name).other_sizes(trial.bench) for trial in trials]
+        return Outcome(
+            protocol=study.name,
+            results=as_table(pd.concat([*_compared(trials), *further])),
+            data=[t.found.data for t in trials],
+            best_baseline="",
+            baseline_data=None,
+            histories=[t.found.history for t in trials],
+            distill_seconds=[t.found.seconds for t in trials],
+            examples=[],
+            curve=as_table(pd.concat(curve)),
+            settings=_tuned(trials, sized=self.place > 0),
+            notes=[*(t.remark for t in trials if t.remark), *_wild(trials)],
+            distance=distance_name(study.settings.distance),
+        )
+
+    def first_trial(self, outcome: Outcome) -> Trial:
+        """Return the first of the trials; where the outcome was found before, its designs are tuned again when they are asked for."""
+        if "trials" in vars(self):
+            return self.trials[0]
+        data = outcome.data[0].to(self.study.settings.device)
+        learner = str(data.header["learner"])
+        bench = self.study.benches(self.seed)[0]
+        if bench.recipe.name != learner:
+            bench = self.study.settled(learner).benches(self.seed)[0]
+        history = [dict(row) for row in outcome.histories[0]]
+        return Trial(bench, Distillation(data, float("nan"), history, outcome.distill_seconds[0]))
+
+    def _waiting(self) -> None:
+        """Say that another process computes this seed."""
+        self.study.progress(f"{self.study.name}: another process computes seed {self.seed}: waiting", 0, 1, None)
+
+
+def further_seeds(study: Study[S], kept: KeptSeeds = NOT_KEPT) -> Iterator[Seed[S]]:
+    """Yield all seeds of a study but its first one, each with the learner that will be settled, if that is the usual one.
+
+    They depend on nothing else of the others, so that several processes can compute them.
+
+    Args:
+        study: a protocol applied to a PDE.
+        kept: where what they find is kept.
+    """
+    for place, size in enumerate(study.sizes):
+        part = study.resized(size)
+        for seed in part.seeds:
+            if seed == part.seeds[0]:
+                if place:
+                    yield Seed(part, seed, place, kept)
+                part = part.settled(part.recipe.name)
+            else:
+                yield Seed(part, seed, place, kept)
+
+
+def run(study: Study[S], protocol: Protocol[S], kept: KeptSeeds = NOT_KEPT) -> Outcome:
     """Distill for every size and seed, compare with every method on conditions never seen, and let the judges train.
 
     Args:
         study: a protocol applied to a PDE.
         protocol: which one.
+        kept: where the outcomes of single seeds are kept, and those of other processes found.
 
     Raises:
         DivergedError: an outer loop diverged; its best set is on the exception.
+        OutcomeFileError: what was kept of a seed is damaged.
+        CheckpointError: so is the state of an outer loop.
     """
-    rows: list[pd.DataFrame] = []
-    further: list[pd.DataFrame] = []
-    curve: list[pd.DataFrame] = []
-    trials: list[Trial] = []
-    for size in study.sizes:
+    found: list[Outcome] = []
+    shared: list[pd.DataFrame] = []
+    for place, size in enumerate(study.sizes):
         part = study.resized(size)
-        for seed in range(study.settings.seed, study.settings.seed + study.settings.seeds):
-            mine = []
-            for bench in part.benches(seed):
-                trial = distill_best(bench)
-                part, bench, data = part.settled(trial.bench), trial.bench, trial.found.data
-                mine.append(replace(trial, methods=[*bench.designs, *bench.rivals(), *bench.additions(data)]))
-            rows += _compared(mine)
-            further += [frame for trial in mine for frame in trial.bench.elsewhere(trial.found.data)]
-            trials += mine
-            curve += [part.other_sizes(trial.bench) for trial in mine]
-    rows += [*further, *study.for_everybody()]
-    rows += _judged(study, protocol, trials[0], {str(frame["learner"].iloc[0]) for frame in further if len(frame)})
-    results = as_table(pd.concat(rows))
-    first = trials[0]
+        for number in part.seeds:
+            seed = Seed(part, number, place, kept)
+            outcome = seed.found()
+            if not found:
+                first = seed.first_trial(outcome)
+                shared += [*study.for_everybody(), *_judged(study, protocol, first, set(outcome.results["learner"]))]
+            part = part.settled(str(outcome.data[-1].header["learner"]))
+            found.append(outcome)
+    results = as_table(pd.concat([*(one.results for one in found), *shared]))
     best = _best_baselines(results, first)
+    said = dict.fromkeys(note for one in found for note in one.notes)
     return Outcome(
         protocol=protocol.name,
         results=results,
-        data=[t.found.data for t in trials],
+        data=[data for one in found for data in one.data],
         best_baseline=best[NO_SHIFT].name if NO_SHIFT in best else "",
         baseline_data=best[NO_SHIFT].data if NO_SHIFT in best and best[NO_SHIFT].size is None else None,
-        histories=[t.found.history for t in trials],
-        distill_seconds=[t.found.seconds for t in trials],
+        histories=[history for one in found for history in one.histories],
+        distill_seconds=[seconds for one in found for seconds in one.distill_seconds],
         examples=_examples(study, first, results, best) if study.allowance.affords("solution fields") else [],
-        curve=as_table(pd.concat(curve)) if curve else as_table([]),
-        settings=_tuned(trials),
-        notes=[*study.notes(first.bench), *(t.remark for t in trials if t.remark), *_wild(trials), *study.allowance.said("study")],
+        curve=as_table(pd.concat([one.curve for one in found])),
+        settings={name: tuned for one in found for name, tuned in one.settings.items()},
+        notes=[*study.notes(first.bench), *said, *study.allowance.said("study")],
         distance=distance_name(study.settings.distance),
         measured=measured_in_words(study),
         body_seconds=body_seconds(first.bench.learner),
@@ -368,11 +479,14 @@ def _best_baselines(results: pd.DataFrame, trial: Trial) -> dict[str, Method]:
     own = summary[(summary["learner"] == trial.bench.recipe.name) & (summary["method"] == DISTILLED)]
     size = trial.bench.counts(trial.found.data)
     own = own[(own["points"] == size[0]) & (own["boundary_points"] == size[1])]
-    return {
-        shift: next(m for m in trial.methods if m.name == name and (m.shifts is None or shift in m.shifts))
-        for shift, name in zip(own["shift"], own["baseline"], strict=True)
-        if isinstance(name, str) and any(m.name == name for m in trial.methods)
-    }
+    found: dict[str, Method] = {}
+    for shift, name in zip(own["shift"], own["baseline"], strict=True):
+        if isinstance(name, str):
+            # the designs are there; what else there is may have to be found again
+            known = trial.bench.designs if any(m.name == name for m in trial.bench.designs) else trial.methods
+            method = next((m for m in known if m.name == name and (m.shifts is None or shift in m.shifts)), None)
+            found |= {} if method is None else {shift: method}
+    return found
 
 
 def _examples(
@@ -432,15 +546,13 @@ def _prediction(bench: Bench[S], method: Method, episodes: Any) -> torch.Tensor:
     return field
 
 
-def _tuned(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return what was tuned, by trial and method."""
+def _tuned(trials: Sequence[Trial], *, sized: bool) -> dict[str, Any]:
+    """Return what was tuned, by trial and method; with the size in the name of the trial where there are others."""
     found: dict[str, Any] = {}
     for t in trials:
         bench = t.bench
-        key = f"{bench.recipe.name}, seed {bench.seed}"
-        if key in found:
-            key += f", {sum(bench.counts(t.found.data))} points"
-        found[key] = {
+        size = f", {sum(bench.counts(t.found.data))} points" if sized else ""
+        found[f"{bench.recipe.name}, seed {bench.seed}{size}"] = {
             **bench.recipe.describe(bench.learner),
             **{m.name: m.details for m in t.methods if m.details},
         }

@@ -64,6 +64,7 @@ class RunConfig:
         skipped: protocols that make no sense for this PDE, and why.
         versions: of Python and the packages.
         replacing: whether another run is still to be removed from the folder.
+        asked: who asked for the run and when, where other processes lend a hand; empty otherwise.
     """
 
     pde: str
@@ -75,6 +76,7 @@ class RunConfig:
     skipped: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
     replacing: bool = False
+    asked: str = ""
 
     @property
     def identity(self) -> str:
@@ -100,6 +102,7 @@ class RunConfig:
         source: str = "",
         skipped: Mapping[str, str] | None = None,
         sizes: Mapping[str, Any] | None = None,
+        asked: str = "",
     ) -> RunConfig:
         """Describe a study that is about to begin; ``settings`` are a dataclass, kept without what is None.
 
@@ -110,7 +113,7 @@ class RunConfig:
             mine = {f.name: getattr(size, f.name) for f in fields(size)}
             found |= {f"{protocol} {name}" if name in found else name: value for name, value in mine.items()}
         values = {name: _plain(value) for name, value in found.items() if value is not None}
-        return cls(pde, list(protocols), values, command, module, source, dict(skipped or {}))
+        return cls(pde, list(protocols), values, command, module, source, dict(skipped or {}), asked=asked)
 
     def save(self, path: Path) -> None:
         """Write to ``path`` atomically."""

@@ -14,6 +14,7 @@ import pandas
 
 from pinndd.storage.locks import lock_of, writing_alone
 from pinndd.storage.writing import is_leftover, write_atomically, write_json
+from pinndd.study.results.kept_seeds import KeptSeeds
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.outcome_files import has_outcome, load_outcome, save_outcome
 from pinndd.study.results.run_config import RunConfig
@@ -145,9 +146,14 @@ class RunFolder:
         config = self.config
         return [load_outcome(self._state(p), config.identity) for p in config.protocols if self.finished(p)]
 
+    def seeds(self, protocol: str) -> KeptSeeds:
+        """Return what single seeds of a protocol found that is not finished."""
+        return KeptSeeds(self._state(protocol) / "seeds", self.config.identity)
+
     def add(self, outcome: Outcome) -> None:
-        """Keep the outcome of a protocol and write the tables anew."""
+        """Keep the outcome of a protocol, in place of those of its seeds, and write the tables anew."""
         save_outcome(outcome, self._state(outcome.protocol), self.config.identity)
+        shutil.rmtree(self._state(outcome.protocol) / "seeds", ignore_errors=True)
         self.write_tables(self.outcomes())
 
     def write_tables(self, outcomes: Sequence[Outcome]) -> None:

@@ -11,6 +11,7 @@ from pinndd.distances import RelativeH1, RelativeL2, RelativeMaximum, TotalVaria
 from pinndd.pinn.sets.collocation import collocation_data
 from pinndd.pinn.sets.samplers import sample_points
 from pinndd.risks import CVaR, Entropic, GeometricMean, Mean, WorstCase
+from pinndd.study.plan import choose_protocols
 from pinndd.study.protocols import engine, protocol_named
 from pinndd.study.protocols.parts import (
     DISTANCES,
@@ -24,7 +25,6 @@ from pinndd.study.protocols.parts import (
 from pinndd.study.protocols.sensors.settings import SensorSettings
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.results.writing import write_csv
-from pinndd.study.run import choose_protocols
 
 
 @pytest.mark.parametrize(

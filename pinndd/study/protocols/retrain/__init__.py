@@ -88,8 +88,8 @@ class RetrainStudy(FreshStudy):
         promised = min(m.error for m in other.designs) / MOST_GAIN
         return (other,) if promised < bench.error_in_validation(data) else ()
 
-    def settled(self, bench: Bench[Any]) -> RetrainStudy:
-        return self.with_tests(replace(self, usual=bench.recipe.name))
+    def settled(self, learner: str) -> RetrainStudy:
+        return self.with_tests(replace(self, usual=learner))
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
         recipe, learner, remark = self._prepared(self.recipe)
