@@ -7,8 +7,8 @@ them (the target is 1.7 times as many), quick studies with one worker and with t
 
     python benchmarks/scaling.py fits         # some minutes; --learner ridge, --axis points: one
     python benchmarks/scaling.py steps        # four minutes, on two processors at rest
-    python benchmarks/scaling.py studies      # ten minutes, on two processors at rest
-    python benchmarks/scaling.py seeds        # a quarter of an hour, on two processors at rest
+    python benchmarks/scaling.py studies      # eight minutes, on two processors at rest
+    python benchmarks/scaling.py seeds        # ten minutes, on two processors at rest
     python benchmarks/scaling.py cells        # a quarter of a minute: what it costs to run a study on a worker
     python benchmarks/scaling.py page         # writes docs/scaling.md from what was measured
 
@@ -203,28 +203,36 @@ def one(rank: int, count: int, store: str, batch: int, small: bool) -> None:
 
 def studies(small: bool) -> dict[str, Any]:
     """Seconds of quick studies with one worker and with two, and how many processors were busy meanwhile."""
-    return with_two([*SUBSET[: 2 if small else None], "--quick", "--protocol", "retrain"])
+    return with_two([*SUBSET[: 2 if small else None], "--quick", "--protocol", "retrain"], apart=True)
 
 
 def seeds(small: bool) -> dict[str, Any]:
     """The same of one study, whose seeds two workers share; each trains no bodies that the other trains."""
     few = ["--points", "9", "--boundary-points", "9", "--learner", "ridge"] if small else []
-    return with_two([SEEDS_OF, "--protocol", "retrain", "--seeds", "4", "--test-conditions", "12", "--no-judges", *few])
+    return with_two([SEEDS_OF, "--protocol", "retrain", "--seeds", "2" if small else "3", "--test-conditions", "12", "--no-judges", *few])
 
 
-def with_two(words: Sequence[str]) -> dict[str, Any]:
-    """Run a study with one worker and with two, each with an empty cache."""
+def with_two(words: Sequence[str], *, apart: bool = False) -> dict[str, Any]:
+    """Run a study with one worker and with two, each with an empty cache; ``apart``: also twice at once, which share nothing."""
     found, busy = {}, {}
-    for jobs in ("1", "2"):
+    for jobs, copies in (("1", 1), ("2", 1), ("1", 2))[: 3 if apart else 2]:
+        name = "apart" if copies > 1 else jobs
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "pinndd", "study", *words, "--jobs", jobs, "--out", f"{folder}/runs"]
-            environment = os.environ | {"PINNDD_CACHE": f"{folder}/cache"}
             since, before = time.perf_counter(), os.times()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-            found[jobs], after = time.perf_counter() - since, os.times()
+            running = [study_of([*words, "--jobs", jobs, "--out", f"{folder}/{k}/runs"], f"{folder}/{k}/cache") for k in range(copies)]
+            if any([each.wait() for each in running]):
+                raise SystemExit(f"a study of {words} failed")
+            found[name], after = time.perf_counter() - since, os.times()
             spent = after.children_user - before.children_user + after.children_system - before.children_system
-            busy[jobs] = spent / found[jobs]
-    return {"seconds": found, "gain": found["1"] / found["2"], "busy": busy}
+            busy[name] = spent / found[name]
+    most = {"most": 2 * found["1"] / found["apart"]} if apart else {}
+    return {"seconds": found, "gain": found["1"] / found["2"], **most, "busy": busy}
+
+
+def study_of(words: Sequence[str], cache: str) -> subprocess.Popen[bytes]:
+    """Begin a study in a process of its own."""
+    command = [sys.executable, "-m", "pinndd", "study", *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"PINNDD_CACHE": cache})
 
 
 def cells(small: bool) -> dict[str, Any]:
@@ -333,7 +341,7 @@ def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
         "",
         f"Quick studies of {', '.join(SUBSET)} with two workers against one: {faster(quick)}",
         "",
-        f"One study of {SEEDS_OF} with four seeds, bodies included, with two workers against one: {faster(one)}",
+        f"One study of {SEEDS_OF} with three seeds, bodies included, with two workers against one: {faster(one)}",
         "",
         "What a cell of many takes beside its study: "
         + (f"{alone['each']:.2g} s, and once {alone['start and end']:.2g} s for its worker." if alone else "not measured."),
@@ -349,9 +357,9 @@ def faster(two: Mapping[str, Any] | None) -> str:
     if two is None:
         return "not measured."
     busy = two["busy"]
-    return (
-        f"{two['gain']:.2f} times faster. {busy['1']:.2f} processors were busy with one worker, {busy['2']:.2f} with two."
-    )
+    most = f" Two at once that share nothing do {two['most']:.2f} times as much on this machine." if "most" in two else ""
+    said = f"{busy['1']:.2f} processors were busy with one worker, {busy['2']:.2f} with two."
+    return f"{two['gain']:.2f} times faster. {said}{most}"
 
 
 RUNS: Mapping[str, Callable[[bool], dict[str, Any]]] = {"steps": steps, "studies": studies, "seeds": seeds, "cells": cells}
