@@ -209,7 +209,8 @@ def studies(small: bool) -> dict[str, Any]:
 def seeds(small: bool) -> dict[str, Any]:
     """The same of one study, whose seeds two workers share; each trains no bodies that the other trains."""
     few = ["--points", "9", "--boundary-points", "9", "--learner", "ridge"] if small else []
-    return with_two([SEEDS_OF, "--protocol", "retrain", "--seeds", "2" if small else "3", "--test-conditions", "12", "--no-judges", *few])
+    count = "2" if small else "3"
+    return with_two([SEEDS_OF, "--protocol", "retrain", "--seeds", count, "--test-conditions", "12", "--no-judges", *few])
 
 
 def with_two(words: Sequence[str], *, apart: bool = False) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def writing_alone(what: str, path: Path | None, patience: float = 0.0) -> Iterat
         if isinstance(error, NotImplementedError) or error.errno in _NO_LOCKS:
             raise LockedError(f"{what} {path} lies on a file system that cannot lock files ({said}); choose another place") from error
         raise LockedError(f"{what} {path} may not be written to ({said}: {file}); choose another place") from error
+    locked = _inode(file)
     try:
         if isinstance(lock, FileLock):
             with suppress(OSError):
@@ -73,9 +74,11 @@ def writing_alone(what: str, path: Path | None, patience: float = 0.0) -> Iterat
                 file.write_text(f"{_HOLDER}{os.getpid()} on {socket.gethostname()} since {since}\n", encoding="utf-8")
         yield
     finally:
-        # while it is held: who opened it before and gets the lock after sees that it is gone, and tries again
+        # while it is held: who opened it before and gets the lock after sees that it is gone, and tries again; where somebody has
+        # cleared the folder meanwhile, what lies there is the lock of another process
         with suppress(OSError):
-            file.unlink()
+            if _inode(file) == locked:
+                file.unlink()
         lock.release()
 
 
@@ -101,6 +104,14 @@ def computing_alone(what: str, path: Path, waiting: Callable[[], None], patience
                 waiting()
                 held.enter_context(writing_alone(what, path, patience))
         yield waited
+
+
+def _inode(file: Path) -> int | None:
+    """Return what tells a file from another one of the same name; None where there is none."""
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return None
 
 
 def _holder(file: Path) -> str:

@@ -11,6 +11,7 @@ from pinndd.module_source import ModuleSource
 from pinndd.pinn.declare.pde import PDE, pointwise_residual
 from pinndd.pinn.solving.telling import Progress, quiet
 from pinndd.study.protocols import NAMES, protocol_named
+from pinndd.study.protocols.allowance import Allowance
 from pinndd.study.protocols.bench import Study
 from pinndd.study.protocols.engine import further_seeds
 from pinndd.study.protocols.learners import require_fit
@@ -214,6 +215,8 @@ class StudyPlan:
         A first look has none, since it stops by the clock of its own process.
         """
         if self.settings.seconds is None:
-            anywhere = replace(self, settings=replace(self.settings, device=PROCESSOR))
             for name in self.protocols:
-                yield from ((name, seed.name) for seed in further_seeds(anywhere.opened(name)))
+                protocol = protocol_named(name)
+                # as it is named here; whether it can be trained is looked at where it is
+                study = protocol.study(self.pde, self.sizes[name], self.fitted(name), quiet, Allowance(), protocol.recipes)
+                yield from ((name, seed.name) for seed in further_seeds(study))

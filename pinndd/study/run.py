@@ -17,10 +17,10 @@ from pinndd.study.plan import StudyPlan
 from pinndd.study.plots.gallery import Picture, draw_gallery, draw_together
 from pinndd.study.protocols import protocol_named
 from pinndd.study.protocols.allowance import Allowance
-from pinndd.study.protocols.engine import NOT_KEPT, further_seeds, run
+from pinndd.study.protocols.engine import further_seeds, run
 from pinndd.study.protocols.settings import StudySettings
 from pinndd.study.report.page import write_report
-from pinndd.study.results.kept_seeds import KeptSeeds
+from pinndd.study.results.kept_seeds import NOT_KEPT, KeptSeeds
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.run_config import RunConfig
 from pinndd.study.results.run_folder import RunFolder
@@ -54,7 +54,7 @@ def run_protocol(
         return run(protocol.open(pde, size, settings, progress, replace(allowance, settled={})), protocol, kept)
 
 
-def lend_a_hand(plan: StudyPlan, folder: RunFolder, protocol: str, seed: str, progress: Progress = quiet) -> None:
+def lend_a_hand(plan: StudyPlan, folder: RunFolder, who: str, protocol: str, seed: str) -> None:
     """Compute a share of a study that another process runs, and keep it where that one looks for it.
 
     Nothing is computed where that study has it, or has other settings, as on a machine with another device. What diverges here
@@ -63,23 +63,26 @@ def lend_a_hand(plan: StudyPlan, folder: RunFolder, protocol: str, seed: str, pr
     Args:
         plan: of the study.
         folder: of the run.
-        protocol, seed: from `shares`.
-        progress: called often.
+        who: asked for the run, and when.
+        protocol, seed: from `StudyPlan.shares`.
 
     Raises:
-        NoLongerNeededError: the study has finished the protocol meanwhile.
+        NoLongerNeededError: the study has finished the protocol meanwhile, or another run has taken its place.
     """
 
-    def going_on(what: str, done: int, total: int, error: float | None) -> None:
-        if folder.finished(protocol):
+    def unless_done(what: str, done: int, total: int, error: float | None) -> None:
+        if folder.finished(protocol) or not folder.is_of(who):
             raise NoLongerNeededError(f"{protocol} is finished")
-        progress(what, done, total, error)
 
-    if folder.config.identity != plan.config().identity or folder.finished(protocol):
+    if folder.config.identity != plan.config().identity:
         return
-    seeds = further_seeds(plan.opened(protocol, going_on), folder.seeds(protocol))
-    with suppress(DivergedError), telling(going_on):
-        next(each for each in seeds if each.name == seed).lend_a_hand()
+    seeds = further_seeds(plan.opened(protocol, unless_done), folder.seeds(protocol))
+    try:
+        with suppress(DivergedError), telling(unless_done):
+            next(each for each in seeds if each.name == seed).lend_a_hand()
+    finally:
+        if folder.is_of(who):
+            folder.forget_seeds(protocol)
 
 
 def run_study(
@@ -174,6 +177,7 @@ def _run_all(
             except DivergedError as error:
                 raise kept(error, folder, name) from error
             folder.add(outcome)
+        folder.forget_seeds(name)
         publish(pde, folder, drawn, progress)
 
 

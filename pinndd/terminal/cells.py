@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,16 @@ from pinndd.terminal.settings import Options, protocol_settings, study_settings
 from pinndd.terminal.studying import show
 
 
-class StudyCell(msgspec.Struct, frozen=True, tag="study"):
+class Message(msgspec.Struct, frozen=True):
+    """What is sent as a text."""
+
+    @property
+    def json(self) -> str:
+        """The text."""
+        return msgspec.json.encode(self).decode()
+
+
+class StudyCell(Message, frozen=True, tag="study"):
     """All that the study of one PDE depends on, as plain values.
 
     Attributes:
@@ -54,13 +64,8 @@ class StudyCell(msgspec.Struct, frozen=True, tag="study"):
     asked: str
     version: str = __version__
 
-    @property
-    def json(self) -> str:
-        """The cell as a text."""
-        return msgspec.json.encode(self).decode()
 
-
-class SeedCell(msgspec.Struct, frozen=True, tag="seed"):
+class SeedCell(Message, frozen=True, tag="seed"):
     """One seed of a study that another process runs.
 
     Attributes:
@@ -77,21 +82,13 @@ class SeedCell(msgspec.Struct, frozen=True, tag="seed"):
         """No two cells have the same."""
         return f"{self.study.pde}, {self.protocol} {self.seed}"
 
-    @property
-    def json(self) -> str:
-        """The cell as a text."""
-        return msgspec.json.encode(self).decode()
-
     def can_begin(self) -> bool:
         """Whether the study has begun, so that a seed that is kept stays there, and still needs it."""
         folder = RunFolder(Path(self.study.folder))
-        if not folder.holds_run:
-            return False
-        config = folder.config
-        return config.asked == self.study.asked and not config.replacing and not folder.finished(self.protocol)
+        return folder.is_of(self.study.asked) and not folder.finished(self.protocol)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(Message, frozen=True):
     """How a cell ended.
 
     Attributes:
@@ -103,11 +100,6 @@ class Answer(msgspec.Struct, frozen=True):
     failure: str
     seconds: float
     machine: dict[str, Any] = {}
-
-    @property
-    def json(self) -> str:
-        """The answer as a text."""
-        return msgspec.json.encode(self).decode()
 
 
 def run_on_worker(specification: str) -> str:
@@ -137,12 +129,17 @@ def run_on_worker(specification: str) -> str:
 
 
 def run_seed(cell: SeedCell) -> Answer:
-    """Compute a seed of a study that another process runs; what is worth saying is said by that one."""
-    since = time.monotonic()
+    """Compute a seed of a study that another process runs.
+
+    Whatever a person should know, a warning too, is left to that process, which computes the seed then and says it in the log.
+    """
+    since, study = time.monotonic(), cell.study
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         try:
-            with warnings_in_lines():
-                lend_a_hand(_plan(cell.study), RunFolder(Path(cell.study.folder)), cell.protocol, cell.seed)
+            with warnings.catch_warnings():
+                for kind in (UserWarning, RuntimeWarning):
+                    warnings.simplefilter("error", kind)
+                lend_a_hand(_plan(study), RunFolder(Path(study.folder)), study.asked, cell.protocol, cell.seed)
         except NoLongerNeededError:
             pass
         except Exception as error:
@@ -178,7 +175,7 @@ def _plan(cell: StudyCell) -> StudyPlan:
 
 def _study(cell: StudyCell, again: bool) -> dict[str, Any]:
     plan, folder = _plan(cell), RunFolder(Path(cell.folder))
-    go_on = folder.holds_run and (cell.resume or again)
+    go_on = (folder.holds_run and cell.resume) or (again and folder.is_of(cell.asked))
     if plan.device.why:
         print(plan.device.why)
     overwrite = cell.overwrite and not go_on

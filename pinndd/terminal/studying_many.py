@@ -29,8 +29,16 @@ from pinndd.terminal.cells import Answer, SeedCell, StudyCell, run_cell, run_on_
 from pinndd.terminal.errors import FAILED, checking_input, report, working
 from pinndd.terminal.output import require_folder, resumed, writing_to
 from pinndd.terminal.progress import ProgressBars
-from pinndd.terminal.settings import Options, named_protocols, protocol_settings, study_settings
+from pinndd.terminal.settings import (
+    Options,
+    named_protocols,
+    protocol_settings,
+    require_effect,
+    require_use_of_device,
+    study_settings,
+)
 from pinndd.terminal.studying import show
+from pinndd.terminal.subjects import subject_named
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -58,6 +66,13 @@ class Place:
     scheduler: str | None = None
     cell: int | None = None
     of: int | None = None
+
+    @property
+    def typed(self) -> str:
+        """The option that says where, as it was typed."""
+        if self.scheduler is not None:
+            return f"--scheduler {self.scheduler}"
+        return f"--jobs {self.jobs}" if self.cell is None else f"--cell {self.cell}"
 
     @property
     def several(self) -> bool:
@@ -122,7 +137,7 @@ class Runs:
         """
         single = len(modules) == 1
         out = out or Path("runs") / (load_pde(modules[0]).name if single else "all")
-        out = out.absolute() if shared else out
+        out = out.absolute() if shared or not out.name else out
         return cls(out.parent, out.name) if single else cls(out)
 
     def folder(self, name: str) -> Path:
@@ -160,6 +175,8 @@ def study_many(
     with checking_input():
         place.require_sense()
         require_each_once(f"studies of {', '.join(modules)}", modules)
+        if len(modules) == 1 and not isinstance(subject_named(modules[0]), PDE):
+            raise ValueError(f"{place.typed}: the study of a stated task is a single piece of work: leave it out")
         runs = Runs.of(modules, out, shared=place.scheduler is not None)
         file = None if len(modules) == 1 and results is None else results_file(results, runs.parent, options)
         if file is not None:
@@ -180,7 +197,7 @@ def study_many(
         failed = [*plan.failed, *_run(plan, place, options, runs, file)]
     if file is not None:
         typer.echo(f"results: {file}")
-    if len(modules) == 1 and not failed:
+    if len(modules) == 1 and not (failed or place.cell):
         folder = RunFolder(runs.folder(plan.cells[0].pde))
         show(folder.outcomes(), dict(folder.config.skipped), folder.path)
     if failed:
@@ -232,7 +249,13 @@ def _plan(
             sizes = protocol_settings(pde, asked, options)
             settings = study_settings(pde, options, here=place.scheduler is None)
             chosen, skipped = choose_protocols(pde, asked, settings, sizes)
+            shares = list(StudyPlan.of(pde, asked, sizes, settings).shares()) if chosen and place.several else []
+            if runs.only:
+                require_effect(options, chosen, skipped)
+                require_use_of_device(options, chosen)
         except ValueError as error:
+            if runs.only:
+                raise
             plan.failed.append(f"{module}: {error}")
             continue
         if not chosen:
@@ -260,14 +283,12 @@ def _plan(
             asked=who,
         )
         plan.cells.append(cell)
-        if place.several:
-            plan.shares += [SeedCell(cell, *share) for share in StudyPlan.of(pde, asked, sizes, settings).shares()]
+        plan.shares += [SeedCell(cell, *share) for share in shares]
     if not plan.cells:
         raise ValueError("; ".join([*plan.failed, *plan.skipped]))
-    if runs.only and place.several and not plan.shares:
-        where = f"--jobs {place.jobs}" if place.jobs else f"--scheduler {place.scheduler}"
+    if runs.only and (place.jobs or 1) > 1 and not plan.shares:
         raise ValueError(
-            f"{where}: processes share the seeds of a study, and this one is a single piece of work"
+            f"{place.typed}: processes share the seeds of a study, and this one is a single piece of work"
             f"{', since a first look stops by its own clock' if options.quick else ''}: leave it out"
             f"{'' if options.quick else ', or ask for more seeds with --seeds'}"
         )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import cloudpickle
+import msgspec
 import pandas
 import psutil
 import pytest
@@ -21,14 +23,16 @@ import torch
 
 import pinndd
 import pinndd.study.run
+from pinndd.pinn.declare.loading import load_pde
 from pinndd.pinn.solving.parts import PROCESSES
 from pinndd.study import workers
 from pinndd.study.protocols import conditions, engine, retrain
 from pinndd.study.protocols.retrain import bench as retrain_bench
 from pinndd.study.results.outcome import Outcome
+from pinndd.study.results.run_folder import RunFolder
 from pinndd.study.results.table import as_table
 from pinndd.study.workers import GPU, Cell, ClusterError, local_workers, run_cells, workers_of
-from pinndd.terminal import studying_many
+from pinndd.terminal import cells, studying_many
 from pinndd.terminal.cells import run_on_worker
 from pinndd.terminal.settings import Options
 from pinndd.terminal.studying_many import Place, study_many
@@ -206,6 +210,97 @@ def test_a_single_piece_of_work_is_not_shared(options, said, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    """A small study of two seeds that somebody has begun, and the cell of its second one."""
+    for change in changes():
+        monkeypatch.setattr(*change)
+    options = Options(seed=0, seeds=2, device="cpu", learner="ridge", points=16, boundary_points=9, test_conditions=2, no_judges=True)
+    source = load_pde("heat").source
+    study = cells.StudyCell(
+        "heat",
+        source.module,
+        source.checksum,
+        ["retrain"],
+        msgspec.to_builtins(options),
+        str(tmp_path / "run"),
+        str(tmp_path / "run.log"),
+        False,
+        False,
+        "pinndd study heat",
+        "me",
+    )
+    plan = cells._plan(study)
+    folder = RunFolder.start(tmp_path / "run", plan.config(study.command, study.asked))
+    ((name, seed),) = plan.shares()
+    return folder, cells.SeedCell(study, name, seed)
+
+
+def kept(folder):
+    """Return what is kept of seeds in the folder of a run."""
+    return [path.parent.name for path in folder.path.rglob("seeds/*/*/outcome.json")]
+
+
+def test_a_seed_is_kept_for_the_study_that_has_begun(begun):
+    folder, cell = begun
+    assert cell.can_begin()
+    answer = msgspec.json.decode(run_on_worker(cell.json), type=cells.Answer)
+    assert answer.failure == ""
+    assert kept(folder) == ["0-1-ridge"]
+
+
+def test_a_seed_of_other_settings_is_not_computed(begun, monkeypatch):
+    folder, cell = begun
+    replace(folder.config, settings={**folder.config.settings, "device": "cuda"}).save(folder.config_file)
+    monkeypatch.setattr(engine, "distill_best", None)
+    assert cells.run_seed(cell).failure == ""
+    assert kept(folder) == []
+
+
+def test_a_seed_that_warns_or_fails_is_left_to_its_study(begun, monkeypatch):
+    folder, cell = begun
+
+    def warns(bench, *more, **given):
+        warnings.warn("half of the episodes", stacklevel=1)
+
+    monkeypatch.setattr(engine, "distill_best", warns)
+    assert "half of the episodes" in cells.run_seed(cell).failure
+    monkeypatch.setattr(engine, "distill_best", lambda *given, **more: 1 / 0)
+    assert "division by zero" in cells.run_seed(cell).failure
+    assert kept(folder) == []
+
+
+@pytest.mark.parametrize("why", ["another run", "finished"])
+def test_a_seed_that_is_no_longer_needed_ends_without_a_trace(begun, monkeypatch, why):
+    folder, cell = begun
+    distill = engine.distill_best
+
+    def meanwhile(bench, *more, **given):
+        found = distill(bench, *more, **given)
+        if why == "finished":
+            folder.add(Outcome("retrain", as_table([]), [], "", None, [], [], []))
+        else:
+            replace(folder.config, asked="you").save(folder.config_file)
+        return found
+
+    monkeypatch.setattr(engine, "distill_best", meanwhile)
+    assert cells.run_seed(cell).failure == ""
+    assert not cell.can_begin()
+    assert kept(folder) == []
+    assert list(folder.path.rglob("loop-0.npz")) == [] or why == "another run"
+
+
+def test_a_study_whose_worker_died_before_it_began_does_not_go_on_with_the_run_that_was_there(begun, monkeypatch):
+    _, cell = begun
+    asked = []
+    monkeypatch.setattr(cells, "run_planned", lambda plan, path, *, resume, overwrite, **more: asked.append((resume, overwrite)))
+    monkeypatch.setattr(cells, "show", lambda *given: None)
+    mine = cell.study
+    for again, who in ((True, "me"), (True, "you"), (False, "me")):
+        cells.run_cell(msgspec.structs.replace(mine, asked=who, overwrite=True), again=again)
+    assert asked == [(True, False), (False, True), (False, True)]
+
+
 def deadly(specification):
     if specification == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -214,8 +309,8 @@ def deadly(specification):
 
 def test_what_dies_three_times_is_given_up_and_the_others_go_on(cluster):
     begun, ended = [], {}
-    cells = [Cell(name, name) for name in ("deadly", "good", "better")]
-    run_cells(cluster, deadly, cells, {}, lambda cell: begun.append(cell.name), lambda how: ended.update({how.cell.name: how}))
+    some = [Cell(name, name) for name in ("deadly", "good", "better")]
+    run_cells(cluster, deadly, some, {}, lambda cell: begun.append(cell.name), lambda how: ended.update({how.cell.name: how}))
     assert begun == ["deadly", "good", "better"]
     assert ended["deadly"].failure == "its worker died 3 times, as one does where memory is short"
     assert {(ended[n].failure, ended[n].answer) for n in ("good", "better")} == {("", "1,1,3")}
@@ -223,7 +318,7 @@ def test_what_dies_three_times_is_given_up_and_the_others_go_on(cluster):
 
 def test_a_cell_that_helps_begins_last_and_nobody_waits_for_it(cluster, tmp_path):
     begun, ended = [], []
-    cells = [
+    some = [
         Cell("help", str(tmp_path / "long"), "long"),
         Cell("late help", str(tmp_path / "late"), "long"),
         Cell("help of who has ended", "1", "short"),
@@ -233,7 +328,7 @@ def test_a_cell_that_helps_begins_last_and_nobody_waits_for_it(cluster, tmp_path
     run_cells(
         cluster,
         sleeping,
-        cells,
+        some,
         {},
         lambda cell: begun.append(cell.name),
         lambda how: ended.append(how.cell.name),

@@ -24,7 +24,7 @@ from pinndd.study.protocols.bench import Bench, Method, Study, outer_header
 from pinndd.study.protocols.learners import Recipe, body_seconds, recipe_of, require_fit
 from pinndd.study.protocols.parts import distance_name
 from pinndd.study.protocols.protocol import Protocol
-from pinndd.study.results.kept_seeds import KeptSeeds
+from pinndd.study.results.kept_seeds import NOT_KEPT, KeptSeeds
 from pinndd.study.results.outcome import FieldExample, Outcome
 from pinndd.study.results.selection import one_set_each
 from pinndd.study.results.summary import summarise
@@ -35,9 +35,6 @@ S = TypeVar("S")
 
 SHARE = 0.5
 """Part of the time that is left in a first look which the outer loop may take."""
-
-NOT_KEPT = KeptSeeds()
-"""Outcomes of single seeds are not kept."""
 
 MOST_HURRIED = 5
 """Outer steps that a first look takes however slow they are."""
@@ -272,16 +269,24 @@ class Seed(Generic[S]):
         Raises:
             DivergedError: see `trials`.
         """
-        self.kept.lend_a_hand(self.name, self._outcome)
+
+        def computed() -> Outcome:
+            found = self._outcome()
+            # who is no longer wanted says so here, before anything is written
+            self.study.progress(f"{self.study.name}: keeping seed {self.seed}", 1, 1, None)
+            return found
+
+        self.kept.lend_a_hand(self.name, computed)
 
     def _outcome(self) -> Outcome:
         """Distill, and compare with every method on conditions never seen: what belongs to this seed alone."""
         study, trials = self.study, self.trials
+        compared = _compared(trials)
         further = [frame for trial in trials for frame in trial.bench.elsewhere(trial.found.data)]
         curve = [study.settled(trial.bench.recipe.name).other_sizes(trial.bench) for trial in trials]
         return Outcome(
             protocol=study.name,
-            results=as_table(pd.concat([*_compared(trials), *further])),
+            results=as_table(pd.concat([*compared, *further])),
             data=[t.found.data for t in trials],
             best_baseline="",
             baseline_data=None,

@@ -70,3 +70,7 @@ class KeptSeeds:
         with suppress(InUseError), writing_alone(WHAT, place / DESCRIPTION):
             if not has_outcome(place):
                 save_outcome(compute(), place, self.run)
+
+
+NOT_KEPT = KeptSeeds()
+"""Outcomes of single seeds are not kept."""

@@ -13,11 +13,12 @@ from pathlib import Path
 import pandas
 
 from pinndd.storage.locks import lock_of, writing_alone
+from pinndd.storage.reading import digest_of
 from pinndd.storage.writing import is_leftover, write_atomically, write_json
 from pinndd.study.results.kept_seeds import KeptSeeds
 from pinndd.study.results.outcome import Outcome
 from pinndd.study.results.outcome_files import has_outcome, load_outcome, save_outcome
-from pinndd.study.results.run_config import RunConfig
+from pinndd.study.results.run_config import RunConfig, RunConfigError, versions
 from pinndd.study.results.summary import summarise, summary_to_json
 from pinndd.study.results.table import RELATIVE_L2, as_table
 from pinndd.study.results.writing import write_csv
@@ -28,6 +29,10 @@ SENSITIVITY = "sensitivity.csv"
 
 SUMS = "SHA256SUMS"
 """Checksums of the tables and sets, as ``sha256sum --check`` reads them."""
+
+
+SEEDS = "seeds"
+"""Folder of what single seeds of a protocol found, below that of its state."""
 
 
 class RunFolderError(ValueError):
@@ -63,7 +68,8 @@ class RunFolder:
             replace(config, replacing=True).save(path / CONFIG)
             folder._clear()
         for left in filter(is_leftover, path.rglob(".*")):
-            left.unlink(missing_ok=True)
+            if SEEDS not in left.parts:  # where other processes may be writing
+                left.unlink(missing_ok=True)
         config.save(path / CONFIG)
         return folder
 
@@ -146,14 +152,28 @@ class RunFolder:
         config = self.config
         return [load_outcome(self._state(p), config.identity) for p in config.protocols if self.finished(p)]
 
+    def is_of(self, who: str) -> bool:
+        """Whether the run that is there was begun, or is gone on with, by whoever asked for it so; see `RunConfig.asked`."""
+        try:
+            config = self.config if self.holds_run else None
+        except (RunConfigError, OSError):
+            return False
+        return config is not None and config.asked == who and not config.replacing
+
     def seeds(self, protocol: str) -> KeptSeeds:
-        """Return what single seeds of a protocol found that is not finished."""
-        return KeptSeeds(self._state(protocol) / "seeds", self.config.identity)
+        """Return what single seeds of a protocol found that is not finished: those of this run, with these versions of packages."""
+        identity = self.config.identity
+        return KeptSeeds(self._state(protocol) / SEEDS / digest_of([identity, versions()])[:16], identity)
+
+    def forget_seeds(self, protocol: str) -> None:
+        """Remove what is kept of the seeds of a protocol that is finished."""
+        if self.finished(protocol):
+            shutil.rmtree(self._state(protocol) / SEEDS, ignore_errors=True)
 
     def add(self, outcome: Outcome) -> None:
         """Keep the outcome of a protocol, in place of those of its seeds, and write the tables anew."""
         save_outcome(outcome, self._state(outcome.protocol), self.config.identity)
-        shutil.rmtree(self._state(outcome.protocol) / "seeds", ignore_errors=True)
+        self.forget_seeds(outcome.protocol)
         self.write_tables(self.outcomes())
 
     def write_tables(self, outcomes: Sequence[Outcome]) -> None:

@@ -1,10 +1,12 @@
 """Seeds are computed once, by whoever comes first; what is kept is what was computed."""
 
 import threading
+from dataclasses import replace
 
 import pandas
 import pytest
 
+from pinndd.study.results import run_folder
 from pinndd.study.results.kept_seeds import KeptSeeds
 from pinndd.study.results.outcome_files import OutcomeFileError
 from pinndd.study.results.run_folder import RunFolder
@@ -93,3 +95,42 @@ def test_seeds_make_room_for_the_outcome_of_the_protocol(make_outcome, make_conf
     folder.add(make_outcome("retrain", 2))
     assert folder.finished("retrain")
     assert not (tmp_path / "run" / "state" / "retrain" / "seeds").exists()
+
+
+def test_seeds_of_other_versions_of_packages_are_computed_anew(make_outcome, make_config, tmp_path, monkeypatch):
+    folder = RunFolder.start(tmp_path / "run", make_config())
+    folder.seeds("retrain").outcome("0-0-ridge", lambda: make_outcome("retrain", 1), never)
+    folder.seeds("retrain").outcome("0-0-ridge", never, never)
+    monkeypatch.setattr(run_folder, "versions", lambda: {"torch": "9.9"})
+    assert len(folder.seeds("retrain").outcome("0-0-ridge", lambda: make_outcome("retrain", 2), never).data) == 2
+
+
+def test_a_run_is_of_who_asked_for_it_last(make_config, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    assert not folder.is_of("me")
+    RunFolder.start(folder.path, replace(make_config(), asked="me"))
+    assert folder.is_of("me")
+    assert not folder.is_of("")
+    replace(folder.config, replacing=True).save(folder.config_file)
+    assert not folder.is_of("me")
+    RunFolder.start(folder.path, replace(make_config(), asked="you"), resume=True)
+    assert folder.is_of("you")
+    assert not folder.is_of("me")
+    folder.config_file.write_text("damaged")
+    assert not folder.is_of("you")
+
+
+def test_what_is_left_of_seeds_goes_with_the_protocol(make_outcome, make_config, tmp_path):
+    folder = RunFolder.start(tmp_path / "run", make_config())
+    place = folder.seeds("retrain").checkpoint("0-1-ridge", 0)
+    place.parent.mkdir(parents=True)
+    beside = place.with_name(f".{place.name}.1.tmp")
+    for file in (place, beside, tmp_path / "run" / ".data.npz.2.tmp"):
+        file.write_bytes(b"")
+    RunFolder.start(folder.path, make_config(), resume=True)
+    assert beside.exists()  # another process may be writing it
+    assert not (tmp_path / "run" / ".data.npz.2.tmp").exists()
+    folder.forget_seeds("retrain")
+    assert place.exists()
+    folder.add(make_outcome("retrain", 2))
+    assert not place.exists()
