@@ -122,7 +122,7 @@ def bodies_of(learner: Any) -> Bodies | None:
     return bodies if isinstance(bodies, Bodies) else None
 
 
-def train_bodies(learner: Any, progress: Progress, what: str, draws: Sequence[int] | None = None) -> None:
+def train_bodies(learner: Any, progress: Progress, what: str, draws: Sequence[int] | None = None, *, first: int = 0) -> None:
     """Train those bodies of a learner that are not at hand yet; nothing where it has none.
 
     Args:
@@ -130,6 +130,7 @@ def train_bodies(learner: Any, progress: Progress, what: str, draws: Sequence[in
         progress: called while a body is trained.
         what: is being done, for the progress.
         draws: of the network that are needed (None: all).
+        first: the draw that all begin with, so that processes which need the same bodies train different ones.
 
     Raises:
         BodyError: a body did not converge, or its training failed.
@@ -138,7 +139,7 @@ def train_bodies(learner: Any, progress: Progress, what: str, draws: Sequence[in
     if bodies is None:
         return
     count = len(bodies)
-    for number in sorted({draw % count for draw in (range(count) if draws is None else draws)}):
+    for number in dict.fromkeys(draw % count for draw in (range(first, first + count) if draws is None else draws)):
         bodies.trained(number, partial(progress, f"{what}: training body {number + 1} of {count}"))
 
 

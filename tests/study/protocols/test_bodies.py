@@ -65,6 +65,16 @@ def test_rows_are_those_of_the_unseen_body_and_an_evaluation_repeats_them(opened
     assert min(outcome.body_seconds) > 0
 
 
+def test_seeds_of_one_study_begin_with_different_bodies(opened):
+    for seed, order in ((0, [1, 2, 3]), (1, [2, 3, 1]), (5, [3, 1, 2])):
+        said = []
+        study = opened("retrain", "heat", learner="body", seed=seed)
+        told = replace(study, progress=lambda what, *more, said=said: said.append(what))
+        told.benches(seed)
+        trained = [what for what in dict.fromkeys(said) if "training body" in what]
+        assert trained == [f"retrain: training body {number} of 3" for number in order]
+
+
 @pytest.mark.parametrize(("name", "estimator"), [("heat", Exact()), ("burgers", Implicit())])
 def test_the_gradient_through_a_body_is_that_of_central_differences(opened, name, estimator):
     study = opened("retrain", name, size={"points": 10, "boundary_points": 9}, learner="body")

@@ -92,7 +92,7 @@ class RetrainStudy(FreshStudy):
         return self.with_tests(replace(self, usual=learner))
 
     def benches(self, seed: int) -> Sequence[RetrainBench]:
-        recipe, learner, remark = self._prepared(self.recipe)
+        recipe, learner, remark = self._prepared(self.recipe, seed)
         bench = self.bench_of(recipe, learner, seed)
         for each in (learner, *(member.learner for member in bench.members)):
             if isinstance(each, LevenbergMarquardt):
@@ -102,12 +102,12 @@ class RetrainStudy(FreshStudy):
         self.progress("retrain: solving conditions", 0, 1, None)
         return (replace(bench.with_best_scale(), remark=remark),)
 
-    def _prepared(self, recipe: Recipe) -> tuple[Recipe, Any, str]:
+    def _prepared(self, recipe: Recipe, seed: int) -> tuple[Recipe, Any, str]:
         """Return the learner to distill with, its bodies trained; another one and a remark where they do not converge."""
         fitted_to = recipe.fitted_to(self.pde, self.size.points, self.size.boundary_points)
         learner = recipe.build(self.pde, {**recipe.distilling, **fitted_to})
         try:
-            train_bodies(learner, self.progress, self.name)
+            train_bodies(learner, self.progress, self.name, first=seed)
         except BodyError as error:
             usual, drawn = self._on_random_features()
             return usual, drawn, f"{error}. The study went on with {usual.name} on random features."
