@@ -189,7 +189,7 @@ def test_what_does_not_fit_is_refused(call, tmp_path, command, words, parts):
     ("command", "words", "parts"),
     [
         ("distill", "heat --protocol all", ["--protocol all", "retrain, amortised"]),
-        ("study", "heat --jobs 2", ["--jobs 2", "one PDE"]),
+        ("study", "heat --seeds 1 --jobs 2", ["--jobs 2: processes share the seeds", "a single piece of work", "--seeds"]),
         ("study", "heat --no-judges --judge mlp-lm", ["--no-judges excludes"]),
         ("study", "heat --no-judges --full", ["--no-judges excludes"]),
         ("study", "heat --protocol sensors --curve", ["--curve"]),
@@ -229,7 +229,7 @@ def test_a_device_that_one_of_several_protocols_leaves_unused_is_told():
 
 def test_studies_side_by_side_begin_with_those_that_take_longest(call, monkeypatch):
     begun = []
-    monkeypatch.setattr(studying_many, "run_on_workers", lambda cells, *rest: begun.append([cell.pde for cell in cells]))
+    monkeypatch.setattr(studying_many, "run_on_workers", lambda plan, *rest: begun.append([cell.pde for cell in plan.cells]))
     for jobs in ("1", "2"):
         assert call("study", f"heat heat_2d cavity burgers --protocol retrain --quick --jobs {jobs}")[0] == 0
     assert begun == [["heat", "heat_2d", "cavity", "burgers"], ["cavity", "burgers", "heat_2d", "heat"]]
@@ -237,7 +237,7 @@ def test_studies_side_by_side_begin_with_those_that_take_longest(call, monkeypat
 
 def test_options_go_to_every_study_of_several(call, monkeypatch):
     begun = []
-    monkeypatch.setattr(studying_many, "run_on_workers", lambda cells, *rest: begun.extend(cells))
+    monkeypatch.setattr(studying_many, "run_on_workers", lambda plan, *rest: begun.extend(plan.cells))
     words = "--points 20 --boundary-points 9 --distance relative-h1 --risk worst-case --no-judges --curve --protocol retrain"
     code, _, said = call("study", f"heat poisson {words}")
     assert code == 0, said

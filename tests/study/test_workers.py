@@ -244,8 +244,7 @@ def kept(folder):
 def test_a_seed_is_kept_for_the_study_that_has_begun(begun):
     folder, cell = begun
     assert cell.can_begin()
-    answer = msgspec.json.decode(run_on_worker(cell.json), type=cells.Answer)
-    assert answer.failure == ""
+    assert cells.run_seed(cell).failure == ""
     assert kept(folder) == ["0-1-ridge"]
 
 
