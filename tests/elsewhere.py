@@ -13,6 +13,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
+from pinndd.learners import adam
+
 DEVICE = torch.device("meta")
 """Its name: of all devices that torch knows everywhere, nothing else here computes on this one."""
 
@@ -136,5 +138,9 @@ def moved(value):
 def imagined():
     """Compute on the imagined device in here; the mode counts where the processor waits."""
     mode = Imagined()
-    with mode, Made(mode.waits):
-        yield mode
+    try:
+        with mode, Made(mode.waits):
+            yield mode
+    finally:
+        # which holds tensors by the name of their device
+        adam._rates.cache_clear()

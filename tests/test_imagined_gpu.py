@@ -18,7 +18,7 @@ from pinndd.data import SyntheticData
 from pinndd.distances import RelativeL2
 from pinndd.held_out import HeldOutPrediction
 from pinndd.hypergradients import fitting
-from pinndd.learners import cuda_graphs
+from pinndd.learners import adam, cuda_graphs
 from pinndd.learners.adam import Adam
 from pinndd.learners.gauss_newton import GaussNewton
 from pinndd.learners.levenberg_marquardt import LevenbergMarquardt, _Batch
@@ -81,8 +81,11 @@ class Setting(NamedTuple):
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[OneDevice]:
     """Watch the devices; sets are not checked, which asks for values once per step of an outer loop."""
     monkeypatch.setattr(SyntheticData, "__post_init__", lambda self: None)
+    # which the other imagined device, of the same name, may have left in this process
+    adam._rates.cache_clear()
     with OneDevice() as watched:
         yield watched
+    adam._rates.cache_clear()
 
 
 @pytest.fixture
