@@ -20,7 +20,7 @@ def say(): print("pinndd: stopped; the state is kept", file=sys.stderr)
 """
 WAITING = """
 print("up", flush=True)
-time.sleep(30)
+while True: time.sleep(0.02)  # a signal between two bytecodes does not interrupt a sleep that begins then
 """
 # a library that swallows the interrupt, or a factorisation that does not see it
 DEAF = """
