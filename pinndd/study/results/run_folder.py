@@ -68,7 +68,7 @@ class RunFolder:
             replace(config, replacing=True).save(path / CONFIG)
             folder._clear()
         for left in filter(is_leftover, path.rglob(".*")):
-            if SEEDS not in left.parts:  # where other processes may be writing
+            if SEEDS not in left.relative_to(path).parts:  # where other processes may be writing
                 left.unlink(missing_ok=True)
         config.save(path / CONFIG)
         return folder

@@ -185,7 +185,7 @@ def test_the_learner_of_a_set_does_not_judge_it_twice(protocol, learner, judges)
     (bench,) = study.benches(0)
     data = bench.sampled("sobol", study.size, 3)
     found = SimpleNamespace(data=data, risk=0.1)
-    rows = engine._judged(study, protocol, engine.Trial(bench, found, ()), ())
+    rows = engine._judged(study, protocol, engine.Trial(bench, found), ())
     assert {name for frame in rows for name in frame["learner"]} == ({"mlp-lm"} if learner == "ridge" else set())
 
 

@@ -121,15 +121,15 @@ def test_a_run_is_of_who_asked_for_it_last(make_config, tmp_path):
 
 
 def test_what_is_left_of_seeds_goes_with_the_protocol(make_outcome, make_config, tmp_path):
-    folder = RunFolder.start(tmp_path / "run", make_config())
+    folder = RunFolder.start(tmp_path / "seeds" / "run", make_config())
     place = folder.seeds("retrain").checkpoint("0-1-ridge", 0)
     place.parent.mkdir(parents=True)
     beside = place.with_name(f".{place.name}.1.tmp")
-    for file in (place, beside, tmp_path / "run" / ".data.npz.2.tmp"):
+    for file in (place, beside, folder.path / ".data.npz.2.tmp"):
         file.write_bytes(b"")
     RunFolder.start(folder.path, make_config(), resume=True)
     assert beside.exists()  # another process may be writing it
-    assert not (tmp_path / "run" / ".data.npz.2.tmp").exists()
+    assert not (folder.path / ".data.npz.2.tmp").exists()
     folder.forget_seeds("retrain")
     assert place.exists()
     folder.add(make_outcome("retrain", 2))
